@@ -1,0 +1,1 @@
+//! People, devices, sessions, factors and roles.

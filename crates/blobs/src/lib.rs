@@ -1,0 +1,1 @@
+//! Large sealed values, in a folder or S3.

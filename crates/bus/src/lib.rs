@@ -1,0 +1,1 @@
+//! Wake-ups, typing and presence between nodes, in-process or NATS.

@@ -1,0 +1,2 @@
+//! The server: command line, wiring, signals, telemetry.
+fn main() {}

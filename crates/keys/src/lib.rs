@@ -1,0 +1,1 @@
+//! End-to-end encryption: device keys, to-device messages, cross-signing and key backup.

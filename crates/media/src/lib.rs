@@ -1,0 +1,1 @@
+//! Files: sealed streams and their metadata.

@@ -1,0 +1,1 @@
+//! Timeline, membership, state and receipts.
