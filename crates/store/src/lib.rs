@@ -1,1 +1,30 @@
 //! SQLite or PostgreSQL, and the commit log.
+//!
+//! - [`Database`]: opens the engine, migrates it, hands out read [`Snapshot`]s.
+//! - [`Log`]: the one way to change anything that others must learn of.
+//! - [`Coherent`]: a cache that the log keeps true.
+//!
+//! This crate knows no owner's tables: owners bring their migrations and register an
+//! [`Applier`] for each kind of change.
+
+mod coherent;
+mod database;
+mod engine;
+mod error;
+mod log;
+mod metrics;
+mod migrations;
+mod names;
+mod value;
+
+pub use coherent::Coherent;
+pub use database::{Database, DatabaseOptions, Location, Snapshot};
+pub use engine::{Insert, LocalWrite, Reader, Tx};
+pub use error::StoreError;
+pub use log::{
+    Applier, Batch, CheckContext, CommitError, Committed, Intent, Log, LogBuilder, Pos, Ticket,
+    Touched, Verdict,
+};
+pub use migrations::{Migration, Migrations};
+pub use names::Names;
+pub use value::{ColumnType, Row, Value};

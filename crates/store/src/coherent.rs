@@ -1,0 +1,140 @@
+//! A cache that the log keeps true.
+
+use std::{collections::VecDeque, hash::Hash};
+
+use moka::sync::Cache;
+use parking_lot::Mutex;
+
+use crate::Pos;
+
+/// How many recent changes are remembered, to judge a value that was read a moment ago.
+const REMEMBERED: usize = 4_096;
+
+/// A bounded cache of values that committed changes replace or remove.
+///
+/// A reader may load a value from a snapshot while a batch that changes it commits. The cache
+/// therefore asks of each loaded value at which head it was read, and takes it only if no
+/// change of its key has been seen since.
+pub struct Coherent<K, V> {
+    values: Cache<K, V>,
+    recent: Mutex<Recent<K>>,
+}
+
+struct Recent<K> {
+    changes: VecDeque<(Pos, K)>,
+    /// Changes at or before this position may have been forgotten.
+    floor: Pos,
+}
+
+impl<K, V> Coherent<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Makes an empty cache of at most `capacity` values.
+    pub fn new(capacity: u64) -> Self {
+        let recent = Mutex::new(Recent {
+            changes: VecDeque::new(),
+            floor: Pos::START,
+        });
+        Self {
+            values: Cache::new(capacity),
+            recent,
+        }
+    }
+
+    /// The value, if it is in memory.
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.values.get(key)
+    }
+
+    /// Takes a value that was read in a snapshot at `head`, unless it changed since.
+    pub fn fill(&self, key: K, value: V, head: Pos) {
+        let recent = self.recent.lock();
+        let changed = recent
+            .changes
+            .iter()
+            .rev()
+            .any(|(pos, other)| *pos > head && *other == key);
+        if head >= recent.floor && !changed {
+            self.values.insert(key, value);
+        }
+    }
+
+    /// Takes the value that the change at `pos` made.
+    pub fn put(&self, key: K, value: V, pos: Pos) {
+        let mut recent = self.recent.lock();
+        recent.note(pos, key.clone());
+        self.values.insert(key, value);
+    }
+
+    /// Forgets a value that the change at `pos` made untrue.
+    pub fn forget(&self, key: &K, pos: Pos) {
+        let mut recent = self.recent.lock();
+        recent.note(pos, key.clone());
+        self.values.invalidate(key);
+    }
+
+    /// Forgets everything: a change at `pos` may have touched any key.
+    pub fn forget_all(&self, pos: Pos) {
+        let mut recent = self.recent.lock();
+        recent.floor = recent.floor.max(pos);
+        recent.changes.clear();
+        self.values.invalidate_all();
+    }
+}
+
+impl<K> Recent<K> {
+    fn note(&mut self, pos: Pos, key: K) {
+        if self.changes.len() >= REMEMBERED
+            && let Some((oldest, _)) = self.changes.pop_front()
+        {
+            self.floor = self.floor.max(oldest);
+        }
+        self.changes.push_back((pos, key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_read_before_a_change_is_not_taken_after_it() {
+        let cache = Coherent::new(8);
+        cache.forget(&"a", Pos::new(5));
+        cache.fill("a", 1, Pos::new(4));
+        assert_eq!(cache.get(&"a"), None);
+        cache.fill("a", 2, Pos::new(5));
+        assert_eq!(cache.get(&"a"), Some(2));
+    }
+
+    #[test]
+    fn a_committed_value_is_not_overwritten_by_an_older_reading() {
+        let cache = Coherent::new(8);
+        cache.put("a", 7, Pos::new(9));
+        cache.fill("a", 1, Pos::new(8));
+        assert_eq!(cache.get(&"a"), Some(7));
+    }
+
+    #[test]
+    fn a_reading_older_than_what_is_remembered_is_not_taken() {
+        let cache = Coherent::new(8);
+        for pos in 1..=(REMEMBERED as i64 + 2) {
+            cache.forget(&pos, Pos::new(pos));
+        }
+        cache.fill(0, 1, Pos::new(1));
+        assert_eq!(cache.get(&0), None);
+        cache.fill(0, 1, Pos::new(3));
+        assert_eq!(cache.get(&0), Some(1));
+    }
+
+    #[test]
+    fn forgetting_all_refuses_earlier_readings() {
+        let cache = Coherent::new(8);
+        cache.put("a", 1, Pos::new(1));
+        cache.forget_all(Pos::new(4));
+        cache.fill("b", 1, Pos::new(3));
+        assert_eq!((cache.get(&"a"), cache.get(&"b")), (None, None));
+    }
+}

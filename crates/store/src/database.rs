@@ -1,0 +1,310 @@
+//! Opening the database: engine, schema, the facts of the deployment, read snapshots.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    Migrations, Names, Pos, Row, StoreError, Value,
+    engine::{
+        Reader, ReaderKind,
+        postgres::{self, Connector, Role},
+        sqlite,
+    },
+    migrations,
+};
+
+/// Where the database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file; made when it is missing.
+    Sqlite(PathBuf),
+    /// A PostgreSQL URL, which may carry a password.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(formatter, "sqlite://{}", path.display()),
+            Self::Postgres(_) => formatter.write_str("postgres://…"),
+        }
+    }
+}
+
+/// What opening needs to know.
+#[derive(Debug)]
+pub struct DatabaseOptions {
+    /// Where the database is.
+    pub location: Location,
+    /// The name that every id of this deployment carries; it can never change.
+    pub server_name: String,
+    /// The schemas of all owners.
+    pub migrations: Vec<Migrations>,
+    /// How many snapshots may be open at once.
+    pub readers: usize,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) engine: Arc<Engine>,
+    names: Names,
+}
+
+pub(crate) enum Engine {
+    Sqlite {
+        path: PathBuf,
+        readers: Arc<sqlite::Readers>,
+        /// Taken by the log when it starts: there is one writer.
+        writer: Mutex<Option<sqlite::Connection>>,
+    },
+    Postgres {
+        connector: Connector,
+        pool: Arc<postgres::Pool>,
+    },
+}
+
+const READ_FACT: &str = "SELECT value FROM facts WHERE name = $1";
+const WRITE_FACT: &str =
+    "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+
+/// Two starting nodes migrate one after the other.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7239180441)";
+
+impl Database {
+    /// Opens the database, brings its schema up to date and checks that it is this deployment's.
+    ///
+    /// Refuses a schema newer than the program, another server name, and a PostgreSQL that
+    /// does not flush commits to disk.
+    pub async fn open(options: DatabaseOptions) -> Result<Self, StoreError> {
+        let mut known = vec![migrations::STORE];
+        known.extend(options.migrations);
+        let engine = match &options.location {
+            Location::Sqlite(path) => {
+                let writer = open_sqlite(path)?;
+                migrate_sqlite(&writer, &known, &options.server_name)?;
+                let readers = sqlite::Readers::start(path, options.readers)?;
+                let writer = Mutex::new(Some(writer));
+                Engine::Sqlite {
+                    path: path.clone(),
+                    readers,
+                    writer,
+                }
+            }
+            Location::Postgres(url) => {
+                let connector = Connector::new(url)?;
+                let session = connector.connect(Role::Reader).await?;
+                check_postgres(&session).await?;
+                migrate_postgres(&session, &known, &options.server_name).await?;
+                let pool = postgres::Pool::new(connector.clone(), options.readers);
+                Engine::Postgres { connector, pool }
+            }
+        };
+        let database = Self {
+            engine: Arc::new(engine),
+            names: Names::new(),
+        };
+        let stored = database.fact("server_name").await?.unwrap_or_default();
+        if stored != options.server_name {
+            return Err(StoreError::Refused(format!(
+                "this database belongs to the server \u{201c}{stored}\u{201d}, not \u{201c}{}\u{201d}: a \
+                 server's name is part of every id and can never change",
+                options.server_name
+            )));
+        }
+        Ok(database)
+    }
+
+    /// Opens a view of one moment, for any number of queries.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let reader = match &*self.engine {
+            Engine::Sqlite { readers, .. } => {
+                let lease = readers.lease().await?;
+                lease.begin().await?;
+                Reader(ReaderKind::SqliteThere(lease))
+            }
+            Engine::Postgres { pool, .. } => {
+                let mut lease = pool.lease().await?;
+                lease
+                    .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?;
+                Reader(ReaderKind::PostgresPooled(lease))
+            }
+        };
+        // The first query fixes the moment.
+        let head = head_of(&reader).await?;
+        Ok(Snapshot { reader, head })
+    }
+
+    /// Runs one query on its own.
+    pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match &*self.engine {
+            Engine::Sqlite { readers, .. } => readers.lease().await?.query(sql, params).await,
+            Engine::Postgres { pool, .. } => pool.lease().await?.session().query(sql, params).await,
+        }
+    }
+
+    /// Runs one query that gives one row or none.
+    pub async fn query_opt(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// What is true of the whole deployment, such as `server_name` or `epoch`.
+    pub async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self.query_opt(READ_FACT, &[name.into()]).await?;
+        row.map(|row| Ok(row.text(0)?.to_owned())).transpose()
+    }
+
+    /// The integers that stand for users and rooms.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Which engine this is, for logs and metrics.
+    pub fn engine_name(&self) -> &'static str {
+        match &*self.engine {
+            Engine::Sqlite { .. } => "sqlite",
+            Engine::Postgres { .. } => "postgres",
+        }
+    }
+}
+
+/// A view of one moment.
+pub struct Snapshot {
+    reader: Reader,
+    head: Pos,
+}
+
+impl Snapshot {
+    /// The last position that this view includes.
+    pub fn head(&self) -> Pos {
+        self.head
+    }
+}
+
+impl std::ops::Deref for Snapshot {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+pub(crate) async fn head_of(reader: &Reader) -> Result<Pos, StoreError> {
+    let row = reader
+        .query_opt(
+            "SELECT COALESCE(MAX(last_pos), 0) FROM log WHERE log_id = 1",
+            &[],
+        )
+        .await?;
+    row.map_or(Ok(Pos::START), |row| Ok(Pos::new(row.int(0)?)))
+}
+
+fn open_sqlite(path: &Path) -> Result<sqlite::Connection, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    // Made before SQLite opens it, so that it and its companions are the owner's alone.
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| {
+            StoreError::Refused(format!(
+                "cannot open the database {}: {error}",
+                path.display()
+            ))
+        })?;
+    sqlite::Connection::open_writer(path)
+}
+
+fn migrate_sqlite(
+    writer: &sqlite::Connection,
+    known: &[Migrations],
+    server_name: &str,
+) -> Result<(), StoreError> {
+    writer.batch("BEGIN IMMEDIATE")?;
+    let migrated = (|| {
+        writer.batch(migrations::LEDGER)?;
+        let applied = writer.query(migrations::APPLIED, &[])?;
+        for (owner, step) in migrations::missing(known, &applied)? {
+            writer.batch(step.sql)?;
+            writer.execute(migrations::RECORD, &migrations::record_of(owner, step))?;
+        }
+        writer.execute(WRITE_FACT, &["server_name".into(), server_name.into()])?;
+        Ok(())
+    })();
+    writer.batch(if migrated.is_ok() {
+        "COMMIT"
+    } else {
+        "ROLLBACK"
+    })?;
+    migrated
+}
+
+async fn migrate_postgres(
+    session: &postgres::Session,
+    known: &[Migrations],
+    server_name: &str,
+) -> Result<(), StoreError> {
+    // A failure drops the session, and with it the transaction.
+    session.batch("BEGIN").await?;
+    session.batch(MIGRATION_LOCK).await?;
+    session.batch(migrations::LEDGER).await?;
+    let applied = session.query(migrations::APPLIED, &[]).await?;
+    for (owner, step) in migrations::missing(known, &applied)? {
+        session.batch(step.sql).await?;
+        session
+            .execute(migrations::RECORD, &migrations::record_of(owner, step))
+            .await?;
+    }
+    session
+        .execute(WRITE_FACT, &["server_name".into(), server_name.into()])
+        .await?;
+    session.batch("COMMIT").await
+}
+
+async fn check_postgres(session: &postgres::Session) -> Result<(), StoreError> {
+    let rows = session
+        .query(
+            "SELECT current_setting('server_version_num')::BIGINT, current_setting('fsync'), \
+             current_setting('server_encoding')",
+            &[],
+        )
+        .await?;
+    let Some(row) = rows.first() else {
+        return Err(StoreError::Unavailable(
+            "PostgreSQL tells nothing of itself".to_owned(),
+        ));
+    };
+    let refuse = |sentence: String| Err(StoreError::Refused(sentence));
+    if row.int(0)? < 150_000 {
+        return refuse(format!(
+            "PostgreSQL {} is too old: version 15 or newer is needed",
+            row.int(0)? / 10_000
+        ));
+    }
+    if row.text(1)? != "on" {
+        return refuse(
+            "PostgreSQL runs with fsync = off, so a crash would lose acknowledged messages: \
+             set fsync = on in postgresql.conf"
+                .to_owned(),
+        );
+    }
+    if row.text(2)? != "UTF8" {
+        return refuse(format!(
+            "the database's encoding is {}: create it with ENCODING 'UTF8'",
+            row.text(2)?
+        ));
+    }
+    Ok(())
+}

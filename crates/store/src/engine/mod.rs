@@ -1,0 +1,157 @@
+//! The two engines: the only place where SQLite and PostgreSQL differ.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::{ColumnType, Names, Row, StoreError, Value};
+
+/// Where statements run: a read snapshot, or the transaction of a batch.
+pub struct Reader(pub(crate) ReaderKind);
+
+pub(crate) enum ReaderKind {
+    /// On this very thread: the committer's.
+    SqliteHere(Arc<sqlite::Connection>),
+    /// On a reader thread that this snapshot has to itself.
+    SqliteThere(sqlite::ReaderLease),
+    /// Over a connection; statements polled together travel together.
+    Postgres(Arc<postgres::Session>),
+    /// The same, on a connection lent by the pool.
+    PostgresPooled(postgres::Lease),
+}
+
+impl Reader {
+    /// Runs a query and collects its rows.
+    pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        match &self.0 {
+            ReaderKind::SqliteHere(connection) => connection.query(sql, params),
+            ReaderKind::SqliteThere(lease) => lease.query(sql, params).await,
+            ReaderKind::Postgres(session) => session.query(sql, params).await,
+            ReaderKind::PostgresPooled(lease) => lease.session().query(sql, params).await,
+        }
+    }
+
+    /// Runs a query that gives one row or none.
+    pub async fn query_opt(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+}
+
+/// Rows to be inserted in one go, into one table.
+#[derive(Debug)]
+pub struct Insert {
+    /// The table.
+    pub table: &'static str,
+    /// Its columns, in the order of the rows' values.
+    pub columns: &'static [(&'static str, ColumnType)],
+    /// What follows the values: empty, or an `ON CONFLICT` clause.
+    pub on_conflict: &'static str,
+}
+
+/// What runs after the commit, and only then.
+type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// The transaction of one batch: it holds the log's lock.
+pub struct Tx {
+    reader: Reader,
+    names: Names,
+    after_commit: Mutex<Vec<AfterCommit>>,
+}
+
+impl std::ops::Deref for Tx {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Tx {
+    pub(crate) fn new(kind: ReaderKind, names: Names) -> Self {
+        Self {
+            reader: Reader(kind),
+            names,
+            after_commit: Mutex::default(),
+        }
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
+        match &self.reader.0 {
+            ReaderKind::SqliteHere(connection) => connection.execute(sql, params),
+            ReaderKind::Postgres(session) => session.execute(sql, params).await,
+            ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
+                Err(StoreError::Refused("a snapshot cannot write".to_owned()))
+            }
+        }
+    }
+
+    /// Inserts many rows with one statement.
+    pub async fn insert_many(
+        &self,
+        insert: &'static Insert,
+        rows: &[Vec<Value>],
+    ) -> Result<u64, StoreError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        match &self.reader.0 {
+            ReaderKind::SqliteHere(connection) => connection.insert_many(insert, rows),
+            ReaderKind::Postgres(session) => session.insert_many(insert, rows).await,
+            ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
+                Err(StoreError::Refused("a snapshot cannot write".to_owned()))
+            }
+        }
+    }
+
+    /// Interns user ids: each gets the integer that stands for it in every table.
+    pub async fn intern_users(&self, names: &[&str]) -> Result<Vec<i64>, StoreError> {
+        self.names.intern_users(self, names).await
+    }
+
+    /// Interns room ids: each gets the integer that stands for it in every table.
+    pub async fn intern_rooms(&self, names: &[&str]) -> Result<Vec<i64>, StoreError> {
+        self.names.intern_rooms(self, names).await
+    }
+
+    /// Runs `then` after this transaction has committed; never when it rolls back.
+    ///
+    /// Whatever was read or made inside the transaction must wait for this before a cache
+    /// may hold it.
+    pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
+        self.after_commit.lock().push(Box::new(then));
+    }
+
+    pub(crate) fn run_after_commit(&self) {
+        for then in std::mem::take(&mut *self.after_commit.lock()) {
+            then();
+        }
+    }
+}
+
+/// Statements for tables outside the log, run in one transaction of their own.
+#[derive(Debug, Default)]
+pub struct LocalWrite {
+    pub(crate) statements: Vec<(&'static str, Vec<Value>)>,
+}
+
+impl LocalWrite {
+    /// Makes an empty write.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a statement; its rows (`RETURNING`) come back in this order.
+    #[must_use]
+    pub fn and(mut self, sql: &'static str, params: Vec<Value>) -> Self {
+        self.statements.push((sql, params));
+        self
+    }
+}

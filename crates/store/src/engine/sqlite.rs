@@ -1,0 +1,335 @@
+//! SQLite: one writer connection for the committer, a few reader threads.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use rusqlite::{
+    OpenFlags, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+use tokio::sync::oneshot;
+
+use super::Insert;
+use crate::{Row, StoreError, Value};
+
+const STATEMENT_CACHE: usize = 512;
+
+/// How large the write-ahead log may grow before it is copied back, in pages of 4 KiB.
+const CHECKPOINT_PAGES: i64 = 2_000;
+
+/// A connection that one thread uses at a time.
+pub(crate) struct Connection {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    raw: rusqlite::Connection,
+    rewritten: HashMap<&'static str, Arc<str>>,
+    /// By the address of the static `Insert`.
+    inserts: HashMap<usize, Arc<str>>,
+}
+
+impl Connection {
+    /// Opens the file for writing, and makes it when it is missing.
+    pub(crate) fn open_writer(path: &Path) -> Result<Self, StoreError> {
+        let raw = rusqlite::Connection::open(path)?;
+        raw.pragma_update(None, "journal_mode", "WAL")?;
+        raw.pragma_update(None, "synchronous", "FULL")?;
+        // Checkpoints run on a thread of their own.
+        raw.pragma_update(None, "wal_autocheckpoint", 0)?;
+        Self::prepared(raw)
+    }
+
+    fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let raw = rusqlite::Connection::open_with_flags(path, flags)?;
+        raw.pragma_update(None, "query_only", true)?;
+        Self::prepared(raw)
+    }
+
+    fn prepared(raw: rusqlite::Connection) -> Result<Self, StoreError> {
+        raw.busy_timeout(Duration::from_secs(5))?;
+        raw.pragma_update(None, "foreign_keys", false)?;
+        raw.pragma_update(None, "cache_size", -32_768)?;
+        raw.pragma_update(None, "temp_store", "MEMORY")?;
+        raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        let inner = Inner {
+            raw,
+            rewritten: HashMap::new(),
+            inserts: HashMap::new(),
+        };
+        Ok(Self {
+            inner: Mutex::new(inner),
+        })
+    }
+
+    pub(crate) fn query(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.inner.lock().query(sql, params)
+    }
+
+    pub(crate) fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
+        let mut inner = self.inner.lock();
+        let text = inner.rewrite(sql);
+        let mut statement = inner.raw.prepare_cached(&text)?;
+        Ok(statement.execute(params_from_iter(params))? as u64)
+    }
+
+    pub(crate) fn insert_many(
+        &self,
+        insert: &'static Insert,
+        rows: &[Vec<Value>],
+    ) -> Result<u64, StoreError> {
+        let mut inner = self.inner.lock();
+        let text = inner.insert_text(insert);
+        let mut statement = inner.raw.prepare_cached(&text)?;
+        let mut changed = 0;
+        for row in rows {
+            changed += statement.execute(params_from_iter(row))? as u64;
+        }
+        Ok(changed)
+    }
+
+    /// Runs statements that take no parameters, such as a migration.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.inner.lock().raw.execute_batch(sql)?)
+    }
+
+    /// Whether a transaction is open, which an error may have ended.
+    pub(crate) fn in_transaction(&self) -> bool {
+        !self.inner.lock().raw.is_autocommit()
+    }
+}
+
+impl Inner {
+    fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let text = self.rewrite(sql);
+        let mut statement = self.raw.prepare_cached(&text)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|index| Ok(from_sqlite(row.get_ref(index)?)));
+            found.push(Row(values.collect::<Result<_, StoreError>>()?));
+        }
+        Ok(found)
+    }
+
+    fn rewrite(&mut self, sql: &'static str) -> Arc<str> {
+        self.rewritten
+            .entry(sql)
+            .or_insert_with(|| question_marks(sql).into())
+            .clone()
+    }
+
+    fn insert_text(&mut self, insert: &'static Insert) -> Arc<str> {
+        self.inserts
+            .entry(std::ptr::from_ref(insert).addr())
+            .or_insert_with(|| text_of(insert))
+            .clone()
+    }
+}
+
+fn text_of(insert: &Insert) -> Arc<str> {
+    let names: Vec<_> = insert.columns.iter().map(|(name, _)| *name).collect();
+    let places: Vec<_> = (1..=names.len()).map(|place| format!("?{place}")).collect();
+    let Insert {
+        table, on_conflict, ..
+    } = insert;
+    let (names, places) = (names.join(", "), places.join(", "));
+    format!("INSERT INTO {table} ({names}) VALUES ({places}) {on_conflict}").into()
+}
+
+/// Turns `$1` into `?1`, outside of string literals.
+fn question_marks(sql: &str) -> String {
+    let mut quoted = false;
+    sql.chars()
+        .map(|character| match character {
+            '\'' => {
+                quoted = !quoted;
+                character
+            }
+            '$' if !quoted => '?',
+            _ => character,
+        })
+        .collect()
+}
+
+fn from_sqlite(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        // No column holds a float; a sum of integers that overflowed is the only way here.
+        ValueRef::Real(value) => Value::Text(value.to_string()),
+        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Blob(value) => Value::Bytes(value.to_vec()),
+    }
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(value) => ValueRef::Integer(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+type Job = Box<dyn FnOnce(&Connection) + Send>;
+
+/// Reader threads, each with a connection, lent to one snapshot at a time.
+pub(crate) struct Readers {
+    idle: Mutex<Vec<mpsc::Sender<Job>>>,
+    permits: Arc<tokio::sync::Semaphore>,
+}
+
+impl Readers {
+    pub(crate) fn start(path: &Path, count: usize) -> Result<Arc<Self>, StoreError> {
+        let mut idle = Vec::new();
+        for index in 0..count {
+            let connection = Connection::open_reader(path)?;
+            let (jobs, queue) = mpsc::channel::<Job>();
+            spawn(format!("reader-{index}"), move || {
+                while let Ok(job) = queue.recv() {
+                    job(&connection);
+                }
+            })?;
+            idle.push(jobs);
+        }
+        let permits = Arc::new(tokio::sync::Semaphore::new(count));
+        Ok(Arc::new(Self {
+            idle: Mutex::new(idle),
+            permits,
+        }))
+    }
+
+    /// Waits for a free thread.
+    pub(crate) async fn lease(self: &Arc<Self>) -> Result<ReaderLease, StoreError> {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| stopped())?;
+        let jobs = self.idle.lock().pop().ok_or_else(stopped)?;
+        Ok(ReaderLease {
+            jobs,
+            readers: Arc::clone(self),
+            permit: Some(permit),
+        })
+    }
+}
+
+/// A reader thread that one snapshot has to itself.
+pub(crate) struct ReaderLease {
+    jobs: mpsc::Sender<Job>,
+    readers: Arc<Readers>,
+    permit: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+impl ReaderLease {
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let params = params.to_vec();
+        self.run(move |connection| connection.query(sql, &params))
+            .await
+    }
+
+    /// Begins a read transaction, so that all queries see one moment.
+    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
+        self.run(|connection| connection.batch("BEGIN")).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| drop(answer.send(job(connection))));
+        self.jobs.send(job).map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for ReaderLease {
+    fn drop(&mut self) {
+        // The thread is lent again only after the transaction has ended.
+        let (jobs, readers) = (self.jobs.clone(), Arc::clone(&self.readers));
+        let permit = self.permit.take();
+        let job: Job = Box::new(move |connection| {
+            if connection.in_transaction()
+                && let Err(error) = connection.batch("ROLLBACK")
+            {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a read did not end"
+                );
+            }
+            readers.idle.lock().push(jobs);
+            drop(permit);
+        });
+        drop(self.jobs.send(job));
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the reader threads have stopped".to_owned())
+}
+
+/// Copies the write-ahead log back into the file, beside the committer.
+pub(crate) struct Checkpointer {
+    wake: mpsc::Sender<()>,
+}
+
+impl Checkpointer {
+    pub(crate) fn start(path: PathBuf) -> Result<Self, StoreError> {
+        let (wake, woken) = mpsc::channel();
+        let raw = rusqlite::Connection::open(&path)?;
+        raw.busy_timeout(Duration::from_secs(1))?;
+        spawn("checkpointer".to_owned(), move || {
+            while woken.recv().is_ok() {
+                while woken.try_recv().is_ok() {}
+                if let Err(error) = raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "checkpoint failed"
+                    );
+                }
+            }
+        })?;
+        Ok(Self { wake })
+    }
+
+    /// Tells that so many pages were written since the last call that gave `true`.
+    pub(crate) fn wrote(&self, pages: &mut i64, more: i64) {
+        *pages += more;
+        if *pages >= CHECKPOINT_PAGES {
+            *pages = 0;
+            // The thread ends only with this sender.
+            let _ = self.wake.send(());
+        }
+    }
+}
+
+pub(crate) fn spawn(
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, StoreError> {
+    thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))
+}

@@ -1,0 +1,432 @@
+//! One attempt at a batch: lock, prepare, check, write, commit.
+
+use std::{
+    any::Any,
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use futures_util::future::{join_all, try_join_all};
+use model::time::Timestamp;
+
+use super::{
+    Batch, CommitError, Committed, Pos, Shared, TAIL, Touched,
+    applier::{AnyOutcome, AnyWork, CheckContext, Verdict},
+    batches_of,
+    committer::Queued,
+};
+use crate::{ColumnType, Insert, Row, StoreError, Tx, Value, engine::ReaderKind};
+
+/// How an attempt ended without being acknowledged.
+pub(crate) enum Failure {
+    /// A statement was refused: one of the intents is the culprit.
+    Statement(StoreError),
+    /// The same batch may succeed on this connection.
+    Transient(StoreError),
+    /// The connection was lost before COMMIT was sent: nothing stands.
+    Lost(StoreError),
+    /// COMMIT was sent and not answered.
+    Unknown {
+        error: StoreError,
+        outcome: Box<Outcome>,
+    },
+}
+
+impl Failure {
+    fn before_commit(error: StoreError) -> Self {
+        if error.is_disconnect() {
+            Self::Lost(error)
+        } else if error.is_transient() {
+            Self::Transient(error)
+        } else {
+            Self::Statement(error)
+        }
+    }
+
+    pub(crate) fn into_error(self) -> StoreError {
+        match self {
+            Self::Statement(error) | Self::Unknown { error, .. } => error,
+            Self::Transient(error) | Self::Lost(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch could not be committed"
+                );
+                StoreError::Unavailable("the change could not be committed; try again".to_owned())
+            }
+        }
+    }
+}
+
+/// What an attempt will answer once its commit is known to stand.
+pub(crate) struct Outcome {
+    pub(crate) batch_id: String,
+    works: Vec<Option<AnyWork>>,
+    answers: Vec<Result<Committed, CommitError>>,
+    /// The batch as subscribers see it; `None` when nothing was changed.
+    batch: Option<Batch>,
+    tx: Tx,
+}
+
+static INSERT_BATCH: Insert = Insert {
+    table: "log",
+    columns: &[
+        ("log_id", ColumnType::Int),
+        ("first_pos", ColumnType::Int),
+        ("last_pos", ColumnType::Int),
+        ("batch_id", ColumnType::Text),
+        ("at", ColumnType::Int),
+        ("touched", ColumnType::Text),
+    ],
+    on_conflict: "",
+};
+/// Runs a batch in one transaction.
+pub(crate) async fn run(
+    shared: &Shared,
+    kind: ReaderKind,
+    batch: &[Queued],
+) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
+    let tx = Tx::new(kind, shared.database.names().clone());
+    let outcome = match build(shared, tx, batch).await {
+        Ok(outcome) => outcome,
+        Err((error, tx)) => {
+            // What cannot be rolled back is lost with its connection.
+            let error = match rollback(&tx).await {
+                Ok(()) => Failure::before_commit(error),
+                Err(_) => Failure::Lost(error),
+            };
+            return Err(error);
+        }
+    };
+    if outcome.batch.is_none() {
+        // Nothing was changed, so nothing is written either: not even an interned name.
+        rollback(&outcome.tx).await.map_err(Failure::Lost)?;
+        return Ok(outcome.answers);
+    }
+    match commit(&outcome.tx).await {
+        Ok(()) => Ok(outcome.conclude(shared)),
+        Err(error) => Err(Failure::Unknown {
+            error,
+            outcome: Box::new(outcome),
+        }),
+    }
+}
+
+impl Outcome {
+    /// The commit stands: tells the caches and the subscribers, and gives the answers.
+    pub(crate) fn conclude(self, shared: &Shared) -> Vec<Result<Committed, CommitError>> {
+        self.tx.run_after_commit();
+        let Some(batch) = self.batch else {
+            return self.answers;
+        };
+        let mut applied = shared.applied.lock();
+        if applied.next() == batch.first_pos {
+            for (applier, work) in shared.appliers.iter().zip(self.works) {
+                if let Some(work) = work {
+                    applier.committed(work, batch.last_pos);
+                }
+            }
+        } else {
+            // The tail saw this batch first, perhaps with later ones behind it.
+            shared.forget(&batch);
+        }
+        if *applied < batch.last_pos {
+            *applied = batch.last_pos;
+            drop(shared.batches.send(Arc::new(batch)));
+        }
+        self.answers
+    }
+}
+
+async fn build(shared: &Shared, tx: Tx, batch: &[Queued]) -> Result<Outcome, (StoreError, Tx)> {
+    let head = match begin(shared, &tx).await {
+        Ok(head) => head,
+        Err(error) => return Err((error, tx)),
+    };
+    let mut works = match prepare(shared, &tx, batch).await {
+        Ok(works) => works,
+        Err(error) => return Err((error, tx)),
+    };
+    let checked = catch_unwind(AssertUnwindSafe(|| check(shared, &mut works, batch, head)));
+    let Ok((answers, batch)) = checked else {
+        let error = StoreError::Refused("a check panicked".to_owned());
+        return Err((error, tx));
+    };
+    let batch_id = uuid::Uuid::new_v4().to_string();
+    if let Some(batch) = &batch
+        && let Err(error) = write(shared, &tx, &mut works, batch, &batch_id).await
+    {
+        return Err((error, tx));
+    }
+    Ok(Outcome {
+        batch_id,
+        works,
+        answers,
+        batch,
+        tx,
+    })
+}
+
+/// Locks the log and applies what other nodes committed, so that caches are true at the head.
+async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
+    let applied = *shared.applied.lock();
+    let rows = match &tx.0 {
+        ReaderKind::SqliteHere(connection) => {
+            if connection.in_transaction() {
+                connection.batch("ROLLBACK")?;
+            }
+            connection.batch("BEGIN IMMEDIATE")?;
+            Vec::new()
+        }
+        ReaderKind::Postgres(session) => {
+            // Sent together; each statement sees what was committed when it began, so the
+            // tail is read with the lock held.
+            let params = [applied.get().into()];
+            let (begun, locked, rows) = futures_util::join!(
+                session.batch("BEGIN"),
+                session.query(LOCK, &[]),
+                session.query(TAIL, &params)
+            );
+            begun?;
+            locked?;
+            rows?
+        }
+        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
+            return Err(StoreError::Refused("a snapshot cannot commit".to_owned()));
+        }
+    };
+    catch_up(shared, tx, rows).await
+}
+
+/// On PostgreSQL: whoever holds this row's lock commits.
+const LOCK: &str = "SELECT log_id FROM log_lock WHERE log_id = 1 FOR UPDATE";
+
+async fn catch_up(shared: &Shared, tx: &Tx, mut rows: Vec<Row>) -> Result<Pos, StoreError> {
+    while !rows.is_empty() {
+        let batches = batches_of(&rows)?;
+        let last = batches.last().map_or(Pos::START, |batch| batch.last_pos);
+        shared.advance(batches);
+        rows = tx.query(TAIL, &[last.get().into()]).await?;
+    }
+    Ok(*shared.applied.lock())
+}
+
+async fn prepare(
+    shared: &Shared,
+    tx: &Tx,
+    batch: &[Queued],
+) -> Result<Vec<Option<AnyWork>>, StoreError> {
+    let preparing = shared
+        .appliers
+        .iter()
+        .enumerate()
+        .map(|(index, applier)| async move {
+            let changes: Vec<&(dyn Any + Send + Sync)> = batch
+                .iter()
+                .flat_map(|queued| &queued.intent.parts)
+                .filter(|(kind, _)| *kind == index)
+                .map(|(_, change)| &**change)
+                .collect();
+            if changes.is_empty() {
+                return Ok(None);
+            }
+            applier.prepare(tx, &changes).await.map(Some)
+        });
+    try_join_all(preparing).await
+}
+
+type Checked = (Vec<Result<Committed, CommitError>>, Option<Batch>);
+
+/// Checks every intent in turn; positions go to those that stand, without gaps.
+fn check(shared: &Shared, works: &mut [Option<AnyWork>], batch: &[Queued], head: Pos) -> Checked {
+    let at = shared.clock.now();
+    let mut last = head;
+    let mut touched = Touched::default();
+    let mut answers = Vec::with_capacity(batch.len());
+    for queued in batch {
+        let parts = &queued.intent.parts;
+        let mut staged = Staged {
+            last,
+            at,
+            touched: Touched::default(),
+        };
+        let outcome = staged.check_parts(shared, works, parts);
+        let keep = matches!(outcome, Ok(Decision::Stands(_)));
+        let involved: HashSet<usize> = parts.iter().map(|(applier, _)| *applier).collect();
+        for applier in involved {
+            if let Some(work) = &mut works[applier] {
+                shared.appliers[applier].settle(work, keep);
+            }
+        }
+        answers.push(match outcome {
+            Ok(Decision::Stands(outcomes)) => {
+                last = staged.last;
+                touched.merge(staged.touched);
+                Ok(Committed {
+                    last_pos: last,
+                    at,
+                    outcomes,
+                })
+            }
+            Ok(Decision::DoneBefore(outcomes)) => Ok(Committed {
+                last_pos: head,
+                at,
+                outcomes,
+            }),
+            Err(refused) => Err(refused),
+        });
+    }
+    let changed = (last > head).then(|| Batch {
+        first_pos: head.next(),
+        last_pos: last,
+        at,
+        touched,
+    });
+    (answers, changed)
+}
+
+enum Decision {
+    Stands(Vec<Option<AnyOutcome>>),
+    DoneBefore(Vec<Option<AnyOutcome>>),
+}
+
+/// Where one intent would leave the batch.
+struct Staged {
+    last: Pos,
+    at: Timestamp,
+    touched: Touched,
+}
+
+impl Staged {
+    fn check_parts(
+        &mut self,
+        shared: &Shared,
+        works: &mut [Option<AnyWork>],
+        parts: &[(usize, Box<dyn Any + Send + Sync>)],
+    ) -> Result<Decision, CommitError> {
+        let mut outcomes = Vec::with_capacity(parts.len());
+        for (index, change) in parts {
+            let applier = &shared.appliers[*index];
+            let work = works[*index]
+                .as_mut()
+                .expect("an applier with changes has prepared");
+            let pos = self.last.next();
+            let mut context = CheckContext {
+                pos,
+                at: self.at,
+                touched: &mut self.touched,
+            };
+            match applier.check(work, &**change, &mut context) {
+                Ok(Verdict::Apply(outcome)) => {
+                    self.last = pos;
+                    self.touched.add_kind(applier.kind());
+                    outcomes.push(Some(outcome));
+                }
+                Ok(Verdict::Nothing(outcome)) => outcomes.push(Some(outcome)),
+                Ok(Verdict::Already(outcome)) => {
+                    let mut only: Vec<_> = parts.iter().map(|_| None).collect();
+                    only[outcomes.len()] = Some(outcome);
+                    return Ok(Decision::DoneBefore(only));
+                }
+                Err(reason) => {
+                    return Err(CommitError::Refused {
+                        kind: applier.kind(),
+                        reason,
+                    });
+                }
+            }
+        }
+        Ok(Decision::Stands(outcomes))
+    }
+}
+
+/// Writes everything, polled together so that it travels together. The first failure is told:
+/// those behind it only say that the transaction is over.
+async fn write(
+    shared: &Shared,
+    tx: &Tx,
+    works: &mut [Option<AnyWork>],
+    batch: &Batch,
+    batch_id: &str,
+) -> Result<(), StoreError> {
+    let row: Vec<Value> = vec![
+        1.into(),
+        batch.first_pos.get().into(),
+        batch.last_pos.get().into(),
+        batch_id.into(),
+        batch.at.as_millis().into(),
+        batch.touched.encode().into(),
+    ];
+    let rows = [row];
+    let writing = shared
+        .appliers
+        .iter()
+        .zip(works)
+        .filter_map(|(applier, work)| {
+            work.as_mut()
+                .map(|work| async move { applier.write(tx, work).await })
+        });
+    let (log, owners) =
+        futures_util::join!(tx.insert_many(&INSERT_BATCH, &rows), join_all(writing));
+    log?;
+    let mut first: Result<(), StoreError> = Ok(());
+    for written in owners {
+        if let Err(error) = written
+            && first.as_ref().err().is_none_or(is_aftermath)
+        {
+            first = Err(error);
+        }
+    }
+    first
+}
+
+/// Whether an error only says that an earlier statement had failed.
+fn is_aftermath(error: &StoreError) -> bool {
+    matches!(error, StoreError::Postgres(error)
+        if error.code().is_some_and(|code| code.code() == "25P02"))
+}
+
+async fn commit(tx: &Tx) -> Result<(), StoreError> {
+    match &tx.0 {
+        ReaderKind::SqliteHere(connection) => connection.batch("COMMIT"),
+        ReaderKind::Postgres(session) => session.commit().await,
+        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
+            Err(StoreError::Refused("a snapshot cannot commit".to_owned()))
+        }
+    }
+}
+
+async fn rollback(tx: &Tx) -> Result<(), StoreError> {
+    match &tx.0 {
+        ReaderKind::SqliteHere(connection) if connection.in_transaction() => {
+            connection.batch("ROLLBACK")
+        }
+        ReaderKind::Postgres(session) => session.batch("ROLLBACK").await,
+        _ => Ok(()),
+    }
+}
+
+/// Looks a batch up by its id, with the lock held: a stranded backend that still commits it
+/// is waited for.
+pub(crate) async fn find_batch(kind: ReaderKind, batch_id: &str) -> Result<bool, StoreError> {
+    const FIND: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
+    match kind {
+        ReaderKind::SqliteHere(connection) => {
+            if connection.in_transaction() {
+                // COMMIT failed and left the transaction open: it does not stand.
+                connection.batch("ROLLBACK")?;
+            }
+            Ok(!connection.query(FIND, &[batch_id.into()])?.is_empty())
+        }
+        ReaderKind::Postgres(session) => {
+            session.batch("BEGIN").await?;
+            session.query(LOCK, &[]).await?;
+            let found = session.query(FIND, &[batch_id.into()]).await?;
+            session.batch("ROLLBACK").await?;
+            Ok(!found.is_empty())
+        }
+        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => Err(StoreError::Refused(
+            "a snapshot cannot settle a commit".to_owned(),
+        )),
+    }
+}

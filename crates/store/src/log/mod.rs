@@ -1,0 +1,301 @@
+//! The commit log: every durable change, in one total order.
+
+mod applier;
+mod attempt;
+mod committer;
+mod intent;
+mod tail;
+mod touched;
+
+use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
+
+use model::time::{Clock, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
+
+pub use self::{
+    applier::{Applier, CheckContext, Verdict},
+    intent::{CommitError, Committed, Intent, Ticket},
+    touched::Touched,
+};
+use self::{
+    applier::{ErasedApplier, Registered},
+    committer::{Committer, Job, Queued},
+    tail::{Tail, Waiting},
+};
+
+/// A place in the log's total order, from 1.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(transparent)]
+pub struct Pos(i64);
+
+impl Pos {
+    /// Before the first change.
+    pub const START: Self = Self(0);
+
+    /// Makes a position from its number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The position's number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    pub(crate) const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A batch that committed, on this node or on another.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The position of its first change.
+    pub first_pos: Pos,
+    /// The position of its last change.
+    pub last_pos: Pos,
+    /// When it was committed, by the committing node's clock.
+    pub at: Timestamp,
+    /// What it touched.
+    pub touched: Touched,
+}
+
+/// How many intents may wait for the committer before callers wait too.
+const QUEUE: usize = 4_096;
+
+/// How many batches a slow subscriber may fall behind before it must read the log instead.
+const SUBSCRIBED: usize = 4_096;
+
+/// How long a node may go without confirming the head before it serves nothing from cache.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(1);
+
+/// The one way to change anything that others must learn of. Cheap to clone.
+#[derive(Clone)]
+pub struct Log {
+    shared: Arc<Shared>,
+    jobs: mpsc::Sender<Job>,
+    waiting: Option<mpsc::UnboundedSender<Waiting>>,
+}
+
+/// What the committer, the tail and the callers share.
+pub(crate) struct Shared {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    appliers: Vec<Arc<dyn ErasedApplier>>,
+    kinds: HashMap<TypeId, usize>,
+    applied: Mutex<Pos>,
+    batches: broadcast::Sender<Arc<Batch>>,
+}
+
+/// Collects the appliers, in the order in which they run inside a batch.
+pub struct LogBuilder {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    appliers: Vec<Arc<dyn ErasedApplier>>,
+    kinds: HashMap<TypeId, usize>,
+}
+
+impl LogBuilder {
+    /// Begins with no appliers.
+    pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            database,
+            clock,
+            appliers: Vec::new(),
+            kinds: HashMap::new(),
+        }
+    }
+
+    /// Adds an owner's applier; the order of calls is the order inside a batch.
+    #[must_use]
+    pub fn register<A: Applier>(mut self, applier: Arc<A>) -> Self {
+        self.kinds.insert(TypeId::of::<A>(), self.appliers.len());
+        self.appliers.push(Arc::new(Registered(applier)));
+        self
+    }
+
+    /// Starts the committer; a database has one log in a process.
+    pub async fn start(self) -> Result<Log, StoreError> {
+        let head = self.database.snapshot().await?.head();
+        let (batches, _) = broadcast::channel(SUBSCRIBED);
+        let shared = Arc::new(Shared {
+            database: self.database,
+            clock: self.clock,
+            appliers: self.appliers,
+            kinds: self.kinds,
+            applied: Mutex::new(head),
+            batches,
+        });
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        Committer::start(Arc::clone(&shared), queue)?;
+        let waiting = match &*shared.database.engine {
+            Engine::Sqlite { .. } => None,
+            Engine::Postgres { connector, .. } => {
+                Some(Tail::start(Arc::clone(&shared), connector.clone()))
+            }
+        };
+        Ok(Log {
+            shared,
+            jobs,
+            waiting,
+        })
+    }
+}
+
+impl Log {
+    /// Commits an intent: all of its changes, or none.
+    ///
+    /// Returns when the changes are durable. An error of the store leaves nothing behind.
+    pub async fn commit(&self, intent: Intent) -> Result<Committed, CommitError> {
+        if intent.size_bytes() > committer::BATCH_BYTES {
+            let sentence = "a change is larger than a batch may be".to_owned();
+            return Err(CommitError::Store(StoreError::Refused(sentence)));
+        }
+        let (answer, answered) = oneshot::channel();
+        let queued = Queued {
+            intent: intent.resolve(&self.shared.kinds),
+            answer,
+        };
+        self.jobs
+            .send(Job::Commit(queued))
+            .await
+            .map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// Writes to tables outside the log, in one transaction of their own.
+    pub async fn write_local(&self, write: LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
+        match &*self.shared.database.engine {
+            Engine::Postgres { pool, .. } => pool.local_write(&write).await,
+            Engine::Sqlite { .. } => {
+                let (answer, answered) = oneshot::channel();
+                self.jobs
+                    .send(Job::Local(write, answer))
+                    .await
+                    .map_err(|_| stopped())?;
+                answered.await.map_err(|_| stopped())?
+            }
+        }
+    }
+
+    /// Waits until this node has applied every change that was acknowledged before the call.
+    ///
+    /// Every request passes here before it uses a cache. Fails when the head cannot be
+    /// confirmed within a second.
+    pub async fn barrier(&self) -> Result<Pos, StoreError> {
+        let Some(waiting) = &self.waiting else {
+            return Ok(self.applied());
+        };
+        let (answer, answered) = oneshot::channel();
+        waiting
+            .send(Waiting {
+                answer: Some(answer),
+            })
+            .map_err(|_| stopped())?;
+        match tokio::time::timeout(CONFIRM_WITHIN, answered).await {
+            Ok(Ok(confirmed)) => confirmed,
+            Ok(Err(_)) => Err(stopped()),
+            Err(_) => Err(StoreError::Unavailable(
+                "the head of the log was not confirmed within a second".to_owned(),
+            )),
+        }
+    }
+
+    /// The last position that this node's caches include.
+    pub fn applied(&self) -> Pos {
+        *self.shared.applied.lock()
+    }
+
+    /// Follows the batches of all nodes, in order; a subscriber that lags reads the log instead.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Batch>> {
+        self.shared.batches.subscribe()
+    }
+
+    /// Looks for other nodes' batches now instead of within half a second.
+    pub fn poke(&self) {
+        if let Some(waiting) = &self.waiting {
+            drop(waiting.send(Waiting { answer: None }));
+        }
+    }
+
+    /// The database below.
+    pub fn database(&self) -> &Database {
+        &self.shared.database
+    }
+
+    /// The clock that stamps batches.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// Finishes what is queued and stops; later commits fail.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.jobs.send(Job::Stop(done)).await.is_ok() {
+            drop(stopped.await);
+        }
+    }
+}
+
+impl Shared {
+    /// Applies other nodes' batches to the caches and wakes who waits.
+    fn advance(&self, batches: Vec<Batch>) {
+        let mut applied = self.applied.lock();
+        for batch in batches {
+            if batch.last_pos <= *applied {
+                continue;
+            }
+            self.forget(&batch);
+            *applied = batch.last_pos;
+            drop(self.batches.send(Arc::new(batch)));
+        }
+    }
+
+    fn forget(&self, batch: &Batch) {
+        for applier in &self.appliers {
+            applier.forget(&batch.touched, batch.last_pos);
+        }
+        let known = |kind: &str| self.appliers.iter().any(|applier| applier.kind() == kind);
+        if !batch.touched.kinds().all(known) {
+            for applier in &self.appliers {
+                applier.forget_all(batch.last_pos);
+            }
+        }
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("this node is stopping".to_owned())
+}
+
+/// Reads the batches after `$1`.
+pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \
+     WHERE log_id = 1 AND last_pos > $1 ORDER BY last_pos LIMIT 4096";
+
+pub(crate) fn batches_of(rows: &[Row]) -> Result<Vec<Batch>, StoreError> {
+    rows.iter()
+        .map(|row| {
+            Ok(Batch {
+                first_pos: Pos(row.int(0)?),
+                last_pos: Pos(row.int(1)?),
+                at: Timestamp::from_millis(row.int(2)?),
+                touched: Touched::decode(row.text(3)?)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,85 @@
+//! Following other nodes: the read barrier, and the half-second look at the log.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Pos, Shared, TAIL, batches_of};
+use crate::{
+    StoreError,
+    engine::postgres::{Connector, Role, Session},
+};
+
+/// How long a node may not know of another's batch when no bus tells it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Somebody who needs the head confirmed, or only wants it looked at.
+pub(crate) struct Waiting {
+    pub(crate) answer: Option<oneshot::Sender<Result<Pos, StoreError>>>,
+}
+
+/// Reads the log for everybody at once.
+pub(crate) struct Tail {
+    shared: Arc<Shared>,
+    connector: Connector,
+    session: Option<Session>,
+}
+
+impl Tail {
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        connector: Connector,
+    ) -> mpsc::UnboundedSender<Waiting> {
+        let (sender, waiting) = mpsc::unbounded_channel();
+        tokio::spawn(
+            Self {
+                shared,
+                connector,
+                session: None,
+            }
+            .run(waiting),
+        );
+        sender
+    }
+
+    async fn run(mut self, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+        loop {
+            let first = match tokio::time::timeout(LOOK_EVERY, waiting.recv()).await {
+                Ok(Some(first)) => Some(first),
+                Ok(None) => return,
+                Err(_) => None,
+            };
+            // Everybody who is here now came before the reading that follows.
+            let mut group: Vec<Waiting> = first.into_iter().collect();
+            while let Ok(next) = waiting.try_recv() {
+                group.push(next);
+            }
+            let confirmed = self.catch_up().await;
+            if let Err(error) = &confirmed {
+                tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "the head of the log could not be read"
+                );
+                self.session = None;
+            }
+            for answer in group.into_iter().filter_map(|waiting| waiting.answer) {
+                drop(answer.send(confirmed.clone()));
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) -> Result<Pos, StoreError> {
+        let session = match &mut self.session {
+            Some(session) if !session.is_closed() => session,
+            absent => absent.insert(self.connector.connect(Role::Reader).await?),
+        };
+        loop {
+            let applied = *self.shared.applied.lock();
+            let rows = session.query(TAIL, &[applied.get().into()]).await?;
+            if rows.is_empty() {
+                return Ok(applied);
+            }
+            self.shared.advance(batches_of(&rows)?);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What this crate counts.
+
+use std::time::Duration;
+
+/// A batch was committed with so many intents, in so much time.
+pub(crate) fn batch_committed(intents: usize, took: Duration) {
+    metrics::counter!("conclave_store_batches_total").increment(1);
+    metrics::histogram!("conclave_store_batch_intents").record(intents as f64);
+    metrics::histogram!("conclave_store_batch_duration_seconds").record(took.as_secs_f64());
+}
+
+/// A batch was refused by the engine and is tried again in halves.
+pub(crate) fn batch_bisected() {
+    metrics::counter!("conclave_store_batches_bisected_total").increment(1);
+}
+
+/// The outcome of a COMMIT was unknown and was looked up.
+pub(crate) fn outcome_settled() {
+    metrics::counter!("conclave_store_outcomes_settled_total").increment(1);
+}
