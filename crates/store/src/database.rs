@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    Migrations, Names, Pos, Row, StoreError, Value,
+    LocalWrite, Migrations, Names, Pos, Row, StoreError, Value,
     engine::{
         Reader, ReaderKind,
         postgres::{self, Connector, Role},
@@ -72,6 +72,10 @@ const READ_FACT: &str = "SELECT value FROM facts WHERE name = $1";
 const WRITE_FACT: &str =
     "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 
+const SQLITE_TABLE: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1";
+const POSTGRES_TABLE: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
+     WHERE table_schema = current_schema() AND CAST(table_name AS TEXT) = $1";
+
 /// Two starting nodes migrate one after the other.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7239180441)";
 
@@ -119,6 +123,54 @@ impl Database {
         Ok(database)
     }
 
+    /// Looks into a database without changing it, before it is opened.
+    ///
+    /// `None` when there is no database yet, or it has no such table.
+    pub async fn peek(
+        location: &Location,
+        table: &'static str,
+        sql: &'static str,
+    ) -> Result<Option<Vec<Row>>, StoreError> {
+        match location {
+            Location::Sqlite(path) => {
+                if !path.exists() {
+                    return Ok(None);
+                }
+                let reader = sqlite::Connection::open_reader(path)?;
+                if reader.query(SQLITE_TABLE, &[table.into()])?.is_empty() {
+                    return Ok(None);
+                }
+                reader.query(sql, &[]).map(Some)
+            }
+            Location::Postgres(url) => {
+                let session = Connector::new(url)?.connect(Role::Reader).await?;
+                if session
+                    .query(POSTGRES_TABLE, &[table.into()])
+                    .await?
+                    .is_empty()
+                {
+                    return Ok(None);
+                }
+                session.query(sql, &[]).await.map(Some)
+            }
+        }
+    }
+
+    /// Writes what must exist before the log starts. Two nodes may do so at once: use
+    /// `ON CONFLICT DO NOTHING`, and read afterwards what stands.
+    pub async fn initialise(&self, write: &LocalWrite) -> Result<(), StoreError> {
+        match &*self.engine {
+            Engine::Postgres { pool, .. } => pool.local_write(write).await.map(drop),
+            Engine::Sqlite { writer, .. } => {
+                let writer = writer.lock();
+                let writer = writer.as_ref().ok_or_else(|| {
+                    StoreError::Refused("the log of this database is already running".to_owned())
+                })?;
+                writer.local_write(write).map(drop)
+            }
+        }
+    }
+
     /// Opens a view of one moment, for any number of queries.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let reader = match &*self.engine {
@@ -132,7 +184,7 @@ impl Database {
                 lease
                     .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?;
-                Reader(ReaderKind::PostgresPooled(lease))
+                Reader(ReaderKind::PostgresPooled(Box::new(lease)))
             }
         };
         // The first query fixes the moment.

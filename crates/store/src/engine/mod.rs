@@ -20,7 +20,7 @@ pub(crate) enum ReaderKind {
     /// Over a connection; statements polled together travel together.
     Postgres(Arc<postgres::Session>),
     /// The same, on a connection lent by the pool.
-    PostgresPooled(postgres::Lease),
+    PostgresPooled(Box<postgres::Lease>),
 }
 
 impl Reader {

@@ -15,7 +15,7 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::Insert;
+use super::{Insert, LocalWrite};
 use crate::{Row, StoreError, Value};
 
 const STATEMENT_CACHE: usize = 512;
@@ -46,7 +46,8 @@ impl Connection {
         Self::prepared(raw)
     }
 
-    fn open_reader(path: &Path) -> Result<Self, StoreError> {
+    /// Opens the file for reading only.
+    pub(crate) fn open_reader(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.pragma_update(None, "query_only", true)?;
@@ -97,6 +98,26 @@ impl Connection {
             changed += statement.execute(params_from_iter(row))? as u64;
         }
         Ok(changed)
+    }
+
+    /// Runs statements in one transaction of their own.
+    pub(crate) fn local_write(&self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.batch("BEGIN IMMEDIATE")?;
+        let written: Result<Vec<_>, _> = write
+            .statements
+            .iter()
+            .map(|(sql, params)| self.query(sql, params))
+            .collect();
+        let ended = self.batch(if written.is_ok() {
+            "COMMIT"
+        } else {
+            "ROLLBACK"
+        });
+        if self.in_transaction() {
+            self.batch("ROLLBACK")?;
+        }
+        ended?;
+        written
     }
 
     /// Runs statements that take no parameters, such as a migration.

@@ -48,6 +48,7 @@ pub(crate) struct Committer {
 }
 
 /// The session that this node commits with.
+#[expect(clippy::large_enum_variant, reason = "there is one for each node")]
 pub(crate) enum Writer {
     Sqlite {
         connection: Arc<Connection>,
@@ -276,22 +277,7 @@ impl Committer {
                 "local writes have sessions of their own".to_owned(),
             ));
         };
-        connection.batch("BEGIN IMMEDIATE")?;
-        let written: Result<Vec<_>, _> = write
-            .statements
-            .iter()
-            .map(|(sql, params)| connection.query(sql, params))
-            .collect();
-        let ended = connection.batch(if written.is_ok() {
-            "COMMIT"
-        } else {
-            "ROLLBACK"
-        });
-        if connection.in_transaction() {
-            connection.batch("ROLLBACK")?;
-        }
-        ended?;
-        written
+        connection.local_write(write)
     }
 }
 
