@@ -55,7 +55,8 @@ impl FileSealer {
     /// Seals the next chunk: [`CHUNK_BYTES`] long, or at most that when it is the last.
     pub fn chunk(&mut self, plain: &[u8], last: bool) -> Result<Vec<u8>, SealError> {
         let whole = plain.len() == CHUNK_BYTES;
-        if !whole && !(last && plain.len() < CHUNK_BYTES) {
+        let ends = last && plain.len() < CHUNK_BYTES;
+        if !(whole || ends) {
             return Err(SealError::FileDamaged);
         }
         let mut sealed = Vec::with_capacity(plain.len() + CHUNK_OVERHEAD);
