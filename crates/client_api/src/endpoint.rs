@@ -96,6 +96,24 @@ pub struct Endpoint {
 }
 
 /// An endpoint that needs an access token: its handler ends in `Caller, Matrix<Request>`.
+///
+/// ```
+/// use client_api::{caller::Caller, endpoint::by_caller, matrix::Matrix};
+/// use ruma::api::client::session::logout;
+///
+/// async fn log_out(_: Caller, _: Matrix<logout::v3::Request>) -> String { String::new() }
+/// by_caller(log_out);
+/// ```
+///
+/// A handler that forgets the caller does not compile:
+///
+/// ```compile_fail,E0277
+/// use client_api::{endpoint::by_caller, matrix::Matrix};
+/// use ruma::api::client::session::logout;
+///
+/// async fn log_out(_: Matrix<logout::v3::Request>) -> String { String::new() }
+/// by_caller(log_out);
+/// ```
 pub fn by_caller<H, T>(handler: H) -> Endpoint
 where
     H: Handler<T, ClientApi>,
@@ -116,6 +134,22 @@ where
 }
 
 /// An endpoint that asks nobody; compiles only where the specification requires no token.
+///
+/// ```
+/// use client_api::{endpoint::by_anyone, matrix::Matrix};
+/// use ruma::api::client::session::get_login_types;
+///
+/// async fn types(_: Matrix<get_login_types::v3::Request>) -> String { String::new() }
+/// by_anyone(types);
+/// ```
+///
+/// ```compile_fail,E0277
+/// use client_api::{endpoint::by_anyone, matrix::Matrix};
+/// use ruma::api::client::session::logout;
+///
+/// async fn log_out(_: Matrix<logout::v3::Request>) -> String { String::new() }
+/// by_anyone(log_out);
+/// ```
 pub fn by_anyone<H, T>(handler: H) -> Endpoint
 where
     H: Handler<T, ClientApi>,

@@ -1,6 +1,7 @@
 //! The face as a client sees it, with endpoints made for the purpose.
 
 mod answers;
+mod errors;
 mod fuzz;
 mod inventory;
 mod limited;
@@ -180,6 +181,13 @@ async fn sync(
     Matrix(sync_events::v3::Response::new("s".to_owned()))
 }
 
+async fn messages(
+    _: Caller,
+    _: Matrix<ruma::api::client::message::get_message_events::v3::Request>,
+) -> String {
+    String::new()
+}
+
 async fn set_state(
     _: Caller,
     Matrix(request): Matrix<ruma::api::client::state::send_state_event::v3::Request>,
@@ -222,6 +230,7 @@ fn sample_endpoints() -> Vec<Endpoint> {
         by_caller(invite).class(Class::Invite),
         by_caller(send).class(Class::Send),
         by_caller(sync),
+        by_caller(messages),
         by_caller(set_state)
             .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}")
             .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}/"),

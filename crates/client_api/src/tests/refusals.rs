@@ -188,6 +188,14 @@ fn cases() -> Vec<Case<'static>> {
         ),
         (
             "GET",
+            "/_matrix/client/v3/rooms/!r:localhost/messages",
+            vec![],
+            400,
+            "M_MISSING_PARAM",
+            "query parameter `dir` is missing",
+        ),
+        (
+            "GET",
             "/_matrix/client/v3/nothing",
             vec![],
             404,
