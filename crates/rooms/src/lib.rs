@@ -26,5 +26,5 @@ pub use reading::{Membership, ReceiptEntry};
 pub use room::Room;
 pub use rooms::{MIGRATIONS, Rooms, RoomsOptions};
 pub use stored::{EventOrigin, StoredEvent};
-pub use timeline::{Direction, Page};
+pub use timeline::{Direction, Page, PageRequest};
 pub use visibility::History;

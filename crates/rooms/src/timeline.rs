@@ -20,6 +20,21 @@ pub enum Direction {
     Backward,
 }
 
+/// Which part of a timeline is read. A boundary stands before the event whose `ord` it names.
+#[derive(Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The boundary where reading begins.
+    pub from: i64,
+    /// The boundary where reading stops early.
+    pub to: Option<i64>,
+    /// Which way.
+    pub direction: Direction,
+    /// How many events, at most.
+    pub limit: usize,
+    /// Which events.
+    pub filter: &'a EventFilter,
+}
+
 /// A part of a timeline. A boundary stands before the event whose `ord` it names.
 pub struct Page {
     /// The events, in the direction of reading.
@@ -64,19 +79,20 @@ const STATE_BETWEEN: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
 
 impl Rooms {
     /// Reads a page of what a user may see.
-    ///
-    /// `to` is where reading stops early: a boundary, like `from`.
     pub async fn page(
         &self,
         snapshot: &Snapshot,
         room: &Room,
         history: &History,
-        range: (i64, Option<i64>),
-        direction: Direction,
-        limit: usize,
-        filter: &EventFilter,
+        request: &PageRequest<'_>,
     ) -> Result<Page, StoreError> {
-        let (mut from, to) = range;
+        let PageRequest {
+            mut from,
+            to,
+            direction,
+            limit,
+            filter,
+        } = *request;
         let mut events = Vec::new();
         let mut rows_read = 0;
         while rows_read < MOST_ROWS {
