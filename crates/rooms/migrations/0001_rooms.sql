@@ -32,6 +32,7 @@ CREATE TABLE events (
     sealed_origin BYTEA
 );
 CREATE UNIQUE INDEX events_timeline ON events (room, ord);
+CREATE INDEX events_senders ON events (room, sender, ord);
 CREATE INDEX events_relations ON events (relates_to, relation_type) WHERE relates_to IS NOT NULL;
 
 -- Written whenever resolved state changes; never rewritten.

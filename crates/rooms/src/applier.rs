@@ -14,13 +14,9 @@ use async_trait::async_trait;
 use model::time::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use seal::KeySet;
-use store::{Applier, CheckContext, Pos, StoreError, Touched, Tx, Verdict};
+use store::{Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict};
 
-use crate::{
-    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal,
-    staged::{Journal, Layered},
-    stored::StoredEvent,
-};
+use crate::{Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, stored::StoredEvent};
 
 /// What one attempt at a batch knows of rooms.
 pub struct RoomsWork {

@@ -10,7 +10,6 @@ mod reading;
 mod room;
 mod rooms;
 mod sending;
-mod staged;
 mod stored;
 mod timeline;
 mod visibility;
@@ -22,7 +21,7 @@ pub use change::{
 pub use create::{CreateRoom, Preset};
 pub use encryption::EncryptionPolicy;
 pub use membership::{MemberChange, MemberProfile};
-pub use reading::{Membership, ReceiptEntry};
+pub use reading::{MemberCounts, Membership, ReceiptEntry};
 pub use room::Room;
 pub use rooms::{MIGRATIONS, Rooms, RoomsOptions};
 pub use stored::{EventOrigin, StoredEvent};

@@ -39,6 +39,15 @@ pub struct ReceiptEntry {
     pub ts: i64,
 }
 
+/// How many stand how in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemberCounts {
+    /// How many are in.
+    pub joined: usize,
+    /// How many are asked in.
+    pub invited: usize,
+}
+
 const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos \
      FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
 
@@ -58,6 +67,11 @@ const SHARES: &str = "SELECT 1 FROM memberships mine \
 
 const MEMBERS: &str =
     "SELECT user_id FROM memberships WHERE room = $1 AND membership = 'join' ORDER BY user_id";
+
+const LAST_SENT: &str = "SELECT MAX(ord) FROM events WHERE room = $1 AND sender = $2";
+
+const COUNTS: &str = "SELECT COUNT(*) FILTER (WHERE membership = 'join'), \
+     COUNT(*) FILTER (WHERE membership = 'invite') FROM memberships WHERE room = $1";
 
 const MEMBERSHIP_CHANGES: &str = "SELECT state_key, membership FROM state_changes \
      WHERE room = $1 AND type = 'm.room.member' AND pos > $2 AND pos <= $3 ORDER BY ord";
@@ -137,6 +151,35 @@ impl Rooms {
     pub async fn joined_users(&self, reader: &Reader, room: i64) -> Result<Vec<i64>, StoreError> {
         let rows = reader.query(MEMBERS, &[room.into()]).await?;
         rows.iter().map(|row| row.int(0)).collect()
+    }
+
+    /// How many are in a room, and how many are asked in.
+    pub async fn member_counts(
+        &self,
+        reader: &Reader,
+        room: i64,
+    ) -> Result<MemberCounts, StoreError> {
+        let Some(row) = reader.query_opt(COUNTS, &[room.into()]).await? else {
+            return Ok(MemberCounts::default());
+        };
+        let count = |index| Ok::<_, StoreError>(usize::try_from(row.int(index)?).unwrap_or(0));
+        Ok(MemberCounts {
+            joined: count(0)?,
+            invited: count(1)?,
+        })
+    }
+
+    /// The place of the last event that a user sent to a room.
+    pub async fn last_sent_by(
+        &self,
+        reader: &Reader,
+        room: i64,
+        user: i64,
+    ) -> Result<Option<i64>, StoreError> {
+        let row = reader
+            .query_opt(LAST_SENT, &[room.into(), user.into()])
+            .await?;
+        row.map_or(Ok(None), |row| row.opt_int(0))
     }
 
     /// Who changed membership in a room after `after`, up to and including `up_to`, in order.

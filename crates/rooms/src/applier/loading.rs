@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::try_join_all;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use seal::{Month, Scope};
-use store::{StoreError, Tx};
+use store::{Layered, StoreError, Tx};
 
 use super::{
     RoomsWork, Rows,
@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     Room, Rooms, RoomsChange,
-    staged::Layered,
     stored::{StoredEvent, event_id_at, open_events},
 };
 

@@ -1,9 +1,9 @@
-//! What an intent stages inside a batch, so that a refusal can undo it.
+//! What an intent stages inside a batch, so that a refusal can undo it: for appliers.
 
 use std::{collections::HashMap, hash::Hash};
 
 /// A map of which the newest layer belongs to the intent being checked.
-pub(crate) struct Layered<K, V> {
+pub struct Layered<K, V> {
     kept: HashMap<K, V>,
     staged: HashMap<K, V>,
 }
@@ -18,20 +18,23 @@ impl<K, V> Default for Layered<K, V> {
 }
 
 impl<K: Eq + Hash, V> Layered<K, V> {
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+    /// The newest value.
+    pub fn get(&self, key: &K) -> Option<&V> {
         self.staged.get(key).or_else(|| self.kept.get(key))
     }
 
     /// Adds what was read: it stays whatever becomes of the intents.
-    pub(crate) fn load(&mut self, key: K, value: V) {
+    pub fn load(&mut self, key: K, value: V) {
         self.kept.insert(key, value);
     }
 
-    pub(crate) fn stage(&mut self, key: K, value: V) {
+    /// Adds what the intent being checked makes.
+    pub fn stage(&mut self, key: K, value: V) {
         self.staged.insert(key, value);
     }
 
-    pub(crate) fn settle(&mut self, keep: bool) {
+    /// Ends the intent: keeps what it staged, or undoes it.
+    pub fn settle(&mut self, keep: bool) {
         if keep {
             self.kept.extend(self.staged.drain());
         } else {
@@ -40,17 +43,18 @@ impl<K: Eq + Hash, V> Layered<K, V> {
     }
 
     /// What was loaded or kept.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.kept.iter()
     }
 
-    pub(crate) fn into_kept(self) -> impl Iterator<Item = (K, V)> {
+    /// Everything that was loaded or kept.
+    pub fn into_kept(self) -> impl Iterator<Item = (K, V)> {
         self.kept.into_iter()
     }
 }
 
 /// Rows to be written, of which the last belong to the intent being checked.
-pub(crate) struct Journal<T> {
+pub struct Journal<T> {
     rows: Vec<T>,
     kept: usize,
 }
@@ -65,11 +69,13 @@ impl<T> Default for Journal<T> {
 }
 
 impl<T> Journal<T> {
-    pub(crate) fn push(&mut self, row: T) {
+    /// Adds a row of the intent being checked.
+    pub fn push(&mut self, row: T) {
         self.rows.push(row);
     }
 
-    pub(crate) fn settle(&mut self, keep: bool) {
+    /// Ends the intent: keeps what it staged, or undoes it.
+    pub fn settle(&mut self, keep: bool) {
         if keep {
             self.kept = self.rows.len();
         } else {
@@ -78,7 +84,7 @@ impl<T> Journal<T> {
     }
 
     /// What is to be written.
-    pub(crate) fn take(&mut self) -> Vec<T> {
+    pub fn take(&mut self) -> Vec<T> {
         self.kept = 0;
         std::mem::take(&mut self.rows)
     }
