@@ -7,7 +7,7 @@ use store::{CommitError, Intent, StoreError};
 use super::batches::in_one_batch;
 use crate::support::{
     Db, Node,
-    cells::{Act, OF_ANOTHER_TYPE, PANICS_WHEN_WRITTEN, REFUSED_BY_THE_TABLE},
+    cells::{Act, FAILS_UNSEEN, OF_ANOTHER_TYPE, PANICS_WHEN_WRITTEN, REFUSED_BY_THE_TABLE},
     one,
 };
 
@@ -73,7 +73,7 @@ conformance! {
 
     /// PostgreSQL answers COMMIT with success in a failed transaction, and rolls back.
     async fn a_failure_that_nobody_was_told_of_is_not_acknowledged(db: Db) {
-        falls_alone(&db, || Act::FailUnseen).await;
+        falls_alone(&db, || Act::Set(FAILS_UNSEEN)).await;
     }
 
     async fn what_waits_for_the_commit_runs_after_it_and_only_then(db: Db) {

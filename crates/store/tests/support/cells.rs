@@ -34,6 +34,8 @@ pub(crate) const MIGRATIONS: Migrations = Migrations {
 pub(crate) const REFUSED_BY_THE_TABLE: i64 = -13;
 pub(crate) const PANICS_WHEN_WRITTEN: i64 = -14;
 pub(crate) const OF_ANOTHER_TYPE: i64 = -15;
+/// The last statement of the batch fails, and its error is passed on to nobody.
+pub(crate) const FAILS_UNSEEN: i64 = -16;
 
 /// What is asked of a cell.
 pub(crate) enum Act {
@@ -57,8 +59,6 @@ pub(crate) enum Act {
     InternAndFind(String, Box<Database>),
     PanicInCheck,
     PanicInPrepare,
-    /// Runs a statement that fails, and tells nobody.
-    FailUnseen,
     /// Counts into `Cells::after_commit` once the batch stands.
     CountAfterCommit,
     /// Keeps the batch open until the gate is.
@@ -249,7 +249,6 @@ impl Applier for Cells {
             Act::Intern(user) | Act::InternAndFind(user, _) => (0, work.users[user]),
             Act::Weigh(_)
             | Act::PanicInPrepare
-            | Act::FailUnseen
             | Act::CountAfterCommit
             | Act::Hold(_)
             | Act::Freeze(_) => (0, 0),
@@ -272,8 +271,10 @@ impl Applier for Cells {
     async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
         let mut newest: HashMap<i64, Vec<Value>> = HashMap::new();
         let mut marks = Vec::new();
+        let mut fails_unseen = false;
         for mark in work.marks.take() {
             assert!(mark.value != PANICS_WHEN_WRITTEN, "asked to panic");
+            fails_unseen |= mark.value == FAILS_UNSEEN;
             let (cell, pos) = (Value::from(mark.cell), Value::from(mark.pos.get()));
             let value = match mark.value {
                 OF_ANOTHER_TYPE => Value::from("a text"),
@@ -284,7 +285,12 @@ impl Applier for Cells {
         }
         let cells: Vec<_> = newest.into_values().collect();
         tx.insert_many(&WRITE_CELLS, &cells).await?;
-        tx.insert_many(&WRITE_MARKS, &marks).await.map(drop)
+        tx.insert_many(&WRITE_MARKS, &marks).await?;
+        if fails_unseen {
+            let sql = "INSERT INTO cells (id, value, pos) VALUES (-99, -13, 0)";
+            drop(tx.execute(sql, &[]).await);
+        }
+        Ok(())
     }
 
     fn committed(&self, work: Work, last_pos: Pos) {
@@ -323,10 +329,6 @@ impl Cells {
                 work.users.insert(user.clone(), ids[0]);
             }
             Act::PanicInPrepare => panic!("this preparation was asked to panic"),
-            Act::FailUnseen => {
-                let sql = "INSERT INTO cells (id, value, pos) VALUES ($1, -13, 0)";
-                drop(tx.execute(sql, &[change.cell.into()]).await);
-            }
             Act::CountAfterCommit => {
                 let count = Arc::clone(&self.after_commit);
                 tx.on_commit(move || {
