@@ -1,4 +1,5 @@
 //! Sealed files: every change to their chunks is noticed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use proptest::prelude::proptest;
 use seal::{CHUNK_BYTES, FileKey, FileOpener, FileSealer};

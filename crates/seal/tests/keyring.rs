@@ -1,4 +1,5 @@
 //! The keyring over both engines: what opens, what does not, and what a lost batch leaves.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{path::PathBuf, sync::Arc};
 
