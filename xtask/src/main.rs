@@ -1,2 +1,108 @@
-//! The project's commands.
-fn main() {}
+//! The project's commands: `cargo xtask run | test | ci | check | fix | tidy`.
+
+mod cargo;
+mod console;
+mod parts;
+mod report;
+mod servers;
+mod tidy;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{parts::Engine, report::Report};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "The project's commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the server and starts it, without any configuration.
+    Run {
+        /// Goes to `conclave serve` as it is.
+        #[arg(last = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs every test, on throw-away servers of its own.
+    Test {
+        /// Runs only the tests whose names contain this (and leaves the client suite out).
+        filter: Option<String>,
+        /// Leaves out the twins of tests that run on the other engine.
+        #[arg(long, value_enum, default_value_t = Engine::Both)]
+        engine: Engine,
+        /// Runs only the suite of real clients.
+        #[arg(long)]
+        clients: bool,
+    },
+    /// Does everything that must be green before a change lands.
+    Ci,
+    /// Does one of the checks.
+    Check {
+        #[arg(value_enum)]
+        what: Check,
+    },
+    /// Repairs what a check complains about.
+    Fix {
+        #[arg(value_enum)]
+        what: Fix,
+    },
+    /// Checks the rules of the house that the compiler does not know.
+    Tidy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Check {
+    Fmt,
+    Clippy,
+    Tidy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Fix {
+    Fmt,
+}
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            console::say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether all went well; what did not has been told already.
+fn execute(command: Command) -> anyhow::Result<bool> {
+    let mut report = Report::default();
+    match command {
+        Command::Run { arguments } => return Err(cargo::become_server(arguments)),
+        Command::Test {
+            filter,
+            engine,
+            clients,
+        } => {
+            let servers = servers::start(engine)?;
+            if clients {
+                parts::clients(&mut report, &servers, filter.as_deref())?;
+            } else {
+                parts::tests(&mut report, &servers, filter.as_deref(), engine)?;
+            }
+        }
+        Command::Ci => parts::everything(&mut report)?,
+        Command::Check { what: Check::Fmt } => parts::format(&mut report)?,
+        Command::Check {
+            what: Check::Clippy,
+        } => parts::clippy(&mut report)?,
+        Command::Tidy | Command::Check { what: Check::Tidy } => parts::tidy(&mut report)?,
+        Command::Fix { what: Fix::Fmt } => parts::fix_format(&mut report)?,
+    }
+    report.print();
+    Ok(report.is_green())
+}

@@ -1,1 +1,14 @@
-//! What tests share: servers started and stopped, a clock that is moved by hand.
+//! What tests share: servers started and stopped, a clock that is moved by hand, waiting.
+
+#[cfg(feature = "client")]
+pub mod clock;
+#[cfg(feature = "client")]
+pub mod entropy;
+#[cfg(feature = "client")]
+mod eventually;
+#[cfg(feature = "client")]
+pub mod postgres;
+pub mod servers;
+
+#[cfg(feature = "client")]
+pub use eventually::{eventually, eventually_within};

@@ -1,0 +1,91 @@
+//! One throw-away PostgreSQL cluster.
+
+use std::{
+    ffi::OsStr,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use super::{ServerError, programs, supervisor::Supervisor};
+
+const SCRIPT: &str = include_str!("postgres.sh");
+
+/// Where Debian keeps each version's programs.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// A free port can be taken before the server binds it.
+const ATTEMPTS: u32 = 3;
+
+/// A PostgreSQL server of its own, in a temporary directory, on a free port of 127.0.0.1.
+///
+/// It syncs to disk like a real one, trusts every connection, and is gone when this is dropped or
+/// the process ends. All methods block: call them outside of an async task, or from one that may.
+#[derive(Debug)]
+pub struct Postgres {
+    supervisor: Supervisor,
+    port: u16,
+}
+
+impl Postgres {
+    /// Says whether a supported PostgreSQL is on this machine.
+    pub fn is_installed() -> bool {
+        programs::postgres(Path::new(DEBIAN)).is_some()
+    }
+
+    /// Makes a cluster and waits until it accepts connections.
+    pub fn start() -> Result<Self, ServerError> {
+        let bin = programs::postgres(Path::new(DEBIAN)).ok_or(ServerError::Missing {
+            program: "PostgreSQL 15 or newer",
+            package: "postgresql",
+        })?;
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(&bin) {
+                Err(ServerError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn start_once(bin: &Path) -> Result<Self, ServerError> {
+        let port = free_port().map_err(|source| ServerError::Io {
+            what: "find a free port",
+            source,
+        })?;
+        let port_text = port.to_string();
+        let arguments = [bin.as_os_str(), OsStr::new(&port_text)];
+        let mut supervisor = Supervisor::spawn("PostgreSQL", SCRIPT, &arguments)?;
+        supervisor.order("start")?;
+        Ok(Self { supervisor, port })
+    }
+
+    /// The URL of the superuser's database; other databases differ in the last segment.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Where the cluster keeps its files: readable once it is stopped, until this is dropped.
+    pub fn data_dir(&self) -> PathBuf {
+        self.supervisor.directory().join("data")
+    }
+
+    /// Stops the server in good order and leaves its files where they are.
+    pub fn stop(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("stop").map(drop)
+    }
+
+    /// Stops the server at once, as a crash would: it recovers from its log at the next start.
+    pub fn crash(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("crash").map(drop)
+    }
+
+    /// Starts a stopped server again, on the same port.
+    pub fn restart(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("start").map(drop)
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,234 @@
+//! The parts of which `test` and `ci` are made.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use crate::{
+    cargo::{self, cargo},
+    console::say,
+    report::Report,
+    servers::{self, Servers},
+    tidy,
+};
+
+/// Names the variable that tells the client suite which server to start.
+const SERVER_VARIABLE: &str = "CONCLAVE_TEST_SERVER";
+
+/// The engines that a test with a twin on each of them runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+impl Engine {
+    /// The ending of the names of tests that are left out.
+    fn left_out(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("::postgres"),
+            Self::Postgres => Some("::sqlite"),
+            Self::Both => None,
+        }
+    }
+}
+
+/// Runs all there is, the quick parts first, and goes on when a part fails.
+pub(crate) fn everything(report: &mut Report) -> anyhow::Result<()> {
+    format(report)?;
+    tidy(report)?;
+    clippy(report)?;
+    match servers::start(Engine::Both) {
+        Ok(servers) => tests(report, &servers, None, Engine::Both),
+        Err(error) => {
+            say(format_args!("error: {error:#}"));
+            report.skip("tests");
+            Ok(())
+        }
+    }
+}
+
+/// Checks that the code is formatted.
+pub(crate) fn format(report: &mut Report) -> anyhow::Result<()> {
+    report.run("format", cargo(["fmt", "--all", "--check"]))?;
+    if let Some(manifest) = cargo::clients_manifest() {
+        let mut command = cargo(["fmt", "--all", "--check", "--manifest-path"]);
+        command.arg(manifest);
+        report.run("format of the client suite", command)?;
+    }
+    Ok(())
+}
+
+/// Formats the code.
+pub(crate) fn fix_format(report: &mut Report) -> anyhow::Result<()> {
+    report.run("format", cargo(["fmt", "--all"]))?;
+    if let Some(manifest) = cargo::clients_manifest() {
+        let mut command = cargo(["fmt", "--all", "--manifest-path"]);
+        command.arg(manifest);
+        report.run("format of the client suite", command)?;
+    }
+    Ok(())
+}
+
+/// Runs the compiler's and clippy's lints, warnings denied.
+pub(crate) fn clippy(report: &mut Report) -> anyhow::Result<()> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--"];
+    let mut command = cargo(arguments);
+    command.args(["-D", "warnings"]);
+    report.run("clippy", command).map(drop)
+}
+
+/// Checks the rules of the house.
+pub(crate) fn tidy(report: &mut Report) -> anyhow::Result<()> {
+    let checked = report.part("tidy", |_| {
+        let tree = tidy::Tree::read(cargo::root())?;
+        let findings = tidy::check(&tree);
+        for finding in &findings {
+            say(finding);
+        }
+        say(tidy::longest(&tree));
+        Ok(findings.is_empty())
+    });
+    checked.map(drop)
+}
+
+/// Runs the tests of the workspace, its examples and the client suite; with a filter, only tests.
+pub(crate) fn tests(
+    report: &mut Report,
+    servers: &Servers,
+    filter: Option<&str>,
+    engine: Engine,
+) -> anyhow::Result<()> {
+    let nextest = cargo::has_nextest();
+    // Building is a part of its own, so that it is seen what takes long.
+    let runner: &[&str] = if nextest {
+        &["nextest", "run"]
+    } else {
+        &["test"]
+    };
+    let build = [runner, &["--workspace", "--no-run"]].concat();
+    if report.run("build of the tests", cargo(build))? {
+        let mut command = cargo(test_arguments(nextest, filter, engine));
+        servers.announce(&mut command);
+        report.run("tests", command)?;
+    } else {
+        report.skip("tests");
+    }
+    if filter.is_some() {
+        return Ok(());
+    }
+    if nextest {
+        // Nextest leaves the examples in documentation to cargo.
+        report.run("examples", cargo(["test", "--workspace", "--doc"]))?;
+    }
+    clients(report, servers, None)
+}
+
+/// Runs the suite of real clients against the server, where that suite is there.
+pub(crate) fn clients(
+    report: &mut Report,
+    servers: &Servers,
+    filter: Option<&str>,
+) -> anyhow::Result<()> {
+    let Some(manifest) = cargo::clients_manifest() else {
+        return Ok(());
+    };
+    let mut server = None;
+    report.part("build of the server", |_| {
+        server = build_server()?;
+        Ok(server.is_some())
+    })?;
+    let Some(server) = server else {
+        report.skip("clients");
+        return Ok(());
+    };
+    if !report.run(
+        "build of the clients",
+        client_tests(&manifest, &["--no-run"]),
+    )? {
+        report.skip("clients");
+        return Ok(());
+    }
+    let mut command = client_tests(&manifest, filter.as_slice());
+    command.env(SERVER_VARIABLE, server);
+    servers.announce(&mut command);
+    report.run("clients", command).map(drop)
+}
+
+fn client_tests(manifest: &Path, arguments: &[&str]) -> Command {
+    let mut command = cargo(["test", "--workspace", "--manifest-path"]);
+    command.arg(manifest).args(arguments);
+    command
+}
+
+/// Builds the server and finds its program; none when it does not build.
+fn build_server() -> anyhow::Result<Option<PathBuf>> {
+    let mut command = cargo(["build", "--package", "conclave"]);
+    let output = command
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let program = messages.lines().find_map(executable);
+    Ok(Some(program.context("cargo named no program")?))
+}
+
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(message).ok()?;
+    message["executable"].as_str().map(PathBuf::from)
+}
+
+fn test_arguments(nextest: bool, filter: Option<&str>, engine: Engine) -> Vec<String> {
+    let runner: &[&str] = if nextest {
+        &["nextest", "run", "--no-fail-fast"]
+    } else {
+        &["test", "--no-fail-fast"]
+    };
+    let mut arguments: Vec<String> = runner.iter().copied().map(String::from).collect();
+    arguments.push("--workspace".to_owned());
+    arguments.extend(filter.map(String::from));
+    if let Some(ending) = engine.left_out() {
+        arguments.extend(if nextest {
+            ["-E".to_owned(), format!("not test(/{ending}$/)")].to_vec()
+        } else {
+            ["--", "--skip", ending].map(String::from).to_vec()
+        });
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_engine_leaves_the_twins_on_the_other_out() {
+        assert_eq!(
+            test_arguments(true, Some("leave"), Engine::Sqlite).join(" "),
+            "nextest run --no-fail-fast --workspace leave -E not test(/::postgres$/)"
+        );
+        assert_eq!(
+            test_arguments(false, None, Engine::Postgres).join(" "),
+            "test --no-fail-fast --workspace -- --skip ::sqlite"
+        );
+        let both = test_arguments(true, None, Engine::Both);
+        assert!(!both.contains(&"-E".to_owned()));
+    }
+
+    #[test]
+    fn the_program_is_the_one_that_cargo_names() {
+        assert_eq!(executable(r#"{"reason":"x","executable":null}"#), None);
+        assert_eq!(executable("Compiling"), None);
+        let named = executable(r#"{"executable":"/t/debug/conclave"}"#);
+        assert_eq!(named, Some(PathBuf::from("/t/debug/conclave")));
+    }
+}

@@ -1,0 +1,70 @@
+//! The servers that the tests share.
+
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+use testkit::servers::{NATS_URL_VARIABLE, Nats, POSTGRES_URL_VARIABLE, Postgres};
+
+use crate::{console::say, parts::Engine};
+
+/// Started servers; they stop when this is dropped, or when this process ends in any other way.
+pub(crate) struct Servers {
+    postgres: Option<Postgres>,
+    nats: Nats,
+}
+
+impl Servers {
+    /// Tells a test process where the servers are.
+    pub(crate) fn announce(&self, command: &mut Command) {
+        command.env(NATS_URL_VARIABLE, self.nats.url());
+        if let Some(postgres) = &self.postgres {
+            command.env(POSTGRES_URL_VARIABLE, postgres.url());
+        }
+    }
+}
+
+/// Starts what tests on `engine` need, installing it first where that is possible.
+pub(crate) fn start(engine: Engine) -> anyhow::Result<Servers> {
+    let with_postgres = engine != Engine::Sqlite;
+    let mut missing = Vec::new();
+    if with_postgres && !Postgres::is_installed() {
+        missing.push("postgresql");
+    }
+    if !Nats::is_installed() {
+        missing.push("nats-server");
+    }
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    let postgres = with_postgres.then(Postgres::start).transpose();
+    Ok(Servers {
+        postgres: postgres.context("tests need a PostgreSQL server")?,
+        nats: Nats::start().context("tests need a NATS server")?,
+    })
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
+    let list = packages.join(" ");
+    if !rustix::process::geteuid().is_root() {
+        bail!("the tests need servers that are not installed: run `sudo apt-get install {list}`");
+    }
+    say(format_args!("installing {list}"));
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {
+    let outcome = Command::new("apt-get")
+        .arg("-qq")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .context("cannot start apt-get")?;
+    ensure!(
+        outcome.status.success(),
+        "`apt-get {}` failed: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&outcome.stderr).trim_end(),
+    );
+    Ok(())
+}
