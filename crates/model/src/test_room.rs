@@ -199,6 +199,14 @@ impl TestRoom {
         })
     }
 
+    /// Says outright that the room is by invitation, as every room that is made by a preset does.
+    pub(crate) fn by_invitation(mut self) -> Self {
+        let content = json!({ "join_rule": "invite" });
+        self.state(alice(), "m.room.join_rules", "", content)
+            .unwrap();
+        self
+    }
+
     /// Makes the room public and lets everyone named join.
     pub(crate) fn with_members(mut self, members: &[OwnedUserId]) -> Self {
         self.state(
