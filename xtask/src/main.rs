@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{parts::Engine, report::Report};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The project's commands")]
+#[command(bin_name = "cargo xtask", about = "The project's commands")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -57,9 +57,7 @@ impl Report {
                 let line = line.context("cannot read what a part says")?;
                 let line = String::from_utf8_lossy(&line);
                 say(&line);
-                report
-                    .tests
-                    .extend(timing(&without_colours(&line), &mut suite));
+                report.note(timing(&without_colours(&line), &mut suite));
             }
             Ok(child.wait().context("cannot wait for a part")?.success())
         })
@@ -125,6 +123,12 @@ impl Report {
         });
     }
 
+    /// Keeps a test's timing once: runners show the failed ones again at their end.
+    fn note(&mut self, test: Option<Timing>) {
+        let new = test.filter(|test| !self.tests.contains(test));
+        self.tests.extend(new);
+    }
+
     fn slowest(&self) -> Vec<Timing> {
         let parts = self
             .parts
@@ -158,7 +162,7 @@ impl Report {
 fn timing(line: &str, suite: &mut String) -> Option<Timing> {
     let line = line.trim();
     if let Some(started) = line.strip_prefix("Running ") {
-        *suite = started.split(" (").next()?.to_owned();
+        *suite = file_of_tests(started);
         return None;
     }
     if let Some(crate_name) = line.strip_prefix("Doc-tests ") {
@@ -186,6 +190,14 @@ fn timing(line: &str, suite: &mut String) -> Option<Timing> {
         name: name.trim().to_owned(),
         took: seconds_of(seconds)?,
     })
+}
+
+/// Names the crate too: `unittests src/lib.rs (target/debug/deps/store-67d9)` says it at its end.
+fn file_of_tests(started: &str) -> String {
+    let (source, program) = started.split_once(" (").unwrap_or((started, ""));
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let name = program.rsplit_once('-').map_or(program, |(name, _)| name);
+    format!("{name} {source}").trim_start().to_owned()
 }
 
 fn seconds_of(text: &str) -> Option<Duration> {

@@ -1,1 +1,27 @@
 //! The configuration file: sections, defaults, validation.
+//!
+//! A section is a struct in a file under `sections/`; its doc comments are the reference manual.
+//! Values are layered (default, file, environment, command line), and each keeps its origin.
+//! This crate reads the files it is pointed at and nothing else: the environment and the command
+//! line are handed to it.
+
+mod document;
+mod error;
+mod layers;
+mod loading;
+mod manual;
+mod origin;
+mod reader;
+mod sections;
+mod suggestion;
+mod values;
+
+pub use error::{ConfigError, Problem};
+pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
+pub use manual::{reference, sample};
+pub use origin::Origin;
+pub use sections::{
+    Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence, RateLimits,
+    Registration, RegistrationMode, Rooms, Seal, Server, Tls,
+};
+pub use values::{DatabaseUrl, FilesUrl, IpNetwork, LogFilter, Secret};

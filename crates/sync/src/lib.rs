@@ -1,1 +1,15 @@
 //! What changed since a token.
+
+mod render;
+mod response;
+mod rooms_part;
+mod token;
+mod unread;
+mod wakers;
+
+pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};
+pub use response::{
+    ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
+    Summary, SyncResponse, Timeline, UnreadCounts,
+};
+pub use token::{BadToken, Ephemeral, SyncToken, boundary_token, timeline_boundary};

@@ -37,7 +37,7 @@ fn cargo_times_each_file_of_tests() {
         "test result: ok. 0 passed; 0 failed; 0 ignored; finished in 0.00s",
     ];
     let expected = [
-        ("unittests src/lib.rs".to_owned(), 120),
+        ("store unittests src/lib.rs".to_owned(), 120),
         ("examples of store".to_owned(), 0),
     ];
     assert_eq!(read(&lines), expected);
@@ -76,7 +76,8 @@ fn one_part_that_failed_or_could_not_run_makes_the_whole_red() {
 fn a_command_that_fails_is_a_part_that_failed() {
     let mut report = Report::default();
     let mut command = Command::new("sh");
-    command.args(["-c", "echo 'PASS [   1.000s] a b' >&2; exit 3"]);
+    let script = "echo 'FAIL [   1.000s] a b' >&2; echo 'FAIL [   1.000s] a b'; exit 3";
+    command.args(["-c", script]);
     assert!(!report.run("a", command).unwrap());
     assert!(report.run("b", Command::new("true")).unwrap());
     assert_eq!(report.summary(), "FAILED: a");
