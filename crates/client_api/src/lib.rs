@@ -2,12 +2,15 @@
 
 pub mod address;
 pub mod arguments;
+mod backup;
 pub mod caller;
 pub mod discovery;
 pub mod endpoint;
 pub mod error;
+mod keys;
 pub mod limits;
 pub mod matrix;
+pub mod origin;
 pub mod request;
 pub mod routes;
 
@@ -18,4 +21,4 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use state::{ClientApi, Settings};
+pub use state::{ClientApi, Owners, Settings};

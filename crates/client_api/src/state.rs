@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use keys::Keys;
 use model::{entropy::Entropy, time::Clock};
 use ruma::RoomVersionId;
 
@@ -21,6 +22,13 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
 }
 
+/// The owners and procedures that handlers ask.
+#[derive(Clone)]
+pub struct Owners {
+    /// Keys of devices and users, messages to devices, key backups.
+    pub keys: Keys,
+}
+
 /// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
 #[derive(Clone)]
 pub struct ClientApi(Arc<Parts>);
@@ -31,6 +39,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     authenticator: Arc<dyn Authenticate>,
     limits: RateLimits,
+    owners: Owners,
 }
 
 impl ClientApi {
@@ -40,6 +49,7 @@ impl ClientApi {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         authenticator: Arc<dyn Authenticate>,
+        owners: Owners,
     ) -> Self {
         Self(Arc::new(Parts {
             limits: RateLimits::new(settings.rate_limits_enabled, &clock),
@@ -47,6 +57,7 @@ impl ClientApi {
             clock,
             entropy,
             authenticator,
+            owners,
         }))
     }
 
@@ -74,5 +85,11 @@ impl ClientApi {
 impl FromRef<ClientApi> for Arc<Settings> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.settings)
+    }
+}
+
+impl FromRef<ClientApi> for Keys {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.keys.clone()
     }
 }

@@ -58,7 +58,7 @@ conformance! {
         let info = node.keys.backup_info(&alice, None).await;
         assert!(matches!(info, Err(BackupError::NoSuchVersion)));
         for expected in ["1", "2", "3"] {
-            let version = node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+            let version = node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
             assert_eq!(version, expected);
         }
         node.keys.delete_backup(&alice, "3", |_| {}).await.unwrap();
@@ -73,7 +73,7 @@ conformance! {
             node.keys.backup_info(&alice, Some("3")).await,
             Err(BackupError::NoSuchVersion)
         ));
-        assert_eq!(node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap(), "4");
+        assert_eq!(node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap(), "4");
         for unknown in ["9", "", "01", "x", "-1", "99999999999999999999"] {
             let info = node.keys.backup_info(&alice, Some(unknown)).await;
             assert!(matches!(info, Err(BackupError::NoSuchVersion)), "{unknown}");
@@ -85,7 +85,7 @@ conformance! {
     /// The authentication data of a version may change, its algorithm and number may not.
     async fn only_authentication_data_is_updated(bench: Bench) {
         let (node, alice) = (&bench.node, person(1).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         node.keys.update_backup(&alice, "1", &algorithm("ZGVm")).await.unwrap();
         let info = node.keys.backup_info(&alice, Some("1")).await.unwrap();
         assert!(info.auth_data.get().contains("ZGVm"));
@@ -105,7 +105,7 @@ conformance! {
     /// Better keys replace worse ones, and the etag moves with every change and no other.
     async fn better_keys_replace_worse_ones(bench: Bench) {
         let (node, alice) = (&bench.node, person(1).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         // What is put, whether it replaces what is there.
         let table = [
             (key(5, 5, false, "MQ"), true),
@@ -136,9 +136,9 @@ conformance! {
         let (node, alice) = (&bench.node, person(1).id);
         let one = [(1, "session", key(0, 0, true, "MQ"))];
         assert!(matches!(put(node, "1", &one).await, Err(BackupError::NoSuchVersion)));
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         put(node, "1", &one).await.unwrap();
-        node.keys.create_backup(&alice, &algorithm("ZGVm")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("ZGVm"), |_| {}).await.unwrap();
         for wrong in ["1", "3", "x"] {
             let refused = put(node, wrong, &one).await.unwrap_err();
             assert!(matches!(refused, BackupError::WrongVersion { current } if current == "2"));
@@ -154,7 +154,7 @@ conformance! {
     /// Reading and deleting follow the selection.
     async fn selections_are_obeyed(bench: Bench) {
         let (node, alice) = (&bench.node, person(1).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         let given = [
             (1, "a", key(0, 0, true, "MQ")),
             (1, "b", key(0, 0, true, "Mg")),
@@ -186,7 +186,7 @@ conformance! {
     /// Thousands of sessions in one upload are all there afterwards.
     async fn large_uploads_arrive_whole(bench: Bench) {
         let (node, alice) = (&bench.node, person(1).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         let data = "x".repeat(600);
         let sessions: Vec<String> = (0..1_500).map(|number| format!("session{number}")).collect();
         let given: Vec<_> = sessions
@@ -202,7 +202,7 @@ conformance! {
     /// One malformed key refuses the upload before any of it is stored.
     async fn a_malformed_key_refuses_the_upload(bench: Bench) {
         let (node, alice) = (&bench.node, person(1).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         for wrong in [
             json!({}),
             json!("x"),
@@ -223,9 +223,9 @@ conformance! {
     /// Backups of one user are nobody else's.
     async fn backups_are_their_owners_alone(bench: Bench) {
         let (node, alice, bob) = (&bench.node, person(1).id, person(2).id);
-        node.keys.create_backup(&alice, &algorithm("YWJj")).await.unwrap();
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
         put(node, "1", &[(1, "a", key(0, 0, true, "MQ"))]).await.unwrap();
-        node.keys.create_backup(&bob, &algorithm("ZGVm")).await.unwrap();
+        node.keys.create_backup(&bob, &algorithm("ZGVm"), |_| {}).await.unwrap();
         assert!(node.keys.room_keys(&bob, "1", &all()).await.unwrap().is_empty());
         node.keys.delete_room_keys(&bob, "1", &all()).await.unwrap();
         assert_eq!(node.keys.room_keys(&alice, "1", &all()).await.unwrap().len(), 1);

@@ -93,7 +93,7 @@ proptest! {
                 serde_json::from_value(json!({ "DEVICE1": any_json, id.clone(): master })).unwrap();
             let signed = BTreeMap::from([(alice.id.clone(), signed)]);
             let _ = keys.upload_signatures(&alice.id, &signed).await;
-            let _ = keys.create_backup(&alice.id, &raw(&any_json)).await;
+            let _ = keys.create_backup(&alice.id, &raw(&any_json), |_| {}).await;
             let room = OwnedRoomId::try_from("!room:example.org").unwrap();
             let sessions = BTreeMap::from([(id.clone(), raw(&any_json))]);
             let _ = keys.put_room_keys(&alice.id, "1", &BTreeMap::from([(room, sessions)])).await;

@@ -1,0 +1,5 @@
+//! End-to-end encryption: publishing, finding and claiming keys.
+
+pub(crate) mod claim_keys;
+pub(crate) mod upload_keys;
+pub(crate) mod upload_signatures;
