@@ -13,6 +13,8 @@ pub mod matrix;
 pub mod origin;
 pub mod request;
 pub mod routes;
+mod to_device;
+mod uia;
 
 mod cors;
 mod json;

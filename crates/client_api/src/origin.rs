@@ -1,12 +1,13 @@
-//! From where a request came, for the audit record.
+//! From where a request came, and the audit record of what it did.
 
 use std::convert::Infallible;
 
-use audit::Origin;
+use audit::{Act, Actor, AuditTrail, Origin, Record, Target};
 use axum::extract::FromRequestParts;
 use http::{header::USER_AGENT, request::Parts};
+use store::Intent;
 
-use crate::{ClientApi, address::ClientAddress};
+use crate::{ClientApi, address::ClientAddress, caller::Caller};
 
 /// The address and the program that made the request.
 #[derive(Clone, Debug)]
@@ -24,4 +25,15 @@ impl FromRequestParts<ClientApi> for CameFrom {
             user_agent: agent.map(str::to_owned),
         }))
     }
+}
+
+/// Adds the record of an act on the caller's own keys to what is committed.
+pub(crate) fn add_record(intent: &mut Intent, act: Act, caller: &Caller, origin: &Origin) {
+    let actor = Actor::User {
+        user_id: caller.user_id.to_string(),
+        session: caller.device_id.as_ref().map(ToString::to_string),
+    };
+    let target = Target::user(caller.user_id.as_str());
+    let record = Record::new(act, actor).from(origin.clone()).on(target);
+    intent.add::<AuditTrail>(record);
 }

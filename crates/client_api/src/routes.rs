@@ -17,11 +17,16 @@ use crate::{
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
     keys::{
-        claim_keys::claim_keys, upload_keys::upload_keys, upload_signatures::upload_signatures,
+        claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
+        upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
     },
     limits::Class,
     request::observe,
+    to_device::send_to_device::send_to_device,
 };
+
+/// The largest send to devices: a room key for each of hundreds of devices.
+const TO_DEVICE_BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The largest upload of room keys: clients put thousands of them at once.
 const BACKUP_BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -33,6 +38,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(versions),
         // Capabilities negotiation
         by_caller(capabilities),
+        // Send-to-device messaging
+        by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups
         by_caller(get_keys),
         by_caller(put_keys).body_limit(BACKUP_BODY_LIMIT),
@@ -50,6 +57,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_version),
         // End-to-end encryption: keys
         by_caller(claim_keys).class(Class::KeyClaim),
+        by_caller(upload_signing_keys),
+        by_caller(query_keys),
         by_caller(upload_signatures),
         by_caller(upload_keys),
     ]

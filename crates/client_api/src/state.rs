@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::extract::FromRef;
 use keys::Keys;
 use model::{entropy::Entropy, time::Clock};
 use ruma::RoomVersionId;
+use store::Database;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
@@ -25,6 +27,10 @@ pub struct Settings {
 /// The owners and procedures that handlers ask.
 #[derive(Clone)]
 pub struct Owners {
+    /// The database below them, for reading at one moment what several of them keep.
+    pub database: Database,
+    /// People, devices and sessions.
+    pub accounts: Accounts,
     /// Keys of devices and users, messages to devices, key backups.
     pub keys: Keys,
 }
@@ -91,5 +97,17 @@ impl FromRef<ClientApi> for Arc<Settings> {
 impl FromRef<ClientApi> for Keys {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.keys.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Accounts {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Database {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.database.clone()
     }
 }

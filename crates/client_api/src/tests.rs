@@ -1,8 +1,10 @@
 //! The face as a client sees it, with endpoints made for the purpose.
 
 mod answers;
+mod encryption;
 mod errors;
 mod fuzz;
+mod home;
 mod inventory;
 mod limited;
 mod refusals;
@@ -40,6 +42,7 @@ use ruma::{
 use serde_json::Value;
 use tower::ServiceExt;
 
+use self::home::Home;
 use crate::{
     ClientApi, Settings,
     address::TrustedProxies,
@@ -244,10 +247,20 @@ fn sample_endpoints() -> Vec<Endpoint> {
 struct Face {
     router: Router,
     clock: Arc<HandClock>,
+    home: Home,
 }
 
 impl Face {
     fn new(limited: bool) -> Self {
+        Self::over(Home::empty(), limited)
+    }
+
+    /// With `alice` and `bob` in the database.
+    fn with_people() -> Self {
+        Self::over(Home::with_people(), false)
+    }
+
+    fn over(home: Home, limited: bool) -> Self {
         let clock = Arc::new(HandClock::default());
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let settings = Settings {
@@ -261,11 +274,16 @@ impl Face {
             Arc::<HandClock>::clone(&clock),
             Arc::new(Counting::default()),
             Arc::new(Tokens),
+            home.owners.clone(),
         );
         let router = routes::assemble(sample_endpoints(), api.clone())
             // The real endpoints have the same layers; what is not a sample goes to them.
             .fallback_service(routes::router(api));
-        Self { router, clock }
+        Self {
+            router,
+            clock,
+            home,
+        }
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {

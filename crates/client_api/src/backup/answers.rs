@@ -1,13 +1,11 @@
 //! What the endpoints of key backups have in common.
 
-use audit::{Act, Actor, AuditTrail, Origin, Record, Target};
 use keys::{BackupError, BackupInfo};
 use ruma::{api::client::backup::BackupAlgorithm, serde::Raw};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use store::Intent;
 
-use crate::{caller::Caller, error::ApiError};
+use crate::error::ApiError;
 
 /// The algorithm of a version with what it needs to know, as the client gave it.
 pub(super) fn algorithm_of(info: &BackupInfo) -> Result<Raw<BackupAlgorithm>, ApiError> {
@@ -24,18 +22,6 @@ pub(super) fn algorithm_of(info: &BackupInfo) -> Result<Raw<BackupAlgorithm>, Ap
     Ok(Raw::from_json(json))
 }
 
-/// Adds the record of an act on the caller's backup to what is committed.
-pub(super) fn add_record(intent: &mut Intent, act: Act, caller: &Caller, origin: Origin) {
-    let actor = Actor::User {
-        user_id: caller.user_id.to_string(),
-        session: caller.device_id.as_ref().map(ToString::to_string),
-    };
-    let target = Target::User {
-        user_id: caller.user_id.to_string(),
-    };
-    intent.add::<AuditTrail>(Record::new(act, actor).from(origin).on(target));
-}
-
 impl From<BackupError> for ApiError {
     fn from(error: BackupError) -> Self {
         match error {
@@ -45,7 +31,8 @@ impl From<BackupError> for ApiError {
                 Self::invalid_param(error)
             }
             BackupError::Malformed(_) => Self::bad_json(error),
-            BackupError::Refused(_) | BackupError::Store(_) => Self::internal(error),
+            BackupError::Refused(refused) => Self::internal(refused.into_store()),
+            BackupError::Store(error) => Self::internal(error),
         }
     }
 }

@@ -8,7 +8,12 @@ use keys::Keys;
 use ruma::api::client::backup::create_backup_version;
 use tracing::instrument;
 
-use crate::{backup::answers::add_record, origin::CameFrom, caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    origin::{CameFrom, add_record},
+};
 
 /// Makes a new backup version, which is the current one from then on.
 #[instrument(name = "client.create_backup_version", skip_all)]
@@ -19,7 +24,7 @@ pub(crate) async fn create_version(
     Matrix(req): Matrix<create_backup_version::v3::Request>,
 ) -> Result<Matrix<create_backup_version::v3::Response>, ApiError> {
     let created = keys.create_backup(&caller.user_id, &req.algorithm, |intent| {
-        add_record(intent, Act::BackupCreated, &caller, origin);
+        add_record(intent, Act::BackupCreated, &caller, &origin);
     });
     Ok(Matrix(create_backup_version::v3::Response::new(
         created.await?,

@@ -8,7 +8,12 @@ use keys::Keys;
 use ruma::api::client::backup::delete_backup_version;
 use tracing::instrument;
 
-use crate::{backup::answers::add_record, origin::CameFrom, caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    origin::{CameFrom, add_record},
+};
 
 /// Deletes a backup version with all of its keys.
 ///
@@ -21,7 +26,7 @@ pub(crate) async fn delete_version(
     Matrix(req): Matrix<delete_backup_version::v3::Request>,
 ) -> Result<Matrix<delete_backup_version::v3::Response>, ApiError> {
     let deleted = keys.delete_backup(&caller.user_id, &req.version, |intent| {
-        add_record(intent, Act::BackupDeleted, &caller, origin);
+        add_record(intent, Act::BackupDeleted, &caller, &origin);
     });
     deleted.await?;
     Ok(Matrix(delete_backup_version::v3::Response::new()))

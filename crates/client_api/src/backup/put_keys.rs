@@ -18,7 +18,9 @@ pub(crate) async fn put_keys(
     Matrix(req): Matrix<add_backup_keys::v3::Request>,
 ) -> Result<Matrix<add_backup_keys::v3::Response>, ApiError> {
     let rooms = req.rooms.into_iter();
-    let rooms = rooms.map(|(room, backup)| (room, backup.sessions)).collect();
+    let rooms = rooms
+        .map(|(room, backup)| (room, backup.sessions))
+        .collect();
     let state = keys
         .put_room_keys(&caller.user_id, &req.version, &rooms)
         .await?;

@@ -40,7 +40,8 @@ impl From<UploadError> for ApiError {
             | UploadError::KeyIdInUse => Self::invalid_param(error),
             UploadError::Malformed(_) => Self::bad_json(error),
             UploadError::TooLarge(_) => Self::too_large(error),
-            UploadError::Refused(_) | UploadError::Store(_) => Self::internal(error),
+            UploadError::Refused(refused) => Self::internal(refused.into_store()),
+            UploadError::Store(error) => Self::internal(error),
         }
     }
 }
