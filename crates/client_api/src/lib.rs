@@ -14,8 +14,10 @@ pub mod routes;
 mod cors;
 mod json;
 mod metrics;
+mod session;
 mod state;
+mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use state::{ClientApi, Settings};
+pub use state::{ClientApi, Owners, Settings};

@@ -9,6 +9,7 @@ use crate::{
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
     request::observe,
+    sync::sync,
 };
 
 fn endpoints() -> Vec<Endpoint> {
@@ -18,6 +19,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(versions),
         // Capabilities negotiation
         by_caller(capabilities),
+        // Syncing
+        by_caller(sync),
     ]
 }
 

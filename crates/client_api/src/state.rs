@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::extract::FromRef;
+use keys::Keys;
 use model::{entropy::Entropy, time::Clock};
+use rooms::Rooms;
 use ruma::RoomVersionId;
+use store::Log;
+use sync::Sync;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
@@ -21,6 +26,21 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
 }
 
+/// What this face asks of others.
+#[derive(Clone)]
+pub struct Owners {
+    /// The log, for what needs two owners.
+    pub log: Log,
+    /// People, devices, sessions, and what people keep.
+    pub accounts: Accounts,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// End-to-end encryption.
+    pub keys: Keys,
+    /// What changed since a token.
+    pub sync: Sync,
+}
+
 /// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
 #[derive(Clone)]
 pub struct ClientApi(Arc<Parts>);
@@ -31,6 +51,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     authenticator: Arc<dyn Authenticate>,
     limits: RateLimits,
+    owners: Owners,
 }
 
 impl ClientApi {
@@ -40,6 +61,7 @@ impl ClientApi {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         authenticator: Arc<dyn Authenticate>,
+        owners: Owners,
     ) -> Self {
         Self(Arc::new(Parts {
             limits: RateLimits::new(settings.rate_limits_enabled, &clock),
@@ -47,6 +69,7 @@ impl ClientApi {
             clock,
             entropy,
             authenticator,
+            owners,
         }))
     }
 
@@ -74,5 +97,41 @@ impl ClientApi {
 impl FromRef<ClientApi> for Arc<Settings> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.settings)
+    }
+}
+
+impl FromRef<ClientApi> for Log {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Accounts {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Rooms {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.rooms.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Keys {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.keys.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Sync {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.sync.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Arc<dyn Clock> {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self::clone(&api.0.clock)
     }
 }
