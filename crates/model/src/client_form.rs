@@ -1,5 +1,8 @@
 //! The form clients see: made once per event, then spliced into every response.
 
+#[cfg(test)]
+mod tests;
+
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, EventId, RoomId, events::TimelineEventType};
 use serde::Serialize;
 use serde_json::value::RawValue;

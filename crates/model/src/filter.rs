@@ -1,5 +1,8 @@
 //! Event filters, compiled from what clients send into a pure matcher.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 
 use ruma::{

@@ -10,5 +10,7 @@ pub mod json;
 pub mod push_rules;
 pub mod redaction;
 pub mod room_state;
+#[cfg(test)]
+mod test_room;
 pub mod time;
 pub mod visibility;

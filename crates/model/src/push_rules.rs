@@ -1,5 +1,8 @@
 //! Push rules: what one person's rules make of an event.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::Future,
     pin::pin,

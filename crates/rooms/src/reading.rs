@@ -1,5 +1,7 @@
 //! What sync and the floors above read: memberships, receipts, who shares rooms.
 
+use std::collections::HashMap;
+
 use ruma::{OwnedEventId, events::room::member::MembershipState};
 use store::{Reader, StoreError};
 
@@ -53,6 +55,10 @@ const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.for
 
 const RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts FROM receipts \
      WHERE room = $1 AND pos > $2 AND pos <= $3 ORDER BY pos";
+
+const RECEIPTS_NEAR: &str = "SELECT r.user_id, r.type, r.thread, r.event_id, r.ord, r.ts, r.room \
+     FROM memberships m JOIN receipts r ON r.room = m.room WHERE m.user_id = $1 \
+     AND m.membership = 'join' AND r.pos > $2 AND r.pos <= $3 ORDER BY r.pos";
 
 const OWN_RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts FROM receipts \
      WHERE room = $1 AND user_id = $2 ORDER BY ord";
@@ -112,6 +118,24 @@ impl Rooms {
     ) -> Result<Vec<ReceiptEntry>, StoreError> {
         let params = [room.into(), after.into(), up_to.into()];
         receipts_of(&reader.query(RECEIPTS, &params).await?)
+    }
+
+    /// Receipts in all rooms that a user is joined to, given after `after`, up to and including
+    /// `up_to`, by room.
+    pub async fn receipts_near(
+        &self,
+        reader: &Reader,
+        user: i64,
+        after: i64,
+        up_to: i64,
+    ) -> Result<HashMap<i64, Vec<ReceiptEntry>>, StoreError> {
+        let params = [user.into(), after.into(), up_to.into()];
+        let rows = reader.query(RECEIPTS_NEAR, &params).await?;
+        let mut by_room: HashMap<i64, Vec<ReceiptEntry>> = HashMap::new();
+        for (row, receipt) in rows.iter().zip(receipts_of(&rows)?) {
+            by_room.entry(row.int(6)?).or_default().push(receipt);
+        }
+        Ok(by_room)
     }
 
     /// A user's own receipts in a room.

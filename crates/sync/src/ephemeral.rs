@@ -46,12 +46,18 @@ struct Inner {
 impl EphemeralState {
     /// Begins to count; `node` names this counter among all nodes and starts.
     pub fn new(node: u64) -> Self {
-        Self { node, inner: Mutex::default() }
+        Self {
+            node,
+            inner: Mutex::default(),
+        }
     }
 
     /// Where the counter is.
     pub fn now(&self) -> Ephemeral {
-        Ephemeral { node: self.node, seq: self.inner.lock().seq }
+        Ephemeral {
+            node: self.node,
+            seq: self.inner.lock().seq,
+        }
     }
 
     /// A user types in a room for a while, or stops. Tells whether that is news.
@@ -93,7 +99,12 @@ impl EphemeralState {
             inner.note_typing(*room);
         }
         inner.typing.retain(|_, typists| !typists.is_empty());
-        let next = inner.typing.values().flat_map(BTreeMap::values).min().copied();
+        let next = inner
+            .typing
+            .values()
+            .flat_map(BTreeMap::values)
+            .min()
+            .copied();
         (stopped, next)
     }
 
@@ -137,7 +148,10 @@ impl EphemeralState {
     /// What is known of a user.
     pub fn presence(&self, user: i64, now: Timestamp) -> Option<Presence> {
         let inner = self.inner.lock();
-        inner.presence.get(&user).map(|(presence, _)| aged(presence, now))
+        inner
+            .presence
+            .get(&user)
+            .map(|(presence, _)| aged(presence, now))
     }
 
     /// The presence of these users, as far as it changed since the client's count.
@@ -148,7 +162,9 @@ impl EphemeralState {
         now: Timestamp,
     ) -> Vec<(i64, Presence)> {
         let inner = self.inner.lock();
-        let after = since.filter(|since| since.node == self.node).map_or(0, |since| since.seq);
+        let after = since
+            .filter(|since| since.node == self.node)
+            .map_or(0, |since| since.seq);
         inner
             .presence
             .iter()
@@ -220,7 +236,10 @@ mod tests {
     fn a_foreign_count_gets_the_current_state_in_full() {
         let state = EphemeralState::new(7);
         state.set_typing(1, 42, WHILE, NOW);
-        let foreign = Ephemeral { node: 8, seq: 1_000 };
+        let foreign = Ephemeral {
+            node: 8,
+            seq: 1_000,
+        };
         assert_eq!(state.typing(1, Some(foreign), NOW), Some(vec![42]));
         assert_eq!(state.typing(2, Some(foreign), NOW), None);
     }
@@ -228,7 +247,11 @@ mod tests {
     #[test]
     fn silence_makes_offline() {
         let state = EphemeralState::new(7);
-        let online = Presence { state: "online".to_owned(), status: None, active_at: NOW };
+        let online = Presence {
+            state: "online".to_owned(),
+            status: None,
+            active_at: NOW,
+        };
         assert!(state.set_presence(5, online));
         let seen = state.now();
         let later = NOW.plus(Duration::from_secs(301));

@@ -19,27 +19,19 @@ const LOOKED_AT: i64 = 2_000;
 
 const CACHED: u64 = 100_000;
 
-/// A user's push rules, and the position at which they were set.
-#[derive(Clone)]
-pub struct Rules {
-    /// The rules.
-    pub ruleset: Arc<Ruleset>,
-    /// When they were last changed; counts under other rules do not stand.
-    pub pos: i64,
-}
-
 /// Counts what a user has not read.
 pub(crate) struct Unread {
     counted: Cache<(i64, i64), Counted>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Counted {
     /// The receipt behind which was counted.
     after: i64,
     /// Up to where.
     until: i64,
-    rules_pos: i64,
+    /// The rules that were applied: others make another count.
+    rules: Arc<Ruleset>,
     counts: UnreadCounts,
 }
 
@@ -57,7 +49,7 @@ impl Unread {
         snapshot: &Snapshot,
         room: &Room,
         user: (i64, &UserId),
-        rules: &Rules,
+        rules: &Arc<Ruleset>,
     ) -> Result<UnreadCounts, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
@@ -66,12 +58,12 @@ impl Unread {
             .await?;
         let key = (number, room.room);
         let known = self.counted.get(&key).filter(|known| {
-            known.after == after && known.rules_pos == rules.pos && known.until <= until
+            known.after == after && Arc::ptr_eq(&known.rules, rules) && known.until <= until
         });
         let known = known.unwrap_or(Counted {
             after,
             until: after,
-            rules_pos: rules.pos,
+            rules: Arc::clone(rules),
             counts: UnreadCounts::default(),
         });
         let mut counts = known.counts;
@@ -88,7 +80,7 @@ impl Unread {
                 room.state.power_levels(),
             );
             for event in events.iter().filter(|event| event.pdu.sender() != user_id) {
-                let outcome = evaluate(&rules.ruleset, &PushEvent::new(&event.pdu), &reader);
+                let outcome = evaluate(rules, &PushEvent::new(&event.pdu), &reader);
                 counts.notification_count += u64::from(outcome.notify);
                 counts.highlight_count += u64::from(outcome.notify && outcome.highlight);
             }
@@ -98,7 +90,7 @@ impl Unread {
             Counted {
                 after,
                 until,
-                rules_pos: rules.pos,
+                rules: Arc::clone(rules),
                 counts,
             },
         );

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 /// Wakes waiting syncs by user and by room.
 #[derive(Default)]
-pub struct Wakers {
+pub(crate) struct Wakers {
     waiting: Mutex<Waiting>,
 }
 
@@ -22,7 +22,7 @@ struct Waiting {
 }
 
 /// A waiting sync; it is forgotten when this is dropped.
-pub struct Waiter {
+pub(crate) struct Waiter {
     wakers: Weak<Wakers>,
     bell: Arc<Notify>,
     user: i64,
@@ -31,7 +31,7 @@ pub struct Waiter {
 
 impl Wakers {
     /// Registers a sync of a user who is in these rooms. From now on nothing is missed.
-    pub fn register(self: &Arc<Self>, user: i64, rooms: Vec<i64>) -> Waiter {
+    pub(crate) fn register(self: &Arc<Self>, user: i64, rooms: Vec<i64>) -> Waiter {
         let bell = Arc::new(Notify::new());
         let mut waiting = self.waiting.lock();
         waiting
@@ -55,7 +55,7 @@ impl Wakers {
     }
 
     /// A batch was committed.
-    pub fn wake(&self, touched: &Touched) {
+    pub(crate) fn wake(&self, touched: &Touched) {
         let waiting = self.waiting.lock();
         for user in touched
             .users()
@@ -69,12 +69,12 @@ impl Wakers {
     }
 
     /// Something happened in a room that no log records, such as typing.
-    pub fn wake_room(&self, room: i64) {
+    pub(crate) fn wake_room(&self, room: i64) {
         ring(self.waiting.lock().rooms.get(&room));
     }
 
     /// Something happened to users that no log records, such as presence.
-    pub fn wake_users(&self, users: impl IntoIterator<Item = i64>) {
+    pub(crate) fn wake_users(&self, users: impl IntoIterator<Item = i64>) {
         let waiting = self.waiting.lock();
         for user in users {
             ring(waiting.users.get(&user));
@@ -82,7 +82,7 @@ impl Wakers {
     }
 
     /// What was missed is unknown: everybody looks again.
-    pub fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         for bells in self.waiting.lock().users.values() {
             ring(Some(bells));
         }
@@ -98,7 +98,7 @@ fn ring(bells: Option<&Vec<Arc<Notify>>>) {
 
 impl Waiter {
     /// Completes when something happened since the last call, or since registration.
-    pub async fn woken(&self) {
+    pub(crate) async fn woken(&self) {
         self.bell.notified().await;
     }
 }
