@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod error;
 pub mod limits;
 pub mod matrix;
+mod media;
 pub mod request;
 pub mod routes;
 
@@ -18,4 +19,4 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use state::{ClientApi, Settings};
+pub use state::{ClientApi, Owners, Settings};

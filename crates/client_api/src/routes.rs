@@ -8,6 +8,12 @@ use crate::{
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
+    limits::Class,
+    media::{
+        download_file::{download_file, download_file_as},
+        get_media_config::{get_media_config, get_media_config_v3},
+        upload_file::upload_file,
+    },
     request::observe,
 };
 
@@ -18,6 +24,12 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(versions),
         // Capabilities negotiation
         by_caller(capabilities),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
     ]
 }
 

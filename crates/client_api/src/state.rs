@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use media::Media;
 use model::{entropy::Entropy, time::Clock};
-use ruma::RoomVersionId;
+use ruma::{OwnedServerName, RoomVersionId};
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
 /// What the operator has decided about this face.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The name that ids and the addresses of files carry.
+    pub server_name: OwnedServerName,
     /// The URL under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The proxies in front of this server.
@@ -19,6 +22,13 @@ pub struct Settings {
     pub rate_limits_enabled: bool,
     /// The version that new rooms get.
     pub default_room_version: RoomVersionId,
+}
+
+/// The owners and procedures that handlers ask.
+#[derive(Clone)]
+pub struct Owners {
+    /// What people have uploaded.
+    pub media: Media,
 }
 
 /// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
@@ -31,6 +41,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     authenticator: Arc<dyn Authenticate>,
     limits: RateLimits,
+    owners: Owners,
 }
 
 impl ClientApi {
@@ -40,6 +51,7 @@ impl ClientApi {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         authenticator: Arc<dyn Authenticate>,
+        owners: Owners,
     ) -> Self {
         Self(Arc::new(Parts {
             limits: RateLimits::new(settings.rate_limits_enabled, &clock),
@@ -47,6 +59,7 @@ impl ClientApi {
             clock,
             entropy,
             authenticator,
+            owners,
         }))
     }
 
@@ -74,5 +87,17 @@ impl ClientApi {
 impl FromRef<ClientApi> for Arc<Settings> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.settings)
+    }
+}
+
+impl FromRef<ClientApi> for Arc<dyn Clock> {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self::clone(&api.0.clock)
+    }
+}
+
+impl FromRef<ClientApi> for Media {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.media.clone()
     }
 }
