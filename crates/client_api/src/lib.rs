@@ -10,6 +10,7 @@ pub mod error;
 mod keys;
 pub mod limits;
 pub mod matrix;
+mod media;
 pub mod origin;
 pub mod request;
 pub mod routes;

@@ -21,6 +21,11 @@ use crate::{
         upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
     },
     limits::Class,
+    media::{
+        download_file::{download_file, download_file_as},
+        get_media_config::{get_media_config, get_media_config_v3},
+        upload_file::upload_file,
+    },
     request::observe,
     sync::sync,
     to_device::send_to_device::send_to_device,
@@ -64,6 +69,12 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys),
         by_caller(upload_signatures),
         by_caller(upload_keys),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
     ]
 }
 

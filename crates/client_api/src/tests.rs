@@ -3,6 +3,7 @@
 mod answers;
 mod encryption;
 mod errors;
+mod files;
 mod fuzz;
 mod home;
 mod inventory;
@@ -37,7 +38,7 @@ use ruma::{
         sync::sync_events,
     },
     api::error::{ErrorKind, IncompatibleRoomVersionErrorData},
-    owned_device_id, owned_room_id, owned_user_id,
+    owned_device_id, owned_room_id, owned_server_name, owned_user_id,
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -261,24 +262,22 @@ impl Face {
     }
 
     fn over(home: Home, limited: bool) -> Self {
-        let clock = Arc::new(HandClock::default());
-        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        let settings = Settings {
-            public_url: "http://localhost:8008".to_owned(),
-            trusted_proxies: TrustedProxies::new(proxies),
-            rate_limits_enabled: limited,
-            default_room_version: RoomVersionId::V12,
-        };
-        let api = ClientApi::new(
-            settings,
-            Arc::<HandClock>::clone(&clock),
-            Arc::new(Counting::default()),
-            Arc::new(Tokens),
-            home.owners.clone(),
-        );
+        let (api, clock) = api(&home, limited);
         let router = routes::assemble(sample_endpoints(), api.clone())
             // The real endpoints have the same layers; what is not a sample goes to them.
             .fallback_service(routes::router(api));
+        Self {
+            router,
+            clock,
+            home,
+        }
+    }
+
+    /// The real endpoints alone.
+    fn real() -> Self {
+        let home = Home::empty();
+        let (api, clock) = api(&home, false);
+        let router = routes::router(api);
         Self {
             router,
             clock,
@@ -302,6 +301,26 @@ impl Face {
     async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
         self.ask(request("alice", method, path, body)).await
     }
+}
+
+fn api(home: &Home, limited: bool) -> (ClientApi, Arc<HandClock>) {
+    let clock = Arc::new(HandClock::default());
+    let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let settings = Settings {
+        server_name: owned_server_name!("localhost"),
+        public_url: "http://localhost:8008".to_owned(),
+        trusted_proxies: TrustedProxies::new(proxies),
+        rate_limits_enabled: limited,
+        default_room_version: RoomVersionId::V12,
+    };
+    let api = ClientApi::new(
+        settings,
+        Arc::<HandClock>::clone(&clock),
+        Arc::new(Counting::default()),
+        Arc::new(Tokens),
+        home.owners.clone(),
+    );
+    (api, clock)
 }
 
 fn request(token: &str, method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {

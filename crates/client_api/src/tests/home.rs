@@ -1,13 +1,19 @@
 //! The owners below the face, over a database of their own.
 
-use std::{sync::Arc, sync::mpsc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use accounts::{
     AccountChanges, Accounts, By, Grant, NewAccount, NewDevice, RegistrationMode,
     Settings as AccountSettings,
 };
 use audit::AuditTrail;
+use blobs::Blobs;
 use keys::Keys;
+use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
 use seal::{KeySource, Keyring, MasterKey};
@@ -17,11 +23,15 @@ use testkit::{clock::FakeClock, entropy::SeededEntropy};
 
 use crate::Owners;
 
+pub(super) const MAX_FILE_BYTES: u64 = 1_000_000;
+
 pub(super) const PASSWORD: &str = "correct horse";
 
 /// The owners, on a runtime of their own: some tests that need them are not asynchronous.
 pub(super) struct Home {
     pub(super) owners: Owners,
+    /// Where the blobs are.
+    pub(super) files: PathBuf,
     /// Ends the runtime when it is dropped.
     _running: mpsc::Sender<()>,
 }
@@ -43,20 +53,26 @@ impl Home {
         std::thread::spawn(move || {
             let folder = tempfile::tempdir().unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            let location = Location::Sqlite(folder.path().join("conclave.db"));
-            let owners = runtime.block_on(owners(location, people));
-            started.send(owners).unwrap();
+            let owners = runtime.block_on(owners(folder.path(), people));
+            started.send((owners, files_of(folder.path()))).unwrap();
             // Nothing is ever sent: it returns when the other side is dropped.
             let _ = ended.recv();
         });
+        let (owners, files) = starting.recv().unwrap();
         Self {
-            owners: starting.recv().unwrap(),
+            owners,
+            files,
             _running: running,
         }
     }
 }
 
-async fn owners(location: Location, people: bool) -> Owners {
+fn files_of(folder: &Path) -> PathBuf {
+    folder.join("files")
+}
+
+async fn owners(folder: &Path, people: bool) -> Owners {
+    let location = Location::Sqlite(folder.join("conclave.db"));
     let clock = Arc::new(FakeClock::default());
     let entropy = Arc::new(SeededEntropy::new(1));
     let source = KeySource::Text(
@@ -76,6 +92,7 @@ async fn owners(location: Location, people: bool) -> Owners {
             accounts::MIGRATIONS,
             rooms::MIGRATIONS,
             keys::MIGRATIONS,
+            media::MIGRATIONS,
         ],
         readers: 4,
     })
@@ -99,6 +116,7 @@ async fn owners(location: Location, people: bool) -> Owners {
     let builder = LogBuilder::new(database, clock)
         .register(Arc::clone(&changes))
         .register(Arc::new(rooms.clone()));
+    let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
         .register(Arc::new(AuditTrail::new(keyring.clone(), entropy.clone())))
         .start()
@@ -125,6 +143,14 @@ async fn owners(location: Location, people: bool) -> Owners {
         let alice = alice.unwrap().unwrap();
         assert_eq!(alice.user, 1, "tokens of tests stand for the first users");
     }
+    let blobs = Blobs::in_folder(files_of(folder)).await.unwrap();
+    let media = Media::new(
+        log.clone(),
+        keyring.clone(),
+        blobs,
+        entropy.clone(),
+        MAX_FILE_BYTES,
+    );
     let keys = Keys::new(log.clone(), keyring, entropy);
     let sync = Sync::start(
         log.clone(),
@@ -140,6 +166,7 @@ async fn owners(location: Location, people: bool) -> Owners {
         accounts,
         rooms,
         keys,
+        media,
     }
 }
 
