@@ -1,6 +1,7 @@
 //! A person's device: a client of matrix-sdk with a store of its own, which syncs all the time.
 
 use std::{
+    collections::HashMap,
     ops::Deref,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -12,7 +13,7 @@ use matrix_sdk::{
     config::SyncSettings,
     room::MessagesOptions,
     ruma::{
-        OwnedDeviceId, OwnedEventId, RoomId, UInt, UserId,
+        OwnedDeviceId, OwnedEventId, OwnedRoomId, RoomId, UInt, UserId,
         api::client::{
             account::register,
             filter::{FilterDefinition, RoomFilter},
@@ -33,6 +34,9 @@ const LONG_POLL: Duration = Duration::from_secs(300);
 
 /// More events than a story has, so that no response leaves any out.
 const TIMELINE_LIMIT: u32 = 1000;
+
+/// What a device has seen of each room.
+type Timelines = HashMap<OwnedRoomId, Vec<Seen>>;
 
 /// A name and a password.
 #[derive(Clone, Debug)]
@@ -60,7 +64,7 @@ pub struct Device {
     client: Client,
     person: Person,
     server: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Timelines>>,
     ended: Arc<OnceLock<Error>>,
     syncing: JoinHandle<()>,
     _store: TempDir,
@@ -182,11 +186,11 @@ impl Device {
         room.with_context(|| format!("{} does not know the room {id}", self.person.name))
     }
 
-    /// Every message that came to this device so far while it was syncing, in its order.
+    /// Every message of a room that came to this device so far while it was syncing, in its order.
     #[must_use]
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self, room: &RoomId) -> Vec<Seen> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.clone()
+        seen.get(room).cloned().unwrap_or_default()
     }
 
     /// Every message of a room, oldest first, as the server tells them afterwards.
@@ -257,22 +261,22 @@ impl Device {
         .await
     }
 
-    /// Waits until this device has seen this many texts.
+    /// Waits until this device has seen this many texts in a room.
     ///
     /// # Errors
     ///
     /// When it does not see them in time.
-    pub async fn has_seen_texts(&self, count: usize) -> Result<Vec<Seen>> {
+    pub async fn has_seen_texts(&self, room: &RoomId, count: usize) -> Result<Vec<Seen>> {
         let what = format!("{} sees {count} texts", self.person.name);
         let outcome = self
             .eventually(&what, async || {
-                let seen = self.seen();
+                let seen = self.seen(room);
                 let enough = seen.iter().filter_map(Seen::text).count() >= count;
                 Ok(enough.then_some(seen))
             })
             .await;
         outcome.with_context(|| {
-            let seen = self.seen();
+            let seen = self.seen(room);
             let texts = seen.iter().filter_map(Seen::text).count();
             let unreadable = seen.iter().filter(|seen| seen.is_unreadable()).count();
             format!("{texts} texts came, and {unreadable} that cannot be decrypted")
@@ -389,7 +393,7 @@ fn registration_stage(info: &UiaaInfo, token: &str) -> Result<AuthData> {
 }
 
 /// Syncs until the server refuses.
-async fn sync(client: Client, seen: Arc<Mutex<Vec<Seen>>>, ended: Arc<OnceLock<Error>>) {
+async fn sync(client: Client, seen: Arc<Mutex<Timelines>>, ended: Arc<OnceLock<Error>>) {
     loop {
         match client.sync_once(settings(LONG_POLL)).await {
             Ok(response) => note(&seen, &response),
@@ -409,9 +413,11 @@ fn settings(timeout: Duration) -> SyncSettings {
     SyncSettings::new().timeout(timeout).filter(filter.into())
 }
 
-fn note(seen: &Mutex<Vec<Seen>>, response: &SyncResponse) {
-    let rooms = response.rooms.joined.values();
-    let events = rooms.flat_map(|room| &room.timeline.events);
+fn note(seen: &Mutex<Timelines>, response: &SyncResponse) {
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    seen.extend(events.filter_map(Seen::of));
+    for (id, room) in &response.rooms.joined {
+        let events = room.timeline.events.iter();
+        let timeline = seen.entry(id.clone()).or_default();
+        timeline.extend(events.filter_map(Seen::of));
+    }
 }

@@ -141,4 +141,23 @@ impl Answer {
         ensure!(!sentence.is_empty(), "{request} was refused without a word");
         Ok(())
     }
+
+    /// Checks that the server wants the password before it does what was asked.
+    ///
+    /// # Errors
+    ///
+    /// When it did it, refused it, or asks for anything else.
+    pub fn asks_for_the_password(self) -> Result<()> {
+        let Self {
+            request,
+            status,
+            body,
+        } = self;
+        let stages = &body["flows"][0]["stages"];
+        ensure!(
+            status == 401 && stages[0] == "m.login.password",
+            "{request} should ask for the password, but got {status}: {body}"
+        );
+        Ok(())
+    }
 }

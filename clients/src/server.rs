@@ -30,6 +30,9 @@ const VARIABLE: &str = "CONCLAVE_TEST_SERVER";
 /// The name of every server here, which ends the ids of its users.
 pub const NAME: &str = "example.org";
 
+/// How many lines of a server's output are shown when a story fails.
+const LAST_WORDS: usize = 60;
+
 /// How the server treats rooms that are not encrypted: the values of `encryption.rooms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encryption {
@@ -90,7 +93,7 @@ impl Server {
             folder,
         };
         let ready = server.wait_until_ready().await;
-        ready.with_context(|| format!("the server said:\n{}", server.output()))?;
+        ready.with_context(|| format!("the server's last words:\n{}", server.last_words()))?;
         Ok(server)
     }
 
@@ -112,11 +115,13 @@ impl Server {
         self.folder.path().join("output")
     }
 
-    /// Everything that it wrote to its standard output and error output.
+    /// The last lines of what it wrote there.
     #[must_use]
-    pub fn output(&self) -> String {
+    pub fn last_words(&self) -> String {
         let bytes = fs::read(self.output_file()).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n")
     }
 
     /// Runs another of the program's commands beside the server, and returns what it printed.

@@ -37,7 +37,7 @@ async fn two_people_talk(encryption: Encryption, database: Option<&Database>) ->
     let mut server = Server::start(encryption, database).await?;
     let outcome = story(&server, encryption).await;
     if outcome.is_err() {
-        println!("what the server said:\n{}", server.output());
+        println!("the server's last words:\n{}", server.last_words());
     }
     outcome?;
     server.stop().await?;
@@ -46,8 +46,7 @@ async fn two_people_talk(encryption: Encryption, database: Option<&Database>) ->
 
 async fn story(server: &Server, encryption: Encryption) -> Result<()> {
     let (laptop, bob) = chapters::people::arrive(server).await?;
-    laptop.make_identity().await?;
-    bob.make_identity().await?;
+    chapters::people::get_identities(&laptop, &bob).await?;
     let recovery_key = laptop.encryption().recovery().enable().await?;
 
     let room = chapters::room::open(&laptop, encryption).await?;
@@ -57,7 +56,7 @@ async fn story(server: &Server, encryption: Encryption) -> Result<()> {
 
     let told = chapters::messages::talk(&laptop, &bob, &room).await?;
     let file = chapters::file::send(&laptop, &room).await?;
-    chapters::file::arrives(&bob, &file).await?;
+    chapters::file::arrives(&bob, &room, &file).await?;
 
     let phone = chapters::people::second_device(&laptop, server).await?;
     chapters::history::comes_back(&laptop, &phone, &room, &recovery_key, &told).await?;

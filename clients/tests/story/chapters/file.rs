@@ -33,9 +33,9 @@ pub(crate) async fn send(alice: &Device, room: &RoomId) -> Result<Sent> {
 }
 
 /// The file comes while the receiver syncs; what the server hands out to anybody else is ciphertext.
-pub(crate) async fn arrives(bob: &Device, sent: &Sent) -> Result<()> {
+pub(crate) async fn arrives(bob: &Device, room: &RoomId, sent: &Sent) -> Result<()> {
     let file = bob
-        .eventually("the file arrives", async || Ok(find(&bob.seen(), sent)))
+        .eventually("the file arrives", async || Ok(find(&bob.seen(room), sent)))
         .await?;
     is_whole(bob, &file, sent).await?;
 

@@ -17,14 +17,14 @@ pub(crate) async fn talk(alice: &Device, bob: &Device, room: &RoomId) -> Result<
         alice.send_texts(room, lines("Alice")),
         bob.send_texts(room, lines("Bob")),
     )?;
-    let heard_by_alice = told(&alice.has_seen_texts(2 * EACH).await?);
-    let heard_by_bob = told(&bob.has_seen_texts(2 * EACH).await?);
+    let heard_by_alice = told(&alice.has_seen_texts(room, 2 * EACH).await?);
+    let heard_by_bob = told(&bob.has_seen_texts(room, 2 * EACH).await?);
     ensure!(
         heard_by_alice == heard_by_bob,
         "the two do not hear the same: {heard_by_alice:?} and {heard_by_bob:?}"
     );
     for (device, speaker, sent) in [(alice, "Alice", by_alice), (bob, "Bob", by_bob)] {
-        let heard = of(&bob.seen(), device.user()?);
+        let heard = of(&bob.seen(room), device.user()?);
         let expected: Vec<Told> = sent.into_iter().zip(lines(speaker)).collect();
         ensure!(
             heard == expected,
@@ -32,7 +32,7 @@ pub(crate) async fn talk(alice: &Device, bob: &Device, room: &RoomId) -> Result<
         );
     }
     for device in [alice, bob] {
-        let seen = device.seen();
+        let seen = device.seen(room);
         ensure!(
             !seen.iter().any(Seen::is_unreadable),
             "{} could not decrypt everything when it came",
@@ -49,17 +49,17 @@ pub(crate) async fn go_on(
     laptop: &Device,
     room: &RoomId,
 ) -> Result<()> {
-    let before = told(&phone.seen()).len();
-    let heard_by_laptop = laptop.seen().len();
+    let before = told(&phone.seen(room)).len();
+    let heard_by_laptop = laptop.seen(room).len();
     let words = format!("{MARKER}: did you find them?");
     bob.send_texts(room, [words.clone()]).await?;
-    let heard = told(&phone.has_seen_texts(before + 1).await?);
+    let heard = told(&phone.has_seen_texts(room, before + 1).await?);
     ensure!(
         heard.last().is_some_and(|(_, text)| *text == words),
         "the telephone hears {heard:?}"
     );
     ensure!(
-        laptop.seen().len() == heard_by_laptop,
+        laptop.seen(room).len() == heard_by_laptop,
         "a device that was signed out still hears"
     );
     Ok(())

@@ -9,6 +9,7 @@ use clients::{
     verification,
 };
 use matrix_sdk::ruma::{OwnedDeviceId, UserId};
+use serde_json::json;
 
 /// Alice becomes the first administrator on the command line and logs in on her laptop; Bob comes
 /// by her invitation, without which he is turned away.
@@ -38,6 +39,24 @@ fn token_of(printed: &str) -> Result<&str> {
     let word = printed.split_whitespace().last();
     let word = word.context("`conclave invite` printed nothing")?;
     Ok(word.rsplit(['=', '/']).next().unwrap_or(word))
+}
+
+/// Both make the keys that sign their devices. Whoever has only stolen an access token cannot put
+/// other keys in their place.
+pub(crate) async fn get_identities(laptop: &Device, bob: &Device) -> Result<()> {
+    const KEY: &str = "wfL0xk7bQqaNV3YqWdXQzJ2Yc7J0xj5J6jXb3yq2v1M";
+    for device in [laptop, bob] {
+        device.make_identity().await?;
+        let other = json!({"master_key": {
+            "user_id": device.user()?,
+            "usage": ["master"],
+            "keys": {format!("ed25519:{KEY}"): KEY},
+        }});
+        let path = "/_matrix/client/v3/keys/device_signing/upload";
+        let answer = device.plain()?.post(path, other).await?;
+        answer.asks_for_the_password()?;
+    }
+    Ok(())
 }
 
 /// Alice logs in on a telephone, and Bob and her laptop learn of it without asking.
