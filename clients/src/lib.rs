@@ -2,7 +2,9 @@
 //! search for what must not be found.
 //!
 //! The clients are matrix-sdk's. Nothing here shares code with the server: it is started as a
-//! program, and spoken to as anybody would.
+//! program, and spoken to as anybody would. `cargo xtask test --clients` builds it and runs the
+//! stories; by hand, `CONCLAVE_TEST_SERVER` names the program and `CONCLAVE_TEST_POSTGRES_URL` a
+//! PostgreSQL server on which databases may be made.
 
 pub mod device;
 pub mod marker;
