@@ -1,1 +1,55 @@
-//! People, devices, sessions, factors and roles.
+//! People, devices, sessions, and what people keep here.
+//!
+//! - [`Accounts`]: what others ask of this crate; [`AccountChanges`]: its part in the log.
+//! - registration: [`NewAccount`], [`Grant`], [`TokenTerms`], [`SharedSecretRegistration`],
+//!   [`SetupLink`].
+//! - sessions: [`NewDevice`], [`SignedIn`], [`Refreshed`], [`Session`], [`Device`].
+//! - user-interactive authentication: [`Operation`], [`Answer`], [`Challenge`].
+//! - what people keep: [`profile`], [`account_data`], [`push_rules`], [`tags`], [`filters`].
+
+mod account;
+pub mod account_data;
+mod accounts;
+mod activity;
+mod applier;
+mod authenticate;
+mod change;
+mod check;
+mod devices;
+pub mod filters;
+mod guesses;
+mod invitations;
+mod migrations;
+mod password;
+pub mod profile;
+pub mod push_rules;
+mod refresh;
+mod registration;
+mod rows;
+mod secret;
+mod setup;
+mod shared_secret;
+mod sign_in;
+mod slip;
+mod staged;
+mod state;
+pub mod tags;
+mod uia;
+mod work;
+mod write;
+
+pub use account::{Account, AccountError, PasswordError};
+pub use accounts::{Accounts, By, RegistrationMode, Settings};
+pub use applier::AccountChanges;
+pub use authenticate::{AuthError, Session};
+pub use change::{EditRefusal, Refusal};
+pub use devices::{Device, DeviceError, RemovedTicket};
+pub use invitations::{MadeToken, TokenError, TokenSummary, TokenTerms};
+pub use migrations::MIGRATIONS;
+pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};
+pub use refresh::{RefreshError, Refreshed};
+pub use registration::{Grant, NewAccount, RegisterError, Registered, SpentNonce};
+pub use setup::SetupLink;
+pub use shared_secret::{SharedSecretError, SharedSecretRegistration};
+pub use sign_in::{LOGIN_TOKEN_LIFETIME, NewDevice, SignInError, SignedIn};
+pub use uia::{Answer, Challenge, Operation, ProofRefusal, ProveError, Stage, StageProof};

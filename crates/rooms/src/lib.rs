@@ -1,1 +1,29 @@
-//! Timeline, membership, state and receipts.
+//! Timeline, membership, state and receipts: the sole writer of the tables of rooms.
+
+mod aliases;
+mod applier;
+mod change;
+mod create;
+mod encryption;
+mod membership;
+mod reading;
+mod room;
+mod rooms;
+mod sending;
+mod stored;
+mod timeline;
+mod visibility;
+
+pub use change::{
+    NewAlias, NewEvent, NewReceipt, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
+    Transaction,
+};
+pub use create::{CreateRoom, Preset};
+pub use encryption::EncryptionPolicy;
+pub use membership::{MemberChange, MemberProfile};
+pub use reading::{MemberCounts, Membership, ReceiptEntry};
+pub use room::Room;
+pub use rooms::{MIGRATIONS, Rooms, RoomsOptions};
+pub use stored::{EventOrigin, StoredEvent};
+pub use timeline::{Direction, Page, PageRequest};
+pub use visibility::History;

@@ -108,19 +108,10 @@ impl Database {
                 Engine::Postgres { connector, pool }
             }
         };
-        let database = Self {
+        Ok(Self {
             engine: Arc::new(engine),
             names: Names::new(),
-        };
-        let stored = database.fact("server_name").await?.unwrap_or_default();
-        if stored != options.server_name {
-            return Err(StoreError::Refused(format!(
-                "this database belongs to the server \u{201c}{stored}\u{201d}, not \u{201c}{}\u{201d}: a \
-                 server's name is part of every id and can never change",
-                options.server_name
-            )));
-        }
-        Ok(database)
+        })
     }
 
     /// Looks into a database without changing it, before it is opened.
@@ -177,14 +168,14 @@ impl Database {
             Engine::Sqlite { readers, .. } => {
                 let lease = readers.lease().await?;
                 lease.begin().await?;
-                Reader(ReaderKind::SqliteThere(lease))
+                Reader::new(ReaderKind::SqliteThere(lease))
             }
             Engine::Postgres { pool, .. } => {
                 let mut lease = pool.lease().await?;
                 lease
                     .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?;
-                Reader(ReaderKind::PostgresPooled(Box::new(lease)))
+                Reader::new(ReaderKind::PostgresPooled(Box::new(lease)))
             }
         };
         // The first query fixes the moment.
@@ -293,7 +284,10 @@ fn migrate_sqlite(
             writer.execute(migrations::RECORD, &migrations::record_of(owner, step))?;
         }
         writer.execute(WRITE_FACT, &["server_name".into(), server_name.into()])?;
-        Ok(())
+        check_server_name(
+            &writer.query(READ_FACT, &["server_name".into()])?,
+            server_name,
+        )
     })();
     writer.batch(if migrated.is_ok() {
         "COMMIT"
@@ -322,7 +316,22 @@ async fn migrate_postgres(
     session
         .execute(WRITE_FACT, &["server_name".into(), server_name.into()])
         .await?;
+    let stored = session.query(READ_FACT, &["server_name".into()]).await?;
+    check_server_name(&stored, server_name)?;
     session.batch("COMMIT").await
+}
+
+/// Asked inside the migration's transaction, so that another deployment's database is left as
+/// it was.
+fn check_server_name(stored: &[Row], expected: &str) -> Result<(), StoreError> {
+    let stored = stored.first().map_or(Ok(""), |row| row.text(0))?;
+    if stored == expected {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "this database belongs to the server \u{201c}{stored}\u{201d}, not \u{201c}{expected}\u{201d}: a \
+         server's name is part of every id and can never change"
+    )))
 }
 
 async fn check_postgres(session: &postgres::Session) -> Result<(), StoreError> {

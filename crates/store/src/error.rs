@@ -37,10 +37,12 @@ impl StoreError {
             Self::Postgres(error) => {
                 error.is_closed()
                     || error.code().is_some_and(|code| {
-                        // 57P01–57P05: shut down, crashed, cannot connect now, idle time-outs; 08: connection; 25P03: idle in transaction.
+                        // 57P01–57P05: shut down, crashed, cannot connect now, idle time-outs;
+                        // 08: connection; 25P03: idle in transaction; 25006: read-only, a former
+                        // primary that must be left for the new one.
                         code.code().starts_with("57P")
                             || code.code().starts_with("08")
-                            || code.code() == "25P03"
+                            || matches!(code.code(), "25P03" | "25006")
                     })
                     || error.as_db_error().is_none()
             }
@@ -53,9 +55,8 @@ impl StoreError {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Postgres(error) => error.code().is_some_and(|code| {
-                // Lock not available, serialisation failure, deadlock, statement time-out,
-                // read-only (a former primary).
-                matches!(code.code(), "55P03" | "40001" | "40P01" | "57014" | "25006")
+                // Lock not available, serialisation failure, deadlock, statement time-out.
+                matches!(code.code(), "55P03" | "40001" | "40P01" | "57014")
             }),
             Self::Sqlite(error) => matches!(
                 error.sqlite_error_code(),

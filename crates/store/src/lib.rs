@@ -15,6 +15,7 @@ mod log;
 mod metrics;
 mod migrations;
 mod names;
+mod staged;
 mod value;
 
 pub use coherent::Coherent;
@@ -27,4 +28,5 @@ pub use log::{
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;
+pub use staged::{Journal, Layered};
 pub use value::{ColumnType, Row, Value};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use moka::sync::Cache;
 
 use crate::{Reader, StoreError, Tx, Value};
@@ -111,7 +112,7 @@ impl Table {
             return Ok(None);
         };
         let id = row.int(0)?;
-        self.remember(name, id);
+        self.remember_from(reader, name, id);
         Ok(Some(id))
     }
 
@@ -124,16 +125,13 @@ impl Table {
             .await?
             .ok_or_else(|| StoreError::Damaged(format!("no name stands for {id}")))?;
         let name = row.text(0)?;
-        self.remember(name, id);
+        self.remember_from(reader, name, id);
         Ok(name.into())
     }
 
     async fn intern(&self, tx: &Tx, names: &[&str]) -> Result<Vec<i64>, StoreError> {
-        let mut ids = Vec::with_capacity(names.len());
-        for name in names {
-            ids.push(self.intern_one(tx, name).await?);
-        }
-        Ok(ids)
+        // All at once: each step is one round trip, however many names there are.
+        try_join_all(names.iter().map(|name| self.intern_one(tx, name))).await
     }
 
     async fn intern_one(&self, tx: &Tx, name: &str) -> Result<i64, StoreError> {
@@ -145,7 +143,7 @@ impl Table {
             Some(row) => Some(row),
             None => match tx.query_opt(self.add, &key).await? {
                 Some(row) => Some(row),
-                // Another applier of this batch interned it between the two statements.
+                // This batch interned it between the two statements.
                 None => tx.query_opt(self.find, &key).await?,
             },
         };
@@ -153,6 +151,13 @@ impl Table {
         let (id, table, name) = (row.int(0)?, self.clone(), name.to_owned());
         tx.on_commit(move || table.remember(&name, id));
         Ok(id)
+    }
+
+    /// What a batch reads of itself may be rolled back, and its integer given to another name.
+    fn remember_from(&self, reader: &Reader, name: &str, id: i64) {
+        if !reader.is_batch() {
+            self.remember(name, id);
+        }
     }
 
     fn remember(&self, name: &str, id: i64) {

@@ -3,14 +3,21 @@
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 
 use crate::{ColumnType, Names, Row, StoreError, Value};
 
 /// Where statements run: a read snapshot, or the transaction of a batch.
-pub struct Reader(pub(crate) ReaderKind);
+pub struct Reader {
+    pub(crate) kind: ReaderKind,
+    /// Whether a statement has failed here, even if nobody was told.
+    failed: AtomicBool,
+}
 
 pub(crate) enum ReaderKind {
     /// On this very thread: the committer's.
@@ -24,14 +31,37 @@ pub(crate) enum ReaderKind {
 }
 
 impl Reader {
+    pub(crate) fn new(kind: ReaderKind) -> Self {
+        Self {
+            kind,
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether this is the transaction of a batch, which may yet be rolled back.
+    pub(crate) fn is_batch(&self) -> bool {
+        matches!(
+            self.kind,
+            ReaderKind::SqliteHere(_) | ReaderKind::Postgres(_)
+        )
+    }
+
+    fn noting<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if outcome.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
     /// Runs a query and collects its rows.
     pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        match &self.0 {
+        let rows = match &self.kind {
             ReaderKind::SqliteHere(connection) => connection.query(sql, params),
             ReaderKind::SqliteThere(lease) => lease.query(sql, params).await,
             ReaderKind::Postgres(session) => session.query(sql, params).await,
             ReaderKind::PostgresPooled(lease) => lease.session().query(sql, params).await,
-        }
+        };
+        self.noting(rows)
     }
 
     /// Runs a query that gives one row or none.
@@ -76,7 +106,7 @@ impl std::ops::Deref for Tx {
 impl Tx {
     pub(crate) fn new(kind: ReaderKind, names: Names) -> Self {
         Self {
-            reader: Reader(kind),
+            reader: Reader::new(kind),
             names,
             after_commit: Mutex::default(),
         }
@@ -84,13 +114,14 @@ impl Tx {
 
     /// Runs a statement and tells how many rows it changed.
     pub async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
-        match &self.reader.0 {
+        let changed = match &self.reader.kind {
             ReaderKind::SqliteHere(connection) => connection.execute(sql, params),
             ReaderKind::Postgres(session) => session.execute(sql, params).await,
             ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
                 Err(StoreError::Refused("a snapshot cannot write".to_owned()))
             }
-        }
+        };
+        self.reader.noting(changed)
     }
 
     /// Inserts many rows with one statement.
@@ -102,13 +133,14 @@ impl Tx {
         if rows.is_empty() {
             return Ok(0);
         }
-        match &self.reader.0 {
+        let changed = match &self.reader.kind {
             ReaderKind::SqliteHere(connection) => connection.insert_many(insert, rows),
             ReaderKind::Postgres(session) => session.insert_many(insert, rows).await,
             ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
                 Err(StoreError::Refused("a snapshot cannot write".to_owned()))
             }
-        }
+        };
+        self.reader.noting(changed)
     }
 
     /// Interns user ids: each gets the integer that stands for it in every table.
@@ -127,6 +159,12 @@ impl Tx {
     /// may hold it.
     pub fn on_commit(&self, then: impl FnOnce() + Send + 'static) {
         self.after_commit.lock().push(Box::new(then));
+    }
+
+    /// Whether a statement has failed. PostgreSQL answers COMMIT with success then, and rolls
+    /// back.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.reader.failed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn run_after_commit(&self) {

@@ -136,6 +136,7 @@ impl Session {
         params: &[Value],
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(Key::Text(sql), || sql.to_owned()).await?;
+        check_params(&statement, params)?;
         let rows = self.client.query(&statement, &by_reference(params)).await?;
         rows.iter().map(from_postgres).collect()
     }
@@ -146,6 +147,7 @@ impl Session {
         params: &[Value],
     ) -> Result<u64, StoreError> {
         let statement = self.statement(Key::Text(sql), || sql.to_owned()).await?;
+        check_params(&statement, params)?;
         Ok(self
             .client
             .execute(&statement, &by_reference(params))
@@ -159,12 +161,9 @@ impl Session {
     ) -> Result<u64, StoreError> {
         let key = Key::Insert(std::ptr::from_ref(insert).addr());
         let statement = self.statement(key, || text_of(insert)).await?;
+        check_rows(insert, rows)?;
         let columns: Vec<_> = (0..insert.columns.len())
-            .map(|index| Column {
-                kind: insert.columns[index].1,
-                rows,
-                index,
-            })
+            .map(|index| Column { rows, index })
             .collect();
         let params: Vec<_> = columns
             .iter()
@@ -278,11 +277,51 @@ impl ToSql for Value {
     }
 
     fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Encoded {
-        if !fits(self, kind) {
-            return Err(format!("a value does not fit a parameter of type {kind}").into());
-        }
         self.to_sql(kind, out)
     }
+}
+
+/// Refuses values that do not fit before anything is sent: the client library's own refusal
+/// could not be told from a lost connection.
+fn check_params(statement: &Statement, params: &[Value]) -> Result<(), StoreError> {
+    let kinds = statement.params();
+    if kinds.len() != params.len() {
+        return Err(StoreError::Refused(format!(
+            "a statement takes {} parameters and was given {}",
+            kinds.len(),
+            params.len()
+        )));
+    }
+    for (index, (value, kind)) in params.iter().zip(kinds).enumerate() {
+        let in_range = *kind != Type::INT4
+            || !matches!(value, Value::Int(value) if i32::try_from(*value).is_err());
+        if !fits(value, kind) || !in_range {
+            let sentence = format!("parameter {} is not of type {kind}", index + 1);
+            return Err(StoreError::Refused(sentence));
+        }
+    }
+    Ok(())
+}
+
+/// The same, for the rows of an insert.
+fn check_rows(insert: &Insert, rows: &[Vec<Value>]) -> Result<(), StoreError> {
+    let row_fits = |row: &Vec<Value>| {
+        row.len() == insert.columns.len()
+            && row.iter().zip(insert.columns).all(|(value, (_, kind))| {
+                matches!(
+                    (value, kind),
+                    (Value::Null, _)
+                        | (Value::Int(_), ColumnType::Int)
+                        | (Value::Text(_), ColumnType::Text)
+                        | (Value::Bytes(_), ColumnType::Bytes)
+                )
+            })
+    };
+    if rows.iter().all(row_fits) {
+        return Ok(());
+    }
+    let sentence = format!("a row does not fit the columns of {}", insert.table);
+    Err(StoreError::Refused(sentence))
 }
 
 fn fits(value: &Value, kind: &Type) -> bool {
@@ -297,7 +336,6 @@ fn fits(value: &Value, kind: &Type) -> bool {
 /// One column of many rows, as an array.
 #[derive(Debug)]
 struct Column<'a> {
-    kind: ColumnType,
     rows: &'a [Vec<Value>],
     index: usize,
 }
@@ -313,15 +351,6 @@ impl ToSql for Column<'_> {
     }
 
     fn to_sql_checked(&self, kind: &Type, out: &mut BytesMut) -> Encoded {
-        let (expected, element) = match self.kind {
-            ColumnType::Int => (Type::INT8_ARRAY, Type::INT8),
-            ColumnType::Text => (Type::TEXT_ARRAY, Type::TEXT),
-            ColumnType::Bytes => (Type::BYTEA_ARRAY, Type::BYTEA),
-        };
-        let every_fits = self.rows.iter().all(|row| fits(&row[self.index], &element));
-        if *kind != expected || !every_fits {
-            return Err(format!("a row's value does not fit its column of type {kind}").into());
-        }
         self.to_sql(kind, out)
     }
 }

@@ -201,6 +201,12 @@ impl rusqlite::ToSql for Value {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
             Self::Int(value) => ValueRef::Integer(*value),
+            // PostgreSQL refuses it, so a test on either engine finds it.
+            Self::Text(value) if value.contains('\0') => {
+                return Err(rusqlite::Error::ToSqlConversionFailure(
+                    "a text with NUL inside".into(),
+                ));
+            }
             Self::Text(value) => ValueRef::Text(value.as_bytes()),
             Self::Bytes(value) => ValueRef::Blob(value),
         }))

@@ -7,12 +7,15 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::{
+    FutureExt,
+    future::{join_all, try_join_all},
+};
 use model::time::Timestamp;
 
 use super::{
     Batch, CommitError, Committed, Pos, Shared, TAIL, Touched,
-    applier::{AnyOutcome, AnyWork, CheckContext, Verdict},
+    applier::{AnyOutcome, AnyWork, CheckContext, ErasedApplier, Verdict},
     batches_of,
     committer::Queued,
 };
@@ -60,12 +63,17 @@ impl Failure {
 
 /// What an attempt will answer once its commit is known to stand.
 pub(crate) struct Outcome {
-    pub(crate) batch_id: String,
+    built: Built,
+    tx: Tx,
+}
+
+/// What an attempt has made inside its transaction.
+struct Built {
+    batch_id: String,
     works: Vec<Option<AnyWork>>,
     answers: Vec<Result<Committed, CommitError>>,
     /// The batch as subscribers see it; `None` when nothing was changed.
     batch: Option<Batch>,
-    tx: Tx,
 }
 
 static INSERT_BATCH: Insert = Insert {
@@ -87,21 +95,27 @@ pub(crate) async fn run(
     batch: &[Queued],
 ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
     let tx = Tx::new(kind, shared.database.names().clone());
-    let outcome = match build(shared, tx, batch).await {
-        Ok(outcome) => outcome,
-        Err((error, tx)) => {
+    // A panic of an applier is one intent's fault, like a statement that fails.
+    let built = AssertUnwindSafe(build(shared, &tx, batch)).catch_unwind();
+    let built = built.await.unwrap_or_else(|_| {
+        let sentence = "this change could not be handled".to_owned();
+        Err(StoreError::Refused(sentence))
+    });
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => {
             // What cannot be rolled back is lost with its connection.
-            let error = match rollback(&tx).await {
+            return Err(match rollback(&tx).await {
                 Ok(()) => Failure::before_commit(error),
                 Err(_) => Failure::Lost(error),
-            };
-            return Err(error);
+            });
         }
     };
-    if outcome.batch.is_none() {
+    let outcome = Outcome { built, tx };
+    if outcome.built.batch.is_none() {
         // Nothing was changed, so nothing is written either: not even an interned name.
         rollback(&outcome.tx).await.map_err(Failure::Lost)?;
-        return Ok(outcome.answers);
+        return Ok(outcome.built.answers);
     }
     match commit(&outcome.tx).await {
         Ok(()) => Ok(outcome.conclude(shared)),
@@ -113,17 +127,22 @@ pub(crate) async fn run(
 }
 
 impl Outcome {
+    /// The batch's id in the log.
+    pub(crate) fn batch_id(&self) -> &str {
+        &self.built.batch_id
+    }
+
     /// The commit stands: tells the caches and the subscribers, and gives the answers.
     pub(crate) fn conclude(self, shared: &Shared) -> Vec<Result<Committed, CommitError>> {
         self.tx.run_after_commit();
-        let Some(batch) = self.batch else {
-            return self.answers;
+        let Some(batch) = self.built.batch else {
+            return self.built.answers;
         };
         let mut applied = shared.applied.lock();
         if applied.next() == batch.first_pos {
-            for (applier, work) in shared.appliers.iter().zip(self.works) {
+            for (applier, work) in shared.appliers.iter().zip(self.built.works) {
                 if let Some(work) = work {
-                    applier.committed(work, batch.last_pos);
+                    take_over(&**applier, work, batch.last_pos);
                 }
             }
         } else {
@@ -134,43 +153,43 @@ impl Outcome {
             *applied = batch.last_pos;
             drop(shared.batches.send(Arc::new(batch)));
         }
-        self.answers
+        self.built.answers
     }
 }
 
-async fn build(shared: &Shared, tx: Tx, batch: &[Queued]) -> Result<Outcome, (StoreError, Tx)> {
-    let head = match begin(shared, &tx).await {
-        Ok(head) => head,
-        Err(error) => return Err((error, tx)),
-    };
-    let mut works = match prepare(shared, &tx, batch).await {
-        Ok(works) => works,
-        Err(error) => return Err((error, tx)),
-    };
-    let checked = catch_unwind(AssertUnwindSafe(|| check(shared, &mut works, batch, head)));
-    let Ok((answers, batch)) = checked else {
-        let error = StoreError::Refused("a check panicked".to_owned());
-        return Err((error, tx));
-    };
-    let batch_id = uuid::Uuid::new_v4().to_string();
-    if let Some(batch) = &batch
-        && let Err(error) = write(shared, &tx, &mut works, batch, &batch_id).await
-    {
-        return Err((error, tx));
+/// Lets an applier's caches take what the batch made. The batch stands whatever happens here:
+/// an applier that panics has to read everything anew.
+fn take_over(applier: &dyn ErasedApplier, work: AnyWork, last_pos: Pos) {
+    let taken = catch_unwind(AssertUnwindSafe(|| applier.committed(work, last_pos)));
+    if taken.is_err() {
+        applier.forget_all(last_pos);
     }
-    Ok(Outcome {
+}
+
+async fn build(shared: &Shared, tx: &Tx, batch: &[Queued]) -> Result<Built, StoreError> {
+    let head = begin(shared, tx).await?;
+    let mut works = prepare(shared, tx, batch).await?;
+    let (answers, batch) = check(shared, &mut works, batch, head);
+    let batch_id = uuid::Uuid::new_v4().to_string();
+    if let Some(batch) = &batch {
+        write(shared, tx, &mut works, batch, &batch_id).await?;
+    }
+    if tx.has_failed() {
+        let sentence = "a statement of this change failed".to_owned();
+        return Err(StoreError::Refused(sentence));
+    }
+    Ok(Built {
         batch_id,
         works,
         answers,
         batch,
-        tx,
     })
 }
 
 /// Locks the log and applies what other nodes committed, so that caches are true at the head.
 async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
     let applied = *shared.applied.lock();
-    let rows = match &tx.0 {
+    let rows = match &tx.kind {
         ReaderKind::SqliteHere(connection) => {
             if connection.in_transaction() {
                 connection.batch("ROLLBACK")?;
@@ -188,7 +207,9 @@ async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
                 session.query(TAIL, &params)
             );
             begun?;
-            locked?;
+            if locked?.is_empty() {
+                return Err(no_lock());
+            }
             rows?
         }
         ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
@@ -200,6 +221,11 @@ async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
 
 /// On PostgreSQL: whoever holds this row's lock commits.
 const LOCK: &str = "SELECT log_id FROM log_lock WHERE log_id = 1 FOR UPDATE";
+
+/// Without the row nobody would wait for anybody.
+fn no_lock() -> StoreError {
+    StoreError::Damaged("the row of log_lock is missing".to_owned())
+}
 
 async fn catch_up(shared: &Shared, tx: &Tx, mut rows: Vec<Row>) -> Result<Pos, StoreError> {
     while !rows.is_empty() {
@@ -268,8 +294,9 @@ fn check(shared: &Shared, works: &mut [Option<AnyWork>], batch: &[Queued], head:
                     outcomes,
                 })
             }
+            // Done before may mean: by an intent of this very batch.
             Ok(Decision::DoneBefore(outcomes)) => Ok(Committed {
-                last_pos: head,
+                last_pos: last,
                 at,
                 outcomes,
             }),
@@ -387,7 +414,7 @@ fn is_aftermath(error: &StoreError) -> bool {
 }
 
 async fn commit(tx: &Tx) -> Result<(), StoreError> {
-    match &tx.0 {
+    match &tx.kind {
         ReaderKind::SqliteHere(connection) => connection.batch("COMMIT"),
         ReaderKind::Postgres(session) => session.commit().await,
         ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
@@ -397,7 +424,7 @@ async fn commit(tx: &Tx) -> Result<(), StoreError> {
 }
 
 async fn rollback(tx: &Tx) -> Result<(), StoreError> {
-    match &tx.0 {
+    match &tx.kind {
         ReaderKind::SqliteHere(connection) if connection.in_transaction() => {
             connection.batch("ROLLBACK")
         }
@@ -420,7 +447,9 @@ pub(crate) async fn find_batch(kind: ReaderKind, batch_id: &str) -> Result<bool,
         }
         ReaderKind::Postgres(session) => {
             session.batch("BEGIN").await?;
-            session.query(LOCK, &[]).await?;
+            if session.query(LOCK, &[]).await?.is_empty() {
+                return Err(no_lock());
+            }
             let found = session.query(FIND, &[batch_id.into()]).await?;
             session.batch("ROLLBACK").await?;
             Ok(!found.is_empty())

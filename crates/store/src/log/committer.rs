@@ -195,7 +195,7 @@ impl Committer {
                     );
                     metrics::outcome_settled();
                     self.disconnect();
-                    if self.stands(&outcome.batch_id).await {
+                    if self.stands(outcome.batch_id()).await {
                         return Ok(outcome.conclude(&self.shared));
                     }
                     Failure::Lost(error)
@@ -271,13 +271,15 @@ impl Committer {
     }
 
     /// Only SQLite's local writes come here: they share its one writer.
-    fn write_local(&self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
+    fn write_local(&mut self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
         let Writer::Sqlite { connection, .. } = &self.writer else {
             return Err(StoreError::Refused(
                 "local writes have sessions of their own".to_owned(),
             ));
         };
-        connection.local_write(write)
+        let answers = connection.local_write(write);
+        self.writer.wrote(1);
+        answers
     }
 }
 

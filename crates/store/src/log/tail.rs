@@ -13,6 +13,10 @@ use crate::{
 /// How long a node may not know of another's batch when no bus tells it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a reading may take before its session is given up: a server that hangs must not
+/// keep this node from finding another.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(5);
+
 /// Somebody who needs the head confirmed, or only wants it looked at.
 pub(crate) struct Waiting {
     pub(crate) answer: Option<oneshot::Sender<Result<Pos, StoreError>>>,
@@ -54,7 +58,11 @@ impl Tail {
             while let Ok(next) = waiting.try_recv() {
                 group.push(next);
             }
-            let confirmed = self.catch_up().await;
+            let reading = tokio::time::timeout(GIVE_UP_AFTER, self.catch_up());
+            let confirmed = reading.await.unwrap_or_else(|_| {
+                let sentence = "the head of the log was not answered".to_owned();
+                Err(StoreError::Unavailable(sentence))
+            });
             if let Err(error) = &confirmed {
                 tracing::warn!(
                     error = error as &dyn std::error::Error,

@@ -1,0 +1,74 @@
+//! Checks of what people keep here: profile, account data, filters.
+
+use store::{CheckContext, Verdict};
+
+use super::{Checked, open_account};
+use crate::{
+    change::{EditAccountData, Outcome, Refusal},
+    rows::{AtRest, Entry},
+    work::Work,
+};
+
+/// How many filters a person can have.
+const MAX_FILTERS: i64 = 10_000;
+
+pub(super) fn set_profile_field(
+    work: &mut Work,
+    user: i64,
+    field: &str,
+    value: Option<&[u8]>,
+    context: &mut CheckContext<'_>,
+) -> Checked {
+    open_account(work, user)?;
+    let key = (user, field.to_owned());
+    let standing = work.profile.get(&key);
+    let standing = standing
+        .and_then(|entry| entry.content.as_ref())
+        .and_then(AtRest::plain);
+    if standing == value {
+        return Ok(Verdict::Nothing(Outcome::Unchanged));
+    }
+    let content = value.map(|value| AtRest::Plain(value.to_vec()));
+    let pos = context.pos().get();
+    work.profile.set(key, Entry { content, pos });
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
+pub(super) fn edit_account_data(
+    work: &mut Work,
+    change: &EditAccountData,
+    context: &mut CheckContext<'_>,
+) -> Checked {
+    open_account(work, change.user)?;
+    let room = work.room_of(change.room_id.as_deref());
+    let key = (change.user, room, change.kind.clone());
+    let standing = work.account_data.get(&key);
+    let standing = standing
+        .and_then(|entry| entry.content.as_ref())
+        .and_then(AtRest::plain);
+    let content = (change.edit)(standing)?;
+    if standing == Some(content.as_slice()) {
+        return Ok(Verdict::Nothing(Outcome::Unchanged));
+    }
+    let content = Some(AtRest::Plain(content));
+    let pos = context.pos().get();
+    work.account_data.set(key, Entry { content, pos });
+    context.touch_user(change.user);
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
+pub(super) fn put_filter(work: &mut Work, user: i64, filter_id: &str, content: &[u8]) -> Checked {
+    open_account(work, user)?;
+    let key = (user, filter_id.to_owned());
+    if work.filters.get(&key).is_some() {
+        return Ok(Verdict::Nothing(Outcome::Unchanged));
+    }
+    let count = work.filter_counts.get(&user).copied().unwrap_or(0);
+    if count >= MAX_FILTERS {
+        return Err(Refusal::TooMany(MAX_FILTERS));
+    }
+    work.filter_counts.set(user, count + 1);
+    work.filters.set(key, content.to_vec());
+    Ok(Verdict::Apply(Outcome::Done))
+}

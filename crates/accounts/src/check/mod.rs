@@ -1,0 +1,140 @@
+//! What a change needs to stand, and what it makes of the staged rows.
+
+mod kept;
+mod registration;
+mod sessions;
+
+use store::{CheckContext, Verdict};
+
+use crate::{
+    change::{Change, Outcome, Refusal},
+    rows::Account,
+    work::Work,
+};
+
+pub(crate) type Checked = Result<Verdict<Outcome>, Refusal>;
+
+/// Checks one change and stages it.
+pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext<'_>) -> Checked {
+    work.now = Some(context.now());
+    match change {
+        Change::Register(register) => registration::register(work, register, context),
+        Change::MakeRegistrationToken(token) => registration::make_token(work, token, context),
+        Change::RevokeRegistrationToken { id } => registration::revoke_token(work, *id),
+        Change::MakeSetupLink { hash, expires_at } => {
+            registration::make_setup_link(work, *hash, *expires_at, context)
+        }
+        Change::SignIn(sign_in) => sessions::sign_in(work, sign_in, context),
+        Change::MakeLoginToken {
+            user,
+            hash,
+            expires_at,
+        } => sessions::make_login_token(work, *user, *hash, *expires_at),
+        Change::Refresh(refresh) => sessions::refresh(work, refresh, context),
+        Change::Confirm {
+            user,
+            device_id,
+            session,
+            generation,
+        } => sessions::confirm(work, (*user, device_id), *session, *generation, context),
+        Change::EndSession {
+            user,
+            device_id,
+            session,
+        } => sessions::end(work, (*user, device_id), *session, context),
+        Change::RemoveDevices { user, device_ids } => {
+            sessions::remove(work, *user, device_ids.clone(), context)
+        }
+        Change::RemoveOtherDevices { user, keep } => {
+            sessions::remove_others(work, *user, keep.as_deref(), context)
+        }
+        Change::RenameDevice {
+            user,
+            device_id,
+            display_name,
+        } => sessions::rename(work, (*user, device_id), display_name.as_deref(), context),
+        Change::SetPassword {
+            user,
+            expected,
+            hash,
+        } => set_password(work, *user, expected.as_deref(), hash, context),
+        Change::Deactivate { user, erase } => deactivate(work, *user, *erase, context),
+        Change::SetAdmin { user, admin } => set_admin(work, *user, *admin, context),
+        Change::SetProfileField { user, field, value } => {
+            kept::set_profile_field(work, *user, field, value.as_deref(), context)
+        }
+        Change::EditAccountData(edit) => kept::edit_account_data(work, edit, context),
+        Change::PutFilter {
+            user,
+            filter_id,
+            content,
+        } => kept::put_filter(work, *user, filter_id, content),
+    }
+}
+
+/// The account, if it is there and open.
+fn open_account(work: &Work, user: i64) -> Result<Account, Refusal> {
+    work.accounts
+        .get(&user)
+        .filter(|account| account.deactivated_at.is_none())
+        .cloned()
+        .ok_or(Refusal::NoSuchUser)
+}
+
+fn set_password(
+    work: &mut Work,
+    user: i64,
+    expected: Option<&str>,
+    hash: &str,
+    context: &mut CheckContext<'_>,
+) -> Checked {
+    let account = open_account(work, user)?;
+    if expected.is_some() && account.password_hash.as_deref() != expected {
+        return Err(Refusal::PasswordChanged);
+    }
+    let account = Account {
+        password_hash: Some(hash.to_owned()),
+        pos: context.pos().get(),
+        ..account
+    };
+    work.accounts.set(user, account);
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
+fn set_admin(work: &mut Work, user: i64, admin: bool, context: &mut CheckContext<'_>) -> Checked {
+    let account = open_account(work, user)?;
+    if account.admin == admin {
+        return Ok(Verdict::Nothing(Outcome::Unchanged));
+    }
+    let pos = context.pos().get();
+    let account = Account {
+        admin,
+        pos,
+        ..account
+    };
+    work.accounts.set(user, account);
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
+fn deactivate(work: &mut Work, user: i64, erase: bool, context: &mut CheckContext<'_>) -> Checked {
+    let account = work.accounts.get(&user).cloned();
+    let account = account.ok_or(Refusal::NoSuchUser)?;
+    if account.deactivated_at.is_some() && (account.erased || !erase) {
+        return Ok(Verdict::Nothing(Outcome::Unchanged));
+    }
+    let account = Account {
+        admin: false,
+        password_hash: None,
+        deactivated_at: account.deactivated_at.or(Some(context.now())),
+        erased: account.erased || erase,
+        pos: context.pos().get(),
+        ..account
+    };
+    work.accounts.set(user, account);
+    work.purged.set(user, erase);
+    sessions::remove_others(work, user, None, context)?;
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Done))
+}

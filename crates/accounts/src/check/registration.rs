@@ -1,0 +1,153 @@
+//! Checks of what makes accounts, and of what lets people make them.
+
+use model::time::Timestamp;
+use store::{CheckContext, Verdict};
+
+use super::Checked;
+use crate::{
+    change::{MakeRegistrationToken, Outcome, Permit, Refusal, Register},
+    rows::{Account, AtRest, Entry, Hash, RegistrationToken},
+    work::Work,
+};
+
+pub(super) fn register(
+    work: &mut Work,
+    register: &Register,
+    context: &mut CheckContext<'_>,
+) -> Checked {
+    let user = *work
+        .names
+        .get(register.user_id.as_str())
+        .ok_or(Refusal::NoSuchUser)?;
+    if work.accounts.get(&user).is_some() {
+        return Err(Refusal::UserInUse);
+    }
+    use_permit(work, register, context.now())?;
+    let pos = context.pos().get();
+    let account = Account {
+        admin: register.admin,
+        password_hash: register.password_hash.clone(),
+        created_at: context.now(),
+        deactivated_at: None,
+        erased: false,
+        pos,
+    };
+    work.accounts.set(user, account);
+    if let Some(name) = &register.display_name {
+        let content = Some(AtRest::Plain(name.clone()));
+        work.profile
+            .set((user, "displayname".to_owned()), Entry { content, pos });
+    }
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Registered(user)))
+}
+
+/// Uses up what allows the registration.
+fn use_permit(work: &mut Work, register: &Register, now: Timestamp) -> Result<(), Refusal> {
+    match &register.permit {
+        Permit::None => Ok(()),
+        Permit::Token(hash, invitation_only) => {
+            let token = work.registration_tokens.get(hash).cloned();
+            let token = token
+                .filter(|token| token.is_usable(now) && (token.invitation || !invitation_only))
+                .ok_or(Refusal::TokenNotValid)?;
+            let name = register.user_id.localpart();
+            if token
+                .localpart
+                .as_deref()
+                .is_some_and(|fixed| fixed != name)
+            {
+                return Err(Refusal::AnotherName);
+            }
+            let uses = token.uses + 1;
+            work.registration_tokens
+                .set(*hash, RegistrationToken { uses, ..token });
+            Ok(())
+        }
+        Permit::Nonce(hash, expires_at) => {
+            if work.nonces.get(hash).is_some() || *expires_at <= now {
+                return Err(Refusal::TokenNotValid);
+            }
+            work.nonces.set(*hash, *expires_at);
+            Ok(())
+        }
+        Permit::SetupLink(hash) => use_setup_link(work, hash, now),
+    }
+}
+
+fn use_setup_link(work: &mut Work, hash: &Hash, now: Timestamp) -> Result<(), Refusal> {
+    if work
+        .setup_links
+        .get(hash)
+        .is_none_or(|expires_at| *expires_at <= now)
+    {
+        return Err(Refusal::TokenNotValid);
+    }
+    if admin_exists(work) {
+        return Err(Refusal::AdministratorExists);
+    }
+    // One is enough: every link ends with the first administrator.
+    let links: Vec<Hash> = work.setup_links.iter().map(|(hash, _)| *hash).collect();
+    for link in links {
+        work.setup_links.remove(link);
+    }
+    Ok(())
+}
+
+/// Whether an administrator stands in the tables or in this batch.
+fn admin_exists(work: &Work) -> bool {
+    let is_admin = |account: &Account| account.admin && account.deactivated_at.is_none();
+    work.admin_exists || work.accounts.iter().any(|(_, account)| is_admin(account))
+}
+
+pub(super) fn make_setup_link(
+    work: &mut Work,
+    hash: Hash,
+    expires_at: Timestamp,
+    context: &CheckContext<'_>,
+) -> Checked {
+    if admin_exists(work) {
+        return Err(Refusal::AdministratorExists);
+    }
+    let ended: Vec<Hash> = work
+        .setup_links
+        .iter()
+        .filter(|(_, expires_at)| **expires_at <= context.now())
+        .map(|(hash, _)| *hash)
+        .collect();
+    for link in ended {
+        work.setup_links.remove(link);
+    }
+    work.setup_links.set(hash, expires_at);
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
+pub(super) fn make_token(
+    work: &mut Work,
+    token: &MakeRegistrationToken,
+    context: &CheckContext<'_>,
+) -> Checked {
+    let id = context.pos().get();
+    let row = RegistrationToken {
+        id,
+        invitation: token.invitation,
+        localpart: token.localpart.clone(),
+        uses_allowed: token.uses_allowed,
+        uses: 0,
+        expires_at: token.expires_at,
+        created_at: context.now(),
+    };
+    work.registration_tokens.set(token.hash, row);
+    Ok(Verdict::Apply(Outcome::TokenMade(id)))
+}
+
+pub(super) fn revoke_token(work: &mut Work, id: i64) -> Checked {
+    let hash = work
+        .registration_tokens
+        .iter()
+        .find(|(_, token)| token.id == id)
+        .map(|(hash, _)| *hash)
+        .ok_or(Refusal::TokenNotValid)?;
+    work.registration_tokens.remove(hash);
+    Ok(Verdict::Apply(Outcome::Done))
+}

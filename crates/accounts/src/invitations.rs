@@ -1,0 +1,196 @@
+//! Invitations and registration tokens: what an administrator hands out so that others register.
+
+use std::time::Duration;
+
+use audit::Act;
+use model::{ids, time::Timestamp};
+use store::StoreError;
+
+use crate::{
+    Accounts, By,
+    change::{Change, MakeRegistrationToken, Outcome, Refusal},
+    rows::RegistrationToken,
+    secret,
+    work::registration_token_of,
+};
+
+/// The characters of a registration token, which people may have to type: 100 bits.
+const TOKEN_CHARACTERS: usize = 20;
+
+/// Without the characters that are easily taken for another.
+const TOKEN_ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567890";
+
+/// What people may register with.
+#[derive(Clone, Debug, Default)]
+pub struct TokenTerms {
+    /// Whether it works where registration is closed; it then works once.
+    pub invitation: bool,
+    /// The name that who registers with it gets.
+    pub localpart: Option<String>,
+    /// How often it can be used; `None` is without end.
+    pub uses_allowed: Option<u32>,
+    /// How long it is good; `None` is without end.
+    pub lifetime: Option<Duration>,
+}
+
+/// A token that was made; its text is shown once.
+pub struct MadeToken {
+    /// Its id, by which it is listed and taken back.
+    pub id: i64,
+    /// The token.
+    pub token: String,
+}
+
+/// A registration token as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSummary {
+    /// Its id.
+    pub id: i64,
+    /// Whether it is an invitation.
+    pub invitation: bool,
+    /// The name that who registers with it gets.
+    pub localpart: Option<String>,
+    /// How often it can be used.
+    pub uses_allowed: Option<i64>,
+    /// How often it was used.
+    pub uses: i64,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Why no token was made or taken back.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The fixed name cannot be one.
+    #[error(transparent)]
+    Name(ids::IdRefusal),
+    /// The fixed name is taken.
+    #[error("this user name is taken")]
+    Taken,
+    /// There is no such token.
+    #[error("there is no such token")]
+    NoSuchToken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TokenNotValid => Self::NoSuchToken,
+            other => Self::Store(other.into_store()),
+        }
+    }
+}
+
+const LIST: &str = "SELECT hash, id, invitation, localpart, uses_allowed, uses, expires_at, \
+     created_at FROM registration_tokens WHERE id > $1 ORDER BY id LIMIT $2";
+const READ: &str = "SELECT hash, id, invitation, localpart, uses_allowed, uses, expires_at, \
+     created_at FROM registration_tokens WHERE hash = $1";
+
+impl Accounts {
+    /// Makes a token with which people register.
+    pub async fn make_registration_token(
+        &self,
+        terms: TokenTerms,
+        by: By,
+    ) -> Result<MadeToken, TokenError> {
+        if let Some(localpart) = &terms.localpart {
+            let user_id = ids::new_user_id(localpart, self.server_name());
+            let user_id = user_id.map_err(TokenError::Name)?;
+            if self.find(&user_id).await?.is_some() {
+                return Err(TokenError::Taken);
+            }
+        }
+        let token = self.typeable_token();
+        // A fixed name can be given once, and an invitation is for one person.
+        let once = terms.invitation || terms.localpart.is_some();
+        let uses_allowed = if once { Some(1) } else { terms.uses_allowed };
+        let change = MakeRegistrationToken {
+            hash: secret::hash(&token),
+            invitation: terms.invitation,
+            localpart: terms.localpart.clone(),
+            uses_allowed: uses_allowed.map(i64::from),
+            expires_at: terms.lifetime.map(|lifetime| self.now().plus(lifetime)),
+        };
+        let act = if terms.invitation {
+            Act::InvitationMade
+        } else {
+            Act::RegistrationTokenMade
+        };
+        let mut record = by.record(act);
+        if let Some(localpart) = terms.localpart {
+            record = record.with("localpart", localpart);
+        }
+        let change = Change::MakeRegistrationToken(change);
+        match self.commit_one(change, Some(record)).await? {
+            Outcome::TokenMade(id) => Ok(MadeToken { id, token }),
+            _ => Err(StoreError::Refused("a token had no outcome".to_owned()).into()),
+        }
+    }
+
+    /// Takes a token back; nobody can register with it any more.
+    pub async fn revoke_registration_token(&self, id: i64, by: By) -> Result<(), TokenError> {
+        let record = by
+            .record(Act::RegistrationTokenRevoked)
+            .with("token", id.to_string());
+        let change = Change::RevokeRegistrationToken { id };
+        self.commit_one(change, Some(record)).await?;
+        Ok(())
+    }
+
+    /// Lists tokens in the order in which they were made, after one of them.
+    pub async fn registration_tokens(
+        &self,
+        after: i64,
+        limit: u16,
+    ) -> Result<Vec<TokenSummary>, StoreError> {
+        let params = [after.into(), i64::from(limit).into()];
+        let rows = self.database().query(LIST, &params).await?;
+        let summaries = rows.iter().map(|row| {
+            let (_, token) = registration_token_of(row)?;
+            Ok(TokenSummary {
+                id: token.id,
+                invitation: token.invitation,
+                localpart: token.localpart,
+                uses_allowed: token.uses_allowed,
+                uses: token.uses,
+                expires_at: token.expires_at,
+                created_at: token.created_at,
+            })
+        });
+        summaries.collect()
+    }
+
+    /// Whether somebody could register with this token now.
+    pub async fn is_registration_token_valid(&self, token: &str) -> Result<bool, StoreError> {
+        let Some(token) = self.registration_token(token).await? else {
+            return Ok(false);
+        };
+        let closed = self.registration_mode() == crate::RegistrationMode::Closed;
+        Ok(token.is_usable(self.now()) && (token.invitation || !closed))
+    }
+
+    async fn registration_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<RegistrationToken>, StoreError> {
+        let Some(hash) = secret::presented(token) else {
+            return Ok(None);
+        };
+        let params = [hash.as_slice().into()];
+        let row = self.database().query_opt(READ, &params).await?;
+        row.map(|row| Ok(registration_token_of(&row)?.1))
+            .transpose()
+    }
+
+    fn typeable_token(&self) -> String {
+        let mut bytes = [0u8; TOKEN_CHARACTERS];
+        self.inner.entropy.fill(&mut bytes);
+        let characters = bytes.map(|byte| char::from(TOKEN_ALPHABET[usize::from(byte & 31)]));
+        characters.iter().collect()
+    }
+}

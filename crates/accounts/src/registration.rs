@@ -1,0 +1,229 @@
+//! Making accounts.
+
+use audit::{Act, AuditTrail, Target};
+use model::{entropy::random_text, ids};
+use ruma::OwnedUserId;
+use store::{Intent, StoreError};
+use zeroize::Zeroizing;
+
+use crate::{
+    Accounts, By, NewDevice, RegistrationMode, SignedIn, WeakPassword,
+    applier::AccountChanges,
+    change::{Change, Outcome, Permit, Proof, Refusal, Register},
+    password, secret,
+};
+
+/// An account to be made.
+#[derive(Default)]
+pub struct NewAccount {
+    /// Its name; made up when there is none.
+    pub localpart: Option<String>,
+    /// Its password; without one nobody can sign in with a password.
+    pub password: Option<Zeroizing<String>>,
+    /// Whether it is an administrator's.
+    pub admin: bool,
+    /// The name that others see.
+    pub display_name: Option<String>,
+    /// The session to begin with it.
+    pub device: Option<NewDevice>,
+}
+
+/// What allows a registration.
+pub enum Grant {
+    /// That anybody may register.
+    Open,
+    /// A registration token or an invitation.
+    Token(Zeroizing<String>),
+    /// That an administrator, or whoever may run the program on the server, does it.
+    Administrator,
+    /// The shared secret; its nonce is used up.
+    SharedSecret(SpentNonce),
+    /// The link of the first start, which is used up.
+    SetupLink(Zeroizing<String>),
+}
+
+/// A nonce that was presented with the right MAC.
+pub struct SpentNonce {
+    pub(crate) hash: [u8; 32],
+    pub(crate) expires_at: model::time::Timestamp,
+}
+
+/// What a registration made.
+#[derive(Debug)]
+pub struct Registered {
+    /// The account's id.
+    pub user_id: OwnedUserId,
+    /// The same, interned.
+    pub user: i64,
+    /// The session, if one was asked for.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// Why no account was made.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Nobody may register without an invitation or a token.
+    #[error("registration needs an invitation or a token")]
+    Closed,
+    /// The wanted name cannot be one.
+    #[error(transparent)]
+    Name(ids::IdRefusal),
+    /// The wanted name is taken.
+    #[error("this user name is taken")]
+    Taken,
+    /// The password is not taken.
+    #[error(transparent)]
+    Password(#[from] WeakPassword),
+    /// The device cannot be one.
+    #[error("the device is not usable: {0}")]
+    Device(String),
+    /// The token, link or nonce is not valid.
+    #[error("the token is not valid, was used before or has expired")]
+    Token,
+    /// The invitation is for another name.
+    #[error("the invitation is for another user name")]
+    AnotherName,
+    /// There is an administrator already.
+    #[error("an administrator exists already")]
+    AdministratorExists,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refusal> for RegisterError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UserInUse => Self::Taken,
+            Refusal::TokenNotValid => Self::Token,
+            Refusal::AnotherName => Self::AnotherName,
+            Refusal::AdministratorExists => Self::AdministratorExists,
+            other => Self::Store(other.into_store()),
+        }
+    }
+}
+
+/// How many characters a name has that nobody chose.
+const MADE_UP_CHARACTERS: usize = 12;
+
+impl Accounts {
+    /// Who may make an account.
+    pub fn registration_mode(&self) -> RegistrationMode {
+        self.inner.settings.registration
+    }
+
+    /// Whether an account could be made with this name now.
+    pub async fn check_available(&self, localpart: &str) -> Result<(), RegisterError> {
+        let user_id =
+            ids::new_user_id(localpart, self.server_name()).map_err(RegisterError::Name)?;
+        match self.find(&user_id).await? {
+            Some(_) => Err(RegisterError::Taken),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an account, and begins its first session if one is asked for.
+    pub async fn register(
+        &self,
+        new: NewAccount,
+        grant: Grant,
+        by: By,
+    ) -> Result<Registered, RegisterError> {
+        let localpart = new.localpart.unwrap_or_else(|| self.made_up_name());
+        let user_id =
+            ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?;
+        let permit = self.permit(&grant)?;
+        if let Some(password) = &new.password {
+            password::check(password)?;
+        }
+        if self.find(&user_id).await?.is_some() {
+            return Err(RegisterError::Taken);
+        }
+        let password_hash = match &new.password {
+            Some(password) => Some(self.inner.passwords.hash(password).await?),
+            None => None,
+        };
+        let display_name = new.display_name.as_deref();
+        let register = Register {
+            user_id: user_id.clone(),
+            password_hash,
+            admin: new.admin,
+            display_name: display_name.map(|name| serde_json::json!(name).to_string().into()),
+            permit,
+        };
+        let mut intent = Intent::new();
+        let ticket = intent.add::<AccountChanges>(Change::Register(register));
+        let by = self.author(&grant, &user_id, by);
+        self.add_records(&mut intent, &by, &grant, &user_id, new.admin);
+        let signing_in = match new.device {
+            Some(device) => Some(
+                self.add_sign_in(&mut intent, &user_id, device, Proof::None, &by)
+                    .map_err(|error| RegisterError::Device(error.to_string()))?,
+            ),
+            None => None,
+        };
+        let mut committed = self.commit(intent).await?;
+        let Some(Outcome::Registered(user)) = committed.take(ticket) else {
+            let error = StoreError::Refused("a registration had no outcome".to_owned());
+            return Err(RegisterError::Store(error));
+        };
+        let signed_in = signing_in.map(|signing_in| signing_in.conclude(&mut committed));
+        Ok(Registered {
+            user_id,
+            user,
+            signed_in: signed_in.transpose()?,
+        })
+    }
+
+    fn permit(&self, grant: &Grant) -> Result<Permit, RegisterError> {
+        let mode = self.registration_mode();
+        let presented =
+            |token: &Zeroizing<String>| secret::presented(token).ok_or(RegisterError::Token);
+        Ok(match grant {
+            Grant::Open if mode == RegistrationMode::Open => Permit::None,
+            Grant::Open => return Err(RegisterError::Closed),
+            Grant::Token(token) => {
+                Permit::Token(presented(token)?, mode == RegistrationMode::Closed)
+            }
+            Grant::Administrator => Permit::None,
+            Grant::SharedSecret(nonce) => Permit::Nonce(nonce.hash, nonce.expires_at),
+            Grant::SetupLink(token) => Permit::SetupLink(presented(token)?),
+        })
+    }
+
+    /// Who registers for themselves is known from now on.
+    fn author(&self, grant: &Grant, user_id: &ruma::UserId, by: By) -> By {
+        match grant {
+            Grant::Open | Grant::Token(_) | Grant::SetupLink(_) => By::person(user_id, by.origin),
+            Grant::Administrator | Grant::SharedSecret(_) => by,
+        }
+    }
+
+    fn add_records(
+        &self,
+        intent: &mut Intent,
+        by: &By,
+        grant: &Grant,
+        user_id: &ruma::UserId,
+        admin: bool,
+    ) {
+        let (act, way) = match grant {
+            Grant::Open => (Act::Registered, "open"),
+            Grant::Token(_) => (Act::Registered, "token"),
+            Grant::SetupLink(_) => (Act::Registered, "setup_link"),
+            Grant::Administrator => (Act::AccountCreated, "administrator"),
+            Grant::SharedSecret(_) => (Act::AccountCreated, "shared_secret"),
+        };
+        let target = Target::user(user_id.as_str());
+        intent.add::<AuditTrail>(by.record(act).on(target.clone()).with("way", way));
+        if admin {
+            intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
+        }
+    }
+
+    fn made_up_name(&self) -> String {
+        let text = random_text(&*self.inner.entropy, MADE_UP_CHARACTERS);
+        // Two of the alphabet's characters are allowed in names too; capitals are not.
+        text.to_ascii_lowercase()
+    }
+}

@@ -1,0 +1,471 @@
+//! Writes what a batch staged: statements for many rows, none depending on another.
+
+use futures_util::future::{BoxFuture, FutureExt, try_join_all};
+use model::time::Timestamp;
+use store::{ColumnType, Insert, StoreError, Tx, Value};
+
+use crate::{
+    rows::{AtRest, TokenRow, place},
+    work::Work,
+};
+
+/// Used refresh tokens are remembered for this many refreshes, to notice one that comes back.
+const REMEMBERED_GENERATIONS: i64 = 64;
+
+static ACCOUNTS: Insert = Insert {
+    table: "accounts",
+    columns: &[
+        ("user_id", ColumnType::Int),
+        ("admin", ColumnType::Int),
+        ("password_hash", ColumnType::Text),
+        ("created_at", ColumnType::Int),
+        ("deactivated_at", ColumnType::Int),
+        ("erased", ColumnType::Int),
+        ("pos", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (user_id) DO UPDATE SET admin = excluded.admin, \
+         password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
+         erased = excluded.erased, pos = excluded.pos",
+};
+
+static DEVICES: Insert = Insert {
+    table: "devices",
+    columns: &[
+        ("user_id", ColumnType::Int),
+        ("device_id", ColumnType::Text),
+        ("session", ColumnType::Int),
+        ("generation", ColumnType::Int),
+        ("next_generation", ColumnType::Int),
+        ("display_name", ColumnType::Bytes),
+        ("created_at", ColumnType::Int),
+        ("pos", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (user_id, device_id) DO UPDATE SET session = excluded.session, \
+         generation = excluded.generation, next_generation = excluded.next_generation, \
+         display_name = excluded.display_name, created_at = excluded.created_at, \
+         pos = excluded.pos",
+};
+
+static ACCESS_TOKENS: Insert = Insert {
+    table: "access_tokens",
+    columns: &[
+        ("hash", ColumnType::Bytes),
+        ("user_id", ColumnType::Int),
+        ("device_id", ColumnType::Text),
+        ("session", ColumnType::Int),
+        ("generation", ColumnType::Int),
+        ("expires_at", ColumnType::Int),
+    ],
+    on_conflict: "",
+};
+
+static REFRESH_TOKENS: Insert = Insert {
+    table: "refresh_tokens",
+    columns: &[
+        ("hash", ColumnType::Bytes),
+        ("user_id", ColumnType::Int),
+        ("device_id", ColumnType::Text),
+        ("session", ColumnType::Int),
+        ("generation", ColumnType::Int),
+    ],
+    on_conflict: "",
+};
+
+static LOGIN_TOKENS: Insert = Insert {
+    table: "login_tokens",
+    columns: &[
+        ("hash", ColumnType::Bytes),
+        ("user_id", ColumnType::Int),
+        ("expires_at", ColumnType::Int),
+    ],
+    on_conflict: "",
+};
+
+static REGISTRATION_TOKENS: Insert = Insert {
+    table: "registration_tokens",
+    columns: &[
+        ("id", ColumnType::Int),
+        ("hash", ColumnType::Bytes),
+        ("invitation", ColumnType::Int),
+        ("localpart", ColumnType::Text),
+        ("uses_allowed", ColumnType::Int),
+        ("uses", ColumnType::Int),
+        ("expires_at", ColumnType::Int),
+        ("created_at", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (id) DO UPDATE SET uses = excluded.uses",
+};
+
+static NONCES: Insert = Insert {
+    table: "spent_nonces",
+    columns: &[("hash", ColumnType::Bytes), ("expires_at", ColumnType::Int)],
+    on_conflict: "",
+};
+
+static SETUP_LINKS: Insert = Insert {
+    table: "setup_links",
+    columns: &[("hash", ColumnType::Bytes), ("expires_at", ColumnType::Int)],
+    on_conflict: "",
+};
+
+static PROFILE_FIELDS: Insert = Insert {
+    table: "profile_fields",
+    columns: &[
+        ("user_id", ColumnType::Int),
+        ("field", ColumnType::Text),
+        ("value", ColumnType::Bytes),
+        ("pos", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (user_id, field) DO UPDATE SET value = excluded.value, \
+         pos = excluded.pos",
+};
+
+static ACCOUNT_DATA: Insert = Insert {
+    table: "account_data",
+    columns: &[
+        ("user_id", ColumnType::Int),
+        ("room_id", ColumnType::Int),
+        ("kind", ColumnType::Text),
+        ("content", ColumnType::Bytes),
+        ("pos", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (user_id, room_id, kind) DO UPDATE SET content = excluded.content, \
+         pos = excluded.pos",
+};
+
+static FILTERS: Insert = Insert {
+    table: "filters",
+    columns: &[
+        ("user_id", ColumnType::Int),
+        ("filter_id", ColumnType::Text),
+        ("content", ColumnType::Bytes),
+    ],
+    on_conflict: "ON CONFLICT (user_id, filter_id) DO NOTHING",
+};
+
+type Writing<'a> = Vec<BoxFuture<'a, Result<u64, StoreError>>>;
+
+/// Writes everything that a batch staged.
+pub(crate) async fn write(tx: &Tx, work: &Work) -> Result<(), StoreError> {
+    let rows = Rows::of(work)?;
+    let mut writing: Writing<'_> = Vec::new();
+    for (insert, rows) in rows.0.iter().filter(|(_, rows)| !rows.is_empty()) {
+        writing.push(tx.insert_many(insert, rows).boxed());
+    }
+    add_deletions(tx, work, &mut writing);
+    add_expiries(tx, work, &mut writing);
+    try_join_all(writing).await.map(drop)
+}
+
+/// The rows to be written, by table.
+struct Rows([(&'static Insert, Vec<Vec<Value>>); 11]);
+
+impl Rows {
+    fn of(work: &Work) -> Result<Self, StoreError> {
+        Ok(Self([
+            (&ACCOUNTS, accounts(work)),
+            (&DEVICES, devices(work)?),
+            (&ACCESS_TOKENS, access_tokens(work)),
+            (&REFRESH_TOKENS, refresh_tokens(work)),
+            (&LOGIN_TOKENS, login_tokens(work)),
+            (&REGISTRATION_TOKENS, registration_tokens(work)),
+            (&NONCES, expiring(&work.nonces)),
+            (&SETUP_LINKS, expiring(&work.setup_links)),
+            (&PROFILE_FIELDS, profile_fields(work)?),
+            (&ACCOUNT_DATA, account_data(work)?),
+            (&FILTERS, filters(work)?),
+        ]))
+    }
+}
+
+fn millis(moment: Option<Timestamp>) -> Value {
+    moment.map(Timestamp::as_millis).into()
+}
+
+fn accounts(work: &Work) -> Vec<Vec<Value>> {
+    let rows = work.accounts.written().map(|(user, account)| {
+        vec![
+            (*user).into(),
+            account.admin.into(),
+            account.password_hash.clone().into(),
+            account.created_at.as_millis().into(),
+            millis(account.deactivated_at),
+            account.erased.into(),
+            account.pos.into(),
+        ]
+    });
+    rows.collect()
+}
+
+fn devices(work: &Work) -> Result<Vec<Vec<Value>>, StoreError> {
+    let rows = work.devices.written().map(|((user, device_id), device)| {
+        let id = place::device_row(*user, device_id);
+        let name = device.display_name.as_ref();
+        let name = name.map(|name| name.seal(&work.keys, *user, place::device_name(&id)));
+        Ok(vec![
+            (*user).into(),
+            device_id.as_str().into(),
+            device.session.into(),
+            device.generation.into(),
+            device.next_generation.into(),
+            name.transpose()?.into(),
+            device.created_at.as_millis().into(),
+            device.pos.into(),
+        ])
+    });
+    rows.collect()
+}
+
+fn token_row(hash: &[u8; 32], row: &TokenRow) -> Vec<Value> {
+    vec![
+        hash.as_slice().into(),
+        row.user.into(),
+        row.device_id.as_str().into(),
+        row.session.into(),
+        row.generation.into(),
+    ]
+}
+
+fn access_tokens(work: &Work) -> Vec<Vec<Value>> {
+    let rows = work
+        .access_tokens
+        .written()
+        .filter(|(_, row)| !work.has_ended(row))
+        .map(|(hash, row)| {
+            let mut values = token_row(hash, row);
+            values.push(millis(row.expires_at));
+            values
+        });
+    rows.collect()
+}
+
+fn refresh_tokens(work: &Work) -> Vec<Vec<Value>> {
+    let rows = work
+        .refresh_tokens
+        .written()
+        .filter(|(_, row)| !work.has_ended(row));
+    rows.map(|(hash, row)| token_row(hash, row)).collect()
+}
+
+fn login_tokens(work: &Work) -> Vec<Vec<Value>> {
+    let rows = work.login_tokens.written().map(|(hash, token)| {
+        vec![
+            hash.as_slice().into(),
+            token.user.into(),
+            token.expires_at.as_millis().into(),
+        ]
+    });
+    rows.collect()
+}
+
+fn registration_tokens(work: &Work) -> Vec<Vec<Value>> {
+    let rows = work.registration_tokens.written().map(|(hash, token)| {
+        vec![
+            token.id.into(),
+            hash.as_slice().into(),
+            token.invitation.into(),
+            token.localpart.clone().into(),
+            token.uses_allowed.into(),
+            token.uses.into(),
+            millis(token.expires_at),
+            token.created_at.as_millis().into(),
+        ]
+    });
+    rows.collect()
+}
+
+fn expiring(rows: &crate::staged::Staged<[u8; 32], Timestamp>) -> Vec<Vec<Value>> {
+    rows.written()
+        .map(|(hash, expires_at)| vec![hash.as_slice().into(), expires_at.as_millis().into()])
+        .collect()
+}
+
+fn profile_fields(work: &Work) -> Result<Vec<Vec<Value>>, StoreError> {
+    let erased = |user: &i64| work.purged.get(user) == Some(&true);
+    let rows = work.profile.written();
+    let rows = rows.filter(|((user, _), _)| !erased(user));
+    let rows = rows.map(|((user, field), entry)| {
+        let id = place::field_row(*user, field);
+        let value = sealed(
+            work,
+            entry.content.as_ref(),
+            *user,
+            place::profile_field(&id),
+        )?;
+        Ok(vec![
+            (*user).into(),
+            field.as_str().into(),
+            value.into(),
+            entry.pos.into(),
+        ])
+    });
+    rows.collect()
+}
+
+fn account_data(work: &Work) -> Result<Vec<Vec<Value>>, StoreError> {
+    let rows = work.account_data.written();
+    let rows = rows.filter(|((user, ..), _)| work.purged.get(user).is_none());
+    let rows = rows.map(|((user, room, kind), entry)| {
+        let id = place::entry_row(*user, *room, kind);
+        let content = sealed(
+            work,
+            entry.content.as_ref(),
+            *user,
+            place::account_data(&id),
+        )?;
+        Ok(vec![
+            (*user).into(),
+            (*room).into(),
+            kind.as_str().into(),
+            content.into(),
+            entry.pos.into(),
+        ])
+    });
+    rows.collect()
+}
+
+fn filters(work: &Work) -> Result<Vec<Vec<Value>>, StoreError> {
+    let rows = work.filters.written();
+    let rows = rows.filter(|((user, _), _)| work.purged.get(user).is_none());
+    let rows = rows.map(|((user, filter_id), content)| {
+        let id = place::field_row(*user, filter_id);
+        let content = AtRest::Plain(content.clone());
+        let content = content.seal(&work.keys, *user, place::filter(&id))?;
+        Ok(vec![
+            (*user).into(),
+            filter_id.as_str().into(),
+            content.into(),
+        ])
+    });
+    rows.collect()
+}
+
+fn sealed(
+    work: &Work,
+    content: Option<&AtRest>,
+    user: i64,
+    place: seal::Place<'_>,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    content
+        .map(|content| content.seal(&work.keys, user, place))
+        .transpose()
+}
+
+fn add<'a>(tx: &'a Tx, writing: &mut Writing<'a>, sql: &'static str, params: Vec<Value>) {
+    writing.push(async move { tx.execute(sql, &params).await }.boxed());
+}
+
+fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
+    for (user, device_id) in work.devices.deleted() {
+        let key = || vec![(*user).into(), device_id.as_str().into()];
+        add(
+            tx,
+            writing,
+            "DELETE FROM devices WHERE user_id = $1 AND device_id = $2",
+            key(),
+        );
+        add(
+            tx,
+            writing,
+            "DELETE FROM device_activity WHERE user_id = $1 AND device_id = $2",
+            key(),
+        );
+    }
+    for (session, ()) in work.ended_sessions.written() {
+        for sql in [
+            "DELETE FROM access_tokens WHERE session = $1",
+            "DELETE FROM refresh_tokens WHERE session = $1",
+        ] {
+            add(tx, writing, sql, vec![(*session).into()]);
+        }
+    }
+    for (session, generation) in work.confirmed.written() {
+        let before = |generation: i64| vec![(*session).into(), generation.into()];
+        add(
+            tx,
+            writing,
+            "DELETE FROM access_tokens WHERE session = $1 AND generation < $2",
+            before(*generation),
+        );
+        add(
+            tx,
+            writing,
+            "DELETE FROM refresh_tokens WHERE session = $1 AND generation < $2",
+            before(*generation - REMEMBERED_GENERATIONS),
+        );
+    }
+    for ((session, generation), ()) in work.voided.written() {
+        for sql in [
+            "DELETE FROM access_tokens WHERE session = $1 AND generation = $2",
+            "DELETE FROM refresh_tokens WHERE session = $1 AND generation = $2",
+        ] {
+            let key = vec![(*session).into(), (*generation).into()];
+            add(tx, writing, sql, key);
+        }
+    }
+    let hashes = |hash: &[u8; 32]| vec![hash.as_slice().into()];
+    for hash in work.login_tokens.deleted() {
+        add(
+            tx,
+            writing,
+            "DELETE FROM login_tokens WHERE hash = $1",
+            hashes(hash),
+        );
+    }
+    for hash in work.registration_tokens.deleted() {
+        let sql = "DELETE FROM registration_tokens WHERE hash = $1";
+        add(tx, writing, sql, hashes(hash));
+    }
+    for hash in work.setup_links.deleted() {
+        add(
+            tx,
+            writing,
+            "DELETE FROM setup_links WHERE hash = $1",
+            hashes(hash),
+        );
+    }
+    for (user, erase) in work.purged.written() {
+        add_purge(tx, work, writing, *user, *erase);
+    }
+}
+
+fn add_purge<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>, user: i64, erase: bool) {
+    let key = || vec![user.into()];
+    add(
+        tx,
+        writing,
+        "DELETE FROM account_data WHERE user_id = $1",
+        key(),
+    );
+    add(tx, writing, "DELETE FROM filters WHERE user_id = $1", key());
+    add(
+        tx,
+        writing,
+        "DELETE FROM login_tokens WHERE user_id = $1",
+        key(),
+    );
+    if erase {
+        let pos = work.accounts.get(&user).map_or(0, |account| account.pos);
+        add(
+            tx,
+            writing,
+            "UPDATE profile_fields SET value = NULL, pos = $2 \
+             WHERE user_id = $1 AND value IS NOT NULL",
+            vec![user.into(), pos.into()],
+        );
+    }
+}
+
+/// Rows that nobody can use any more go when their table is written anyway.
+fn add_expiries<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
+    let Some(now) = work.now else { return };
+    let now = || vec![now.as_millis().into()];
+    if work.login_tokens.changes().next().is_some() {
+        let sql = "DELETE FROM login_tokens WHERE expires_at <= $1";
+        add(tx, writing, sql, now());
+    }
+    if work.nonces.changes().next().is_some() {
+        let sql = "DELETE FROM spent_nonces WHERE expires_at <= $1";
+        add(tx, writing, sql, now());
+    }
+}

@@ -1,0 +1,42 @@
+//! The name of a running node.
+
+use std::{fmt, str::FromStr};
+
+use model::entropy::Entropy;
+
+/// A node from its start to its end: a node that starts again is another one, because what
+/// it held in memory is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u64);
+
+/// A text is not the id of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the id of a node")]
+pub struct NotANodeId;
+
+impl NodeId {
+    /// Names a node that starts.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 8];
+        entropy.fill(&mut bytes);
+        Self(u64::from_be_bytes(bytes))
+    }
+}
+
+/// Sixteen hexadecimal digits.
+impl fmt::Display for NodeId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = NotANodeId;
+
+    fn from_str(text: &str) -> Result<Self, NotANodeId> {
+        // `from_str_radix` alone would take a sign.
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u64::from_str_radix(text, 16));
+        number.and_then(Result::ok).map(Self).ok_or(NotANodeId)
+    }
+}

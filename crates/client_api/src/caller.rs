@@ -1,0 +1,159 @@
+//! [`Caller`]: who makes a request, as an extractor that refuses everybody else.
+
+use std::{error::Error, sync::Arc};
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+use crate::{
+    ClientApi,
+    address::ClientAddress,
+    endpoint::EndpointInfo,
+    error::ApiError,
+    limits::{Class, Subject},
+};
+
+/// The longest access token that is looked up.
+const MAX_TOKEN_BYTES: usize = 1024;
+
+/// The user, device and session that a request's access token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user's id.
+    pub user_id: OwnedUserId,
+    /// The same, interned.
+    pub user: i64,
+    /// The device; application services have none.
+    pub device_id: Option<OwnedDeviceId>,
+    /// The session the token belongs to, which outlives refreshed tokens.
+    pub session: i64,
+    /// Whether the account is a guest's.
+    pub is_guest: bool,
+    /// Whether the account administers this server.
+    pub is_admin: bool,
+}
+
+/// Why an access token is not accepted.
+#[derive(Debug)]
+pub enum AuthFailure {
+    /// No session has this token.
+    Unknown,
+    /// The token has expired; its session lives on and can be refreshed or signed in to again.
+    Expired,
+    /// The account is locked.
+    Locked,
+    /// The account is closed.
+    Deactivated,
+    /// It could not be found out.
+    Internal(Box<dyn Error + Send + Sync>),
+}
+
+impl From<AuthFailure> for ApiError {
+    fn from(failure: AuthFailure) -> Self {
+        match failure {
+            AuthFailure::Unknown => Self::unknown_token(false),
+            AuthFailure::Expired => Self::unknown_token(true),
+            AuthFailure::Locked => Self::user_locked(),
+            AuthFailure::Deactivated => Self::user_deactivated(),
+            AuthFailure::Internal(error) => Self::internal(error),
+        }
+    }
+}
+
+/// Tells whom an access token belongs to.
+pub trait Authenticate: Send + Sync + 'static {
+    /// Looks the token up.
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>>;
+}
+
+impl FromRequestParts<ClientApi> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &ClientApi) -> Result<Self, ApiError> {
+        let Some(token) = access_token(&parts.headers, parts.uri.query())? else {
+            check_stranger(parts, api)?;
+            return Err(ApiError::missing_token());
+        };
+        let caller = match api.authenticator().authenticate(&token).await {
+            Ok(caller) => caller,
+            Err(failure) => {
+                // Guessing tokens, or asking with a dead one in a loop, is limited by address.
+                check_stranger(parts, api)?;
+                return Err(failure.into());
+            }
+        };
+        let class = class_of(parts);
+        api.limits().check(class, Subject::User(caller.user))?;
+        Ok(caller)
+    }
+}
+
+impl OptionalFromRequestParts<ClientApi> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        api: &ClientApi,
+    ) -> Result<Option<Self>, ApiError> {
+        // A token that is there must be good: a client that has lost its session is to learn it.
+        match access_token(&parts.headers, parts.uri.query())? {
+            None => Ok(None),
+            Some(_) => <Self as FromRequestParts<ClientApi>>::from_request_parts(parts, api)
+                .await
+                .map(Some),
+        }
+    }
+}
+
+fn class_of(parts: &Parts) -> Class {
+    parts
+        .extensions
+        .get::<Arc<EndpointInfo>>()
+        .map_or(Class::Default, |info| info.class)
+}
+
+fn check_stranger(parts: &Parts, api: &ClientApi) -> Result<(), ApiError> {
+    match parts.extensions.get::<ClientAddress>() {
+        Some(address) => api
+            .limits()
+            .check(Class::Default, Subject::address(address.0)),
+        None => Ok(()),
+    }
+}
+
+/// The access token of a request, from the header or else the query.
+///
+/// The `access_token` query parameter is deprecated since v1.11 and gone from v1.19; it stays
+/// readable as long as [`versions`](crate::discovery::versions) offers a version that has it.
+fn access_token(headers: &HeaderMap, query: Option<&str>) -> Result<Option<String>, ApiError> {
+    let token = match headers.get(AUTHORIZATION) {
+        Some(value) => {
+            let bearer = value.to_str().ok().and_then(|value| {
+                let (scheme, token) = value.split_once(' ')?;
+                scheme
+                    .eq_ignore_ascii_case("bearer")
+                    .then(|| token.trim().to_owned())
+            });
+            Some(bearer.ok_or_else(ApiError::missing_token)?)
+        }
+        None => query.and_then(token_in_query),
+    };
+    match token {
+        Some(token) if token.is_empty() => Err(ApiError::missing_token()),
+        Some(token) if token.len() > MAX_TOKEN_BYTES => Err(ApiError::unknown_token(false)),
+        token => Ok(token),
+    }
+}
+
+fn token_in_query(query: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Parameters {
+        access_token: Option<String>,
+    }
+    // Through the parser that reads every other query parameter.
+    serde_html_form::from_str::<Parameters>(query)
+        .ok()?
+        .access_token
+}

@@ -1,0 +1,45 @@
+//! Lets web clients of any origin call this face, as the specification asks ([spec]).
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#web-browser-clients
+
+use axum::{
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    ),
+    (
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+    ),
+    (
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("X-Requested-With, Content-Type, Authorization"),
+    ),
+    (
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("Retry-After, X-Request-Id"),
+    ),
+    // A day: browsers ask again for each path, and the answer never changes.
+    (
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("86400"),
+    ),
+];
+
+/// Answers every `OPTIONS` request, and adds the headers to every other answer.
+pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    response.headers_mut().extend(HEADERS);
+    response
+}

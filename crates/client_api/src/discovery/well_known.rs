@@ -1,0 +1,21 @@
+//! `GET /.well-known/matrix/client` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use ruma::api::client::discovery::discover_homeserver;
+use tracing::instrument;
+
+use crate::{Settings, matrix::Matrix};
+
+/// Tells where this server's API is.
+#[instrument(name = "client.well_known", skip_all)]
+pub(crate) async fn well_known(
+    State(settings): State<Arc<Settings>>,
+    Matrix(_): Matrix<discover_homeserver::Request>,
+) -> Matrix<discover_homeserver::Response> {
+    let homeserver = discover_homeserver::HomeserverInfo::new(settings.public_url.clone());
+    Matrix(discover_homeserver::Response::new(homeserver))
+}

@@ -1,0 +1,272 @@
+//! The one error of this face: what a client is told when a request is refused or fails.
+
+use std::{error::Error, fmt::Display, time::Duration};
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use ruma::{
+    RoomVersionId,
+    api::{
+        client::uiaa::UiaaInfo,
+        error::{
+            ErrorKind, IncompatibleRoomVersionErrorData, LimitExceededErrorData, RetryAfter,
+            StandardErrorBody, UnknownTokenErrorData, WrongRoomKeysVersionErrorData,
+        },
+    },
+};
+
+use crate::request::Failure;
+
+/// The longest sentence a client is sent; parsers quote their input, which can be a megabyte.
+const MAX_SENTENCE_CHARS: usize = 400;
+
+/// A refusal or a failure, answered with the specification's status and errcode.
+///
+/// An operation's own error becomes one by an exhaustive `match` in `From`.
+#[derive(Debug)]
+pub struct ApiError(Box<Answer>);
+
+#[derive(Debug)]
+enum Answer {
+    Refusal {
+        status: StatusCode,
+        kind: ErrorKind,
+        sentence: String,
+    },
+    Uiaa(UiaaInfo),
+    Internal(Box<dyn Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// Makes a refusal from an errcode that has no constructor here.
+    pub fn new(status: StatusCode, kind: ErrorKind, sentence: impl Display) -> Self {
+        Self(Box::new(Answer::Refusal {
+            status,
+            kind,
+            sentence: shortened(sentence.to_string()),
+        }))
+    }
+
+    fn bad_request(kind: ErrorKind, sentence: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, kind, sentence)
+    }
+
+    /// 403 `M_FORBIDDEN`: the caller may not do this.
+    pub fn forbidden(sentence: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, sentence)
+    }
+
+    /// 404 `M_NOT_FOUND`: the thing named does not exist, or not for this caller.
+    pub fn not_found(sentence: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, sentence)
+    }
+
+    /// 401 `M_UNKNOWN_TOKEN`; with `soft_logout` the client may sign in again as the same device.
+    pub fn unknown_token(soft_logout: bool) -> Self {
+        let mut data = UnknownTokenErrorData::new();
+        data.soft_logout = soft_logout;
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::UnknownToken(data),
+            if soft_logout {
+                "the access token has expired"
+            } else {
+                "the access token is not known"
+            },
+        )
+    }
+
+    /// 401 `M_MISSING_TOKEN`: the request carries no access token and needs one.
+    pub fn missing_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::MissingToken,
+            "this request needs an access token in the Authorization header",
+        )
+    }
+
+    /// 400 `M_BAD_JSON`: valid JSON of the wrong shape.
+    pub fn bad_json(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::BadJson, sentence)
+    }
+
+    /// 400 `M_NOT_JSON`: the body is not JSON.
+    pub fn not_json(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::NotJson, sentence)
+    }
+
+    /// 400 `M_INVALID_PARAM`: a path, query or body parameter has a value that cannot be.
+    pub fn invalid_param(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::InvalidParam, sentence)
+    }
+
+    /// 400 `M_MISSING_PARAM`: a required query parameter or header is absent.
+    pub fn missing_param(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::MissingParam, sentence)
+    }
+
+    /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
+    pub fn too_large(sentence: impl Display) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)
+    }
+
+    /// 429 `M_LIMIT_EXCEEDED`: the client may try again after `retry_after`.
+    ///
+    /// The body says so in milliseconds, the `Retry-After` header in whole seconds, rounded up.
+    pub fn limit_exceeded(retry_after: Duration) -> Self {
+        let mut data = LimitExceededErrorData::new();
+        data.retry_after = Some(RetryAfter::Delay(retry_after));
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::LimitExceeded(data),
+            "too many requests; try again later",
+        )
+    }
+
+    /// 400 `M_USER_IN_USE`: the user id is taken.
+    pub fn user_in_use(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::UserInUse, sentence)
+    }
+
+    /// 400 `M_INVALID_USERNAME`: the wanted user name cannot be one.
+    pub fn invalid_username(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::InvalidUsername, sentence)
+    }
+
+    /// 400 `M_WEAK_PASSWORD`: the password is too easy to guess.
+    pub fn weak_password(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::WeakPassword, sentence)
+    }
+
+    /// 400 `M_EXCLUSIVE`: the name belongs to an application service.
+    pub fn exclusive(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::Exclusive, sentence)
+    }
+
+    /// 400 `M_ROOM_IN_USE`: the wanted room alias is taken.
+    pub fn room_in_use(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::RoomInUse, sentence)
+    }
+
+    /// 400 `M_BAD_STATE`: the change does not fit the state it would be applied to.
+    pub fn bad_state(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::BadState, sentence)
+    }
+
+    /// 400 `M_INVALID_ROOM_STATE`: the initial state asked for is not a valid room.
+    pub fn invalid_room_state(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::InvalidRoomState, sentence)
+    }
+
+    /// 400 `M_UNSUPPORTED_ROOM_VERSION`: this server cannot make rooms of the wanted version.
+    pub fn unsupported_room_version(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::UnsupportedRoomVersion, sentence)
+    }
+
+    /// 400 `M_INCOMPATIBLE_ROOM_VERSION`: the room has a version that this server does not support.
+    pub fn incompatible_room_version(room_version: RoomVersionId) -> Self {
+        let sentence = format!("room version {room_version} is not supported");
+        Self::bad_request(
+            ErrorKind::IncompatibleRoomVersion(IncompatibleRoomVersionErrorData::new(room_version)),
+            sentence,
+        )
+    }
+
+    /// 403 `M_WRONG_ROOM_KEYS_VERSION`: another key backup is the current one.
+    pub fn wrong_room_keys_version(current_version: String) -> Self {
+        let sentence = format!("the current key backup is version {current_version}");
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::WrongRoomKeysVersion(WrongRoomKeysVersionErrorData::new(current_version)),
+            sentence,
+        )
+    }
+
+    /// 403 `M_USER_DEACTIVATED`: the account has been closed.
+    pub fn user_deactivated() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            ErrorKind::UserDeactivated,
+            "this account has been deactivated",
+        )
+    }
+
+    /// 401 `M_USER_LOCKED`: the account is locked; its sessions live on.
+    pub fn user_locked() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::UserLocked,
+            "this account is locked",
+        )
+    }
+
+    /// 404 `M_UNRECOGNIZED`: no endpoint has this path.
+    pub fn unrecognized_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            ErrorKind::Unrecognized,
+            "this server knows no such endpoint",
+        )
+    }
+
+    /// 405 `M_UNRECOGNIZED`: the path exists, the method does not.
+    pub fn unrecognized_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorKind::Unrecognized,
+            "this endpoint does not answer that method",
+        )
+    }
+
+    /// 401 with what is left of user-interactive authentication.
+    pub fn uiaa(info: UiaaInfo) -> Self {
+        Self(Box::new(Answer::Uiaa(info)))
+    }
+
+    /// 500 `M_UNKNOWN`: the client learns the request id, the log the whole chain of sources.
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Box::new(Answer::Internal(error.into())))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match *self.0 {
+            Answer::Refusal {
+                status,
+                kind,
+                sentence,
+            } => refusal(status, kind, sentence),
+            Answer::Uiaa(info) => (StatusCode::UNAUTHORIZED, Json(info)).into_response(),
+            // The request layer logs it, once, and writes the body: it knows the request id.
+            Answer::Internal(error) => Failure::from(error).into_response(),
+        }
+    }
+}
+
+fn refusal(status: StatusCode, kind: ErrorKind, sentence: String) -> Response {
+    let retry_after = match &kind {
+        ErrorKind::LimitExceeded(data) => data.retry_after,
+        _ => None,
+    };
+    let mut response = (status, Json(StandardErrorBody::new(kind, sentence))).into_response();
+    if let Some(RetryAfter::Delay(delay)) = retry_after {
+        let seconds = delay.as_millis().div_ceil(1000);
+        response.headers_mut().insert(
+            RETRY_AFTER,
+            HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
+        );
+    }
+    response
+}
+
+fn shortened(mut sentence: String) -> String {
+    if let Some((end, _)) = sentence.char_indices().nth(MAX_SENTENCE_CHARS) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+    sentence
+}

@@ -1,0 +1,165 @@
+//! [`Matrix`]: ruma's request types as extractors, and its response types as answers.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{
+        FromRequest, FromRequestParts, RawPathParams, Request, rejection::RawPathParamsRejection,
+    },
+    response::{IntoResponse, Response},
+};
+use http::{Method, header::CONTENT_LENGTH, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ruma::api::{
+    IncomingRequest, OutgoingResponse, OutgoingResponseExt,
+    error::{DeserializationError, HeaderDeserializationError},
+};
+
+use crate::{
+    ClientApi,
+    endpoint::{DEFAULT_BODY_LIMIT, EndpointInfo},
+    error::ApiError,
+    json,
+};
+
+/// A request of type `T` read from path, query, headers and JSON body; or such an answer.
+///
+/// Reading asks for no token: that is [`Caller`](crate::caller::Caller), which stands before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<T>(pub T);
+
+/// A request whose body is a file: `request` has all but the body, which is still to be read.
+///
+/// The body is not limited here, because the limit of an upload is its handler's to tell.
+#[derive(Debug)]
+pub struct MatrixStream<T> {
+    /// The request, with its body field empty.
+    pub request: T,
+    /// The body as it arrives.
+    pub body: Body,
+}
+
+impl<T: IncomingRequest> FromRequest<ClientApi> for Matrix<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ClientApi) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let arguments = path_arguments(&mut parts, api).await?;
+        let body = if T::METHOD == Method::GET {
+            // What a GET carries has no meaning, so it is neither read nor judged.
+            Bytes::new()
+        } else {
+            read_limited(&parts, body).await?
+        };
+        if !body.is_empty() {
+            json::check(&body)?;
+        }
+        parse(parts, &body, &arguments).map(Self)
+    }
+}
+
+impl<T: IncomingRequest> FromRequest<ClientApi> for MatrixStream<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ClientApi) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let arguments = path_arguments(&mut parts, api).await?;
+        let request = parse(parts, &[], &arguments)?;
+        Ok(Self { request, body })
+    }
+}
+
+impl<T: OutgoingResponse> IntoResponse for Matrix<T> {
+    fn into_response(self) -> Response {
+        match self.0.try_into_http_response::<Vec<u8>>() {
+            Ok(response) => response.map(Body::from),
+            Err(error) => ApiError::internal(error).into_response(),
+        }
+    }
+}
+
+/// The parameters in the path, decoded once, in order.
+async fn path_arguments(parts: &mut Parts, api: &ClientApi) -> Result<Vec<String>, ApiError> {
+    let params = match RawPathParams::from_request_parts(parts, api).await {
+        Ok(params) => params,
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
+            return Err(ApiError::invalid_param("the path is not valid UTF-8"));
+        }
+        Err(error) => return Err(ApiError::internal(error)),
+    };
+    let arguments: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
+    let query_has_nul = parts.uri.query().is_some_and(|query| query.contains("%00"));
+    if query_has_nul || arguments.iter().any(|value| value.contains('\0')) {
+        return Err(ApiError::invalid_param(
+            "a NUL character cannot be part of a parameter",
+        ));
+    }
+    Ok(arguments)
+}
+
+async fn read_limited(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
+    let limit = parts
+        .extensions
+        .get::<Arc<EndpointInfo>>()
+        .map_or(DEFAULT_BODY_LIMIT, |info| info.body_limit_bytes);
+    let too_large = || ApiError::too_large(format_args!("the body is larger than {limit} bytes"));
+    // A body that says that it is too large is not read at all.
+    let announced = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        // The client went away or broke the framing; it is the only one to hear of it.
+        Err(error) => {
+            tracing::debug!(%error, "a request body broke off");
+            Err(ApiError::not_json("the body broke off before its end"))
+        }
+    }
+}
+
+fn parse<T: IncomingRequest>(
+    parts: Parts,
+    body: &[u8],
+    arguments: &[String],
+) -> Result<T, ApiError> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let request = http::Request::from_parts(parts, body);
+    T::try_from_http_request_inner(request, &arguments).map_err(|error| refusal(body, error))
+}
+
+fn refusal(body: &[u8], error: DeserializationError) -> ApiError {
+    match error {
+        DeserializationError::Json(error) if body.is_empty() => ApiError::bad_json(format_args!(
+            "this request needs a JSON body: {}",
+            first_clause(&error.to_string())
+        )),
+        DeserializationError::Json(error) => json::wrong_shape(body, &error),
+        // Path and query are parsed by the same kind of parser and share this variant.
+        DeserializationError::Query(error) => {
+            let text = error.to_string();
+            match text.strip_prefix("missing field ") {
+                Some(name) => {
+                    ApiError::missing_param(format_args!("query parameter {name} is missing"))
+                }
+                None => {
+                    ApiError::invalid_param(format_args!("invalid path or query parameter: {text}"))
+                }
+            }
+        }
+        DeserializationError::Header(HeaderDeserializationError::MissingHeader(name)) => {
+            ApiError::missing_param(format_args!("header {name} is missing"))
+        }
+        // Utf8, Ident, other headers, and whatever a later release adds: the input is at fault.
+        error => ApiError::invalid_param(error),
+    }
+}
+
+fn first_clause(text: &str) -> &str {
+    text.split(" at line ").next().unwrap_or(text)
+}

@@ -1,0 +1,137 @@
+//! What this face hangs from: its settings, and what it asks of others.
+
+use std::sync::Arc;
+
+use accounts::Accounts;
+use axum::extract::FromRef;
+use keys::Keys;
+use model::{entropy::Entropy, time::Clock};
+use rooms::Rooms;
+use ruma::RoomVersionId;
+use store::Log;
+use sync::Sync;
+
+use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
+
+/// What the operator has decided about this face.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The URL under which clients reach this server, without a slash at its end.
+    pub public_url: String,
+    /// The proxies in front of this server.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether requests are limited.
+    pub rate_limits_enabled: bool,
+    /// The version that new rooms get.
+    pub default_room_version: RoomVersionId,
+}
+
+/// What this face asks of others.
+#[derive(Clone)]
+pub struct Owners {
+    /// The log, for what needs two owners.
+    pub log: Log,
+    /// People, devices, sessions, and what people keep.
+    pub accounts: Accounts,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// End-to-end encryption.
+    pub keys: Keys,
+    /// What changed since a token.
+    pub sync: Sync,
+}
+
+/// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
+#[derive(Clone)]
+pub struct ClientApi(Arc<Parts>);
+
+struct Parts {
+    settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    authenticator: Arc<dyn Authenticate>,
+    limits: RateLimits,
+    owners: Owners,
+}
+
+impl ClientApi {
+    /// Puts the face together.
+    pub fn new(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        authenticator: Arc<dyn Authenticate>,
+        owners: Owners,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            limits: RateLimits::new(settings.rate_limits_enabled, &clock),
+            settings: Arc::new(settings),
+            clock,
+            entropy,
+            authenticator,
+            owners,
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
+    }
+
+    pub(crate) fn authenticator(&self) -> &dyn Authenticate {
+        &*self.0.authenticator
+    }
+
+    pub(crate) fn limits(&self) -> &RateLimits {
+        &self.0.limits
+    }
+}
+
+impl FromRef<ClientApi> for Arc<Settings> {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self::clone(&api.0.settings)
+    }
+}
+
+impl FromRef<ClientApi> for Log {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Accounts {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Rooms {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.rooms.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Keys {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.keys.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Sync {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.sync.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Arc<dyn Clock> {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self::clone(&api.0.clock)
+    }
+}

@@ -1,0 +1,421 @@
+//! The face as a client sees it, with endpoints made for the purpose.
+
+mod answers;
+mod errors;
+mod fuzz;
+mod inventory;
+mod limited;
+mod refusals;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use model::{
+    entropy::Entropy,
+    time::{Clock, Sleep, Timestamp},
+};
+use ruma::{
+    RoomVersionId,
+    api::client::{
+        membership::{invite_user, leave_room},
+        message::send_message_event,
+        room::create_room,
+        session::logout,
+        sync::sync_events,
+    },
+    api::error::{ErrorKind, IncompatibleRoomVersionErrorData},
+    owned_device_id, owned_room_id, owned_user_id,
+};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{
+    ClientApi, Owners, Settings,
+    address::TrustedProxies,
+    caller::{AuthFailure, Authenticate, Caller},
+    endpoint::{Endpoint, by_anyone, by_caller, by_caller_if_any},
+    error::ApiError,
+    limits::Class,
+    matrix::{Matrix, MatrixStream},
+    routes,
+};
+
+/// A clock that stands until it is moved.
+#[derive(Default)]
+struct HandClock(AtomicU64);
+
+impl HandClock {
+    fn advance(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::default().plus(self.uptime())
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    fn sleep(&self, _: Duration) -> Sleep {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Counts instead of being random, so that two ids differ.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+        for (byte, value) in buffer.iter_mut().zip(count.into_iter().cycle()) {
+            *byte = value;
+        }
+    }
+}
+
+/// Knows `alice` and `bob`; every other token fails in the way it is named.
+struct Tokens;
+
+fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
+    Caller {
+        user_id,
+        user,
+        device_id: Some(owned_device_id!("DEVICE")),
+        session: user,
+        is_guest: false,
+        is_admin: false,
+    }
+}
+
+impl Authenticate for Tokens {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+        Box::pin(async move {
+            match token {
+                "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
+                "bob" => Ok(caller(2, owned_user_id!("@bob:localhost"))),
+                "expired" => Err(AuthFailure::Expired),
+                "locked" => Err(AuthFailure::Locked),
+                "deactivated" => Err(AuthFailure::Deactivated),
+                "broken" => Err(AuthFailure::Internal("the store is gone".into())),
+                _ => Err(AuthFailure::Unknown),
+            }
+        })
+    }
+}
+
+async fn leave(
+    _caller: Caller,
+    Matrix(request): Matrix<leave_room::v3::Request>,
+) -> Result<Matrix<leave_room::v3::Response>, ApiError> {
+    match request.reason.as_deref() {
+        Some("panic") => panic!("the handler was told to"),
+        Some("fail") => Err(ApiError::internal(io::Error::other(Wrapping(
+            io::Error::other("the disk is full"),
+        )))),
+        Some("v99") => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            ErrorKind::IncompatibleRoomVersion(IncompatibleRoomVersionErrorData::new(
+                RoomVersionId::V12,
+            )),
+            "no",
+        )),
+        _ => Ok(Matrix(leave_room::v3::Response::new())),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the log")]
+struct Wrapping(#[source] io::Error);
+
+async fn log_out(_: Caller, _: Matrix<logout::v3::Request>) -> Matrix<logout::v3::Response> {
+    Matrix(logout::v3::Response::new())
+}
+
+async fn create(
+    _: Caller,
+    Matrix(_): Matrix<create_room::v3::Request>,
+) -> Matrix<create_room::v3::Response> {
+    Matrix(create_room::v3::Response::new(owned_room_id!(
+        "!r:localhost"
+    )))
+}
+
+async fn invite(
+    _: Caller,
+    _: Matrix<invite_user::v3::Request>,
+) -> Matrix<invite_user::v3::Response> {
+    Matrix(invite_user::v3::Response::new())
+}
+
+async fn send(
+    _: Caller,
+    Matrix(request): Matrix<send_message_event::v3::Request>,
+) -> Result<Matrix<send_message_event::v3::Response>, ApiError> {
+    // The transaction id comes back, to show how the path was decoded.
+    let event_id = format!("${}", request.txn_id)
+        .try_into()
+        .map_err(ApiError::internal)?;
+    Ok(Matrix(send_message_event::v3::Response::new(event_id)))
+}
+
+async fn sync(
+    _: Caller,
+    Matrix(_): Matrix<sync_events::v3::Request>,
+) -> Matrix<sync_events::v3::Response> {
+    Matrix(sync_events::v3::Response::new("s".to_owned()))
+}
+
+async fn messages(
+    _: Caller,
+    _: Matrix<ruma::api::client::message::get_message_events::v3::Request>,
+) -> String {
+    String::new()
+}
+
+async fn set_state(
+    _: Caller,
+    Matrix(request): Matrix<ruma::api::client::state::send_state_event::v3::Request>,
+) -> Result<Matrix<ruma::api::client::state::send_state_event::v3::Response>, ApiError> {
+    let event_id = format!("${}", request.state_key)
+        .try_into()
+        .map_err(ApiError::internal)?;
+    Ok(Matrix(
+        ruma::api::client::state::send_state_event::v3::Response::new(event_id),
+    ))
+}
+
+async fn upload(
+    _: Caller,
+    upload: MatrixStream<ruma::api::client::media::create_content::v3::Request>,
+) -> Result<String, ApiError> {
+    let bytes = upload.body.collect().await.map_err(ApiError::internal)?;
+    let name = upload.request.filename.unwrap_or_default();
+    Ok(format!("{name} {}", bytes.to_bytes().len()))
+}
+
+async fn login_types(
+    _: Matrix<ruma::api::client::session::get_login_types::v3::Request>,
+) -> Matrix<ruma::api::client::session::get_login_types::v3::Response> {
+    Matrix(ruma::api::client::session::get_login_types::v3::Response::new(vec![]))
+}
+
+async fn deactivate(
+    caller: Option<Caller>,
+    _: Matrix<ruma::api::client::account::deactivate::v3::Request>,
+) -> String {
+    caller.map_or_else(|| "nobody".to_owned(), |caller| caller.user_id.to_string())
+}
+
+fn sample_endpoints() -> Vec<Endpoint> {
+    vec![
+        by_caller(leave),
+        by_caller(log_out),
+        by_caller(create).body_limit(4096),
+        by_caller(invite).class(Class::Invite),
+        by_caller(send).class(Class::Send),
+        by_caller(sync),
+        by_caller(messages),
+        by_caller(set_state)
+            .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}")
+            .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}/"),
+        by_caller(upload).class(Class::Upload).body_limit(10),
+        by_anyone(login_types).class(Class::Login),
+        by_caller_if_any(deactivate),
+    ]
+}
+
+/// A face over the sample endpoints, and the clock it runs on.
+struct Face {
+    router: Router,
+    clock: Arc<HandClock>,
+    _folder: tempfile::TempDir,
+}
+
+/// Real owners over an empty database.
+async fn owners(folder: &std::path::Path, clock: Arc<dyn Clock>) -> Owners {
+    let entropy: Arc<dyn Entropy> = Arc::new(Counting::default());
+    let location = store::Location::Sqlite(folder.join("test.db"));
+    let source = seal::KeySource::File(folder.join("master.key"));
+    let master = seal::MasterKey::unlock(&source, &location, &*entropy)
+        .await
+        .unwrap();
+    let database = store::Database::open(store::DatabaseOptions {
+        location,
+        server_name: "localhost".to_owned(),
+        migrations: vec![
+            seal::MIGRATIONS,
+            audit::MIGRATIONS,
+            accounts::MIGRATIONS,
+            rooms::MIGRATIONS,
+            keys::MIGRATIONS,
+        ],
+        readers: 1,
+    })
+    .await
+    .unwrap();
+    let keyring =
+        seal::Keyring::unlock(&database, master, Arc::clone(&entropy), Arc::clone(&clock))
+            .await
+            .unwrap();
+    let rooms = rooms::Rooms::new(
+        rooms::RoomsOptions {
+            server_name: ruma::owned_server_name!("localhost"),
+            default_version: RoomVersionId::V12,
+            encryption: rooms::EncryptionPolicy::Private,
+        },
+        database.clone(),
+        keyring.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+    );
+    let changes = accounts::AccountChanges::new(keyring.clone());
+    let builder = store::LogBuilder::new(database, clock)
+        .register(Arc::clone(&changes))
+        .register(Arc::new(rooms.clone()));
+    let log = keys::Keys::register(builder, &keyring)
+        .register(Arc::new(audit::AuditTrail::new(
+            keyring.clone(),
+            Arc::clone(&entropy),
+        )))
+        .start()
+        .await
+        .unwrap();
+    let settings = accounts::Settings {
+        server_name: ruma::owned_server_name!("localhost"),
+        registration: accounts::RegistrationMode::Open,
+        shared_secret: None,
+        access_token_lifetime: Duration::from_secs(300),
+        limit_guesses: false,
+    };
+    let entropy_of = || Arc::clone(&entropy);
+    let accounts = accounts::Accounts::new(
+        log.clone(),
+        changes,
+        keyring.clone(),
+        entropy_of(),
+        settings,
+    );
+    let keys = keys::Keys::new(log.clone(), keyring, entropy_of());
+    let sync = sync::Sync::start(
+        log.clone(),
+        accounts.clone(),
+        rooms.clone(),
+        keys.clone(),
+        1,
+        true,
+    )
+    .await
+    .unwrap();
+    Owners {
+        log,
+        accounts,
+        rooms,
+        keys,
+        sync,
+    }
+}
+
+impl Face {
+    fn new(limited: bool) -> Self {
+        let clock = Arc::new(HandClock::default());
+        let folder = tempfile::tempdir().unwrap();
+        let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
+        // Nothing below waits for the runtime: the database has threads of its own.
+        let owners = futures_executor::block_on(owners(folder.path(), time));
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let settings = Settings {
+            public_url: "http://localhost:8008".to_owned(),
+            trusted_proxies: TrustedProxies::new(proxies),
+            rate_limits_enabled: limited,
+            default_room_version: RoomVersionId::V12,
+        };
+        let api = ClientApi::new(
+            settings,
+            Arc::<HandClock>::clone(&clock),
+            Arc::new(Counting::default()),
+            Arc::new(Tokens),
+            owners,
+        );
+        let router = routes::assemble(sample_endpoints(), api.clone())
+            // The real endpoints have the same layers; what is not a sample goes to them.
+            .fallback_service(routes::router(api));
+        Self {
+            router,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned())),
+        }
+    }
+
+    /// Asks as alice.
+    async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        self.ask(request("alice", method, path, body)).await
+    }
+}
+
+fn request(token: &str, method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("Authorization", format!("Bearer {token}"))
+        .body(body.into())
+        .unwrap()
+}
+
+fn bare(method: &str, path: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::empty())
+        .unwrap()
+}
+
+fn from_peer(mut request: Request<Body>, peer: &str) -> Request<Body> {
+    let peer: SocketAddr = peer.parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(peer));
+    request
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Answer {
+    fn errcode(&self) -> &str {
+        self.body["errcode"].as_str().unwrap_or("")
+    }
+
+    fn sentence(&self) -> &str {
+        self.body["error"].as_str().unwrap_or("")
+    }
+}

@@ -1,0 +1,12 @@
+//! Messages that wait for a device, until it proves that it has them.
+
+mod acknowledge;
+mod applier;
+mod read;
+mod send;
+mod tables;
+
+pub use read::WaitingMessages;
+pub use send::{MessageToDevice, SendError, SendToDevices};
+
+pub(crate) use applier::{ToDeviceChange, ToDeviceChanges};

@@ -1,0 +1,169 @@
+//! How rooms take part in a batch: lock, link, hash, authorise, seal.
+
+mod aliases;
+mod events;
+mod loading;
+mod receipts;
+mod writing;
+
+pub(crate) use aliases::{alias_place, hex};
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use model::time::Timestamp;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use seal::KeySet;
+use store::{Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict};
+
+use crate::{Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, stored::StoredEvent};
+
+/// What one attempt at a batch knows of rooms.
+pub struct RoomsWork {
+    keys: KeySet,
+    user_ids: HashMap<OwnedUserId, i64>,
+    room_ids: HashMap<OwnedRoomId, i64>,
+    rooms: Layered<i64, Arc<Room>>,
+    transactions: Layered<[u8; 32], OwnedEventId>,
+    /// Events that changes refer to: redacted ones, and ones that were read.
+    known: Layered<OwnedEventId, StoredEvent>,
+    aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
+    receipts: Layered<receipts::ReceiptKey, i64>,
+    now: Timestamp,
+    rows: Rows,
+}
+
+/// What will be written.
+#[derive(Default)]
+struct Rows {
+    events: Journal<writing::EventRow>,
+    state: Journal<writing::StateRow>,
+    memberships: Journal<writing::MembershipRow>,
+    transactions: Journal<([u8; 32], OwnedEventId)>,
+    redactions: Journal<writing::RedactionRow>,
+    touched_rooms: Journal<i64>,
+    aliases: Journal<aliases::AliasWrite>,
+    receipts: Journal<receipts::ReceiptRow>,
+    forgotten: Journal<(i64, i64)>,
+}
+
+impl Rows {
+    fn settle(&mut self, keep: bool) {
+        self.events.settle(keep);
+        self.state.settle(keep);
+        self.memberships.settle(keep);
+        self.transactions.settle(keep);
+        self.redactions.settle(keep);
+        self.touched_rooms.settle(keep);
+        self.aliases.settle(keep);
+        self.receipts.settle(keep);
+        self.forgotten.settle(keep);
+    }
+}
+
+#[async_trait]
+impl Applier for Rooms {
+    type Change = RoomsChange;
+    type Outcome = RoomsOutcome;
+    type Refusal = RoomsRefusal;
+    type Work = RoomsWork;
+
+    const KIND: &'static str = "rooms";
+
+    fn size_bytes(change: &RoomsChange) -> usize {
+        match change {
+            // The PDU, and what its row and indexes take beside it.
+            RoomsChange::Event(event) => 1024 + event.size_bytes,
+            _ => 512,
+        }
+    }
+
+    async fn prepare(&self, tx: &Tx, changes: &[&RoomsChange]) -> Result<RoomsWork, StoreError> {
+        self.load(tx, changes).await
+    }
+
+    fn check(
+        &self,
+        work: &mut RoomsWork,
+        change: &RoomsChange,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
+        match change {
+            RoomsChange::Event(event) => self.check_event(work, event, context),
+            RoomsChange::SetAlias(alias) => self.check_set_alias(work, alias, context),
+            RoomsChange::RemoveAlias { alias, user_id } => {
+                self.check_remove_alias(work, alias, user_id, context)
+            }
+            RoomsChange::Receipt(receipt) => check_receipt(work, receipt, context),
+            RoomsChange::Forget { room_id, user_id } => {
+                check_forget(work, room_id, user_id, context)
+            }
+            RoomsChange::Publish { room_id, published } => {
+                let mut room = work.room(room_id)?;
+                if room.published == *published {
+                    return Ok(Verdict::Nothing(RoomsOutcome::Done));
+                }
+                Arc::make_mut(&mut room).published = *published;
+                context.touch_room(room.room);
+                work.stage_room(room);
+                Ok(Verdict::Apply(RoomsOutcome::Done))
+            }
+        }
+    }
+
+    fn settle(&self, work: &mut RoomsWork, keep: bool) {
+        work.rooms.settle(keep);
+        work.transactions.settle(keep);
+        work.known.settle(keep);
+        work.aliases.settle(keep);
+        work.receipts.settle(keep);
+        work.rows.settle(keep);
+    }
+
+    async fn write(&self, tx: &Tx, work: &mut RoomsWork) -> Result<(), StoreError> {
+        writing::write(tx, work).await
+    }
+
+    fn committed(&self, work: RoomsWork, last_pos: Pos) {
+        for (key, room) in work.rooms.into_kept() {
+            // Also rooms that were only read: they are true at this position.
+            self.cache().put(key, room, last_pos);
+        }
+    }
+
+    fn forget(&self, touched: &Touched, last_pos: Pos) {
+        if touched.has_kind(Self::KIND) {
+            for room in touched.rooms() {
+                self.cache().forget(&room, last_pos);
+            }
+        }
+    }
+
+    fn forget_all(&self, last_pos: Pos) {
+        self.cache().forget_all(last_pos);
+    }
+}
+
+impl RoomsWork {
+    fn room(&self, room_id: &ruma::RoomId) -> Result<Arc<Room>, RoomsRefusal> {
+        self.room_ids
+            .get(room_id)
+            .and_then(|room| self.rooms.get(room))
+            .cloned()
+            .ok_or_else(|| RoomsRefusal::NoSuchRoom(room_id.to_owned()))
+    }
+
+    fn stage_room(&mut self, room: Arc<Room>) {
+        self.rows.touched_rooms.push(room.room);
+        self.rooms.stage(room.room, room);
+    }
+
+    fn user(&self, user_id: &ruma::UserId) -> i64 {
+        *self
+            .user_ids
+            .get(user_id)
+            .expect("every user of a change is interned in prepare")
+    }
+}
+
+use self::receipts::{check_forget, check_receipt};

@@ -1,0 +1,143 @@
+//! Aliases: found by a keyed hash, their text sealed.
+
+use ruma::{OwnedRoomAliasId, OwnedUserId};
+use seal::{Month, Place, Scope};
+use store::{CheckContext, Pos, StoreError, Tx, Verdict};
+
+use super::RoomsWork;
+use crate::{NewAlias, Rooms, RoomsOutcome, RoomsRefusal};
+
+/// An alias that exists.
+#[derive(Clone, Copy)]
+pub(super) struct AliasRow {
+    pub(super) room: i64,
+    pub(super) creator: i64,
+}
+
+pub(super) enum AliasWrite {
+    Set {
+        hash: [u8; 32],
+        row: AliasRow,
+        pos: Pos,
+        sealed: Vec<u8>,
+    },
+    Remove {
+        hash: [u8; 32],
+    },
+}
+
+pub(super) const FIND_ALIAS: &str = "SELECT room, creator FROM aliases WHERE hash = $1";
+
+const WRITE_ALIAS: &str = "INSERT INTO aliases (hash, room, creator, pos, sealed) \
+     VALUES ($1, $2, $3, $4, $5)";
+const DROP_ALIAS: &str = "DELETE FROM aliases WHERE hash = $1";
+
+impl Rooms {
+    pub(super) fn check_set_alias(
+        &self,
+        work: &mut RoomsWork,
+        alias: &NewAlias,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
+        let room = work.room(&alias.room_id)?;
+        let hash = self.alias_hash(&alias.alias);
+        if work.aliases.get(&hash).copied().flatten().is_some() {
+            return Err(RoomsRefusal::AliasTaken(alias.alias.clone()));
+        }
+        let scope = Scope::Room {
+            room: room.room,
+            month: Month::of(work.now),
+        };
+        let id = hex(&hash);
+        let sealed = work
+            .keys
+            .seal(scope, alias_place(&id), alias.alias.as_bytes())
+            .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
+        let row = AliasRow {
+            room: room.room,
+            creator: work.user(&alias.creator),
+        };
+        work.aliases.stage(hash, Some(row));
+        let pos = context.pos();
+        work.rows.aliases.push(AliasWrite::Set {
+            hash,
+            row,
+            pos,
+            sealed,
+        });
+        context.touch_room(room.room);
+        Ok(Verdict::Apply(RoomsOutcome::Done))
+    }
+
+    pub(super) fn check_remove_alias(
+        &self,
+        work: &mut RoomsWork,
+        alias: &OwnedRoomAliasId,
+        user_id: &OwnedUserId,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
+        let hash = self.alias_hash(alias);
+        let row = work.aliases.get(&hash).copied().flatten();
+        let row = row.ok_or_else(|| RoomsRefusal::NoSuchAlias(alias.clone()))?;
+        let may = row.creator == work.user(user_id)
+            || work
+                .rooms
+                .get(&row.room)
+                .is_some_and(|room| room.state.may_set_state(user_id, "m.room.canonical_alias"));
+        if !may {
+            return Err(RoomsRefusal::Forbidden(
+                "only its creator or a moderator of the room removes an alias".to_owned(),
+            ));
+        }
+        work.aliases.stage(hash, None);
+        work.rows.aliases.push(AliasWrite::Remove { hash });
+        context.touch_room(row.room);
+        Ok(Verdict::Apply(RoomsOutcome::Done))
+    }
+}
+
+pub(super) async fn write(tx: &Tx, writes: Vec<AliasWrite>) -> Result<(), StoreError> {
+    for write in writes {
+        match write {
+            AliasWrite::Set {
+                hash,
+                row,
+                pos,
+                sealed,
+            } => {
+                let params = [
+                    hash[..].into(),
+                    row.room.into(),
+                    row.creator.into(),
+                    pos.get().into(),
+                    sealed.into(),
+                ];
+                tx.execute(WRITE_ALIAS, &params).await?;
+            }
+            AliasWrite::Remove { hash } => {
+                tx.execute(DROP_ALIAS, &[hash[..].into()]).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where an alias is sealed; its hash is its id.
+pub(crate) fn alias_place(id: &str) -> Place<'_> {
+    Place {
+        table: "aliases",
+        column: "sealed",
+        id,
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a string does not fail");
+            text
+        })
+}

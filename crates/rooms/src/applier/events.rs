@@ -1,0 +1,322 @@
+//! Appending an event: link, hash, authorise, seal, stage.
+
+use std::sync::Arc;
+
+use model::{
+    authorize::{auth_events_for, authorize},
+    entropy::random_text,
+    event::{BuildError, EventRef, Links, Pdu},
+    redaction::redact,
+    room_state::{PartialState, StateView},
+};
+use ruma::{
+    OwnedEventId, RoomVersionId, events::TimelineEventType, room_version_rules::RoomVersionRules,
+};
+use seal::{Month, Scope};
+use store::{CheckContext, Verdict};
+
+use super::{RoomsWork, writing};
+use crate::{
+    NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
+    stored::{EventOrigin, StoredEvent, origin_place, pdu_place},
+};
+
+impl Rooms {
+    pub(super) fn check_event(
+        &self,
+        work: &mut RoomsWork,
+        event: &NewEvent,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
+        let transaction = event.transaction.as_ref().map(|transaction| {
+            self.transaction_hash(&event.room_id, &event.draft.sender, transaction)
+        });
+        if let Some(hash) = &transaction
+            && let Some(event_id) = work.transactions.get(hash)
+        {
+            let event_id = event_id.clone();
+            return Ok(Verdict::Already(RoomsOutcome::Event {
+                event_id,
+                pos: None,
+            }));
+        }
+        let pdu = match &event.version {
+            Some(version) => self.stage_create(work, event, version, context)?,
+            None => match self.stage_event(work, event, context)? {
+                Staged::Event(pdu) => pdu,
+                Staged::Unchanged(event_id) => {
+                    let outcome = RoomsOutcome::Event {
+                        event_id,
+                        pos: None,
+                    };
+                    return Ok(Verdict::Nothing(outcome));
+                }
+            },
+        };
+        if let Some(hash) = transaction {
+            work.transactions.stage(hash, pdu.event_id().to_owned());
+            work.rows
+                .transactions
+                .push((hash, pdu.event_id().to_owned()));
+        }
+        let event_id = pdu.event_id().to_owned();
+        Ok(Verdict::Apply(RoomsOutcome::Event {
+            event_id,
+            pos: Some(context.pos()),
+        }))
+    }
+
+    /// The first event of a room: it makes the room.
+    fn stage_create(
+        &self,
+        work: &mut RoomsWork,
+        event: &NewEvent,
+        version: &RoomVersionId,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Arc<Pdu>, RoomsRefusal> {
+        if work.room(&event.room_id).is_ok() {
+            return Err(RoomsRefusal::RoomExists);
+        }
+        let invalid = |sentence: String| RoomsRefusal::Invalid(sentence);
+        let rules = version.rules();
+        let rules = rules.ok_or_else(|| invalid(format!("room version {version} is unknown")))?;
+        let nothing = PartialState::default();
+        let pdu = self.link(event, None, 1, &nothing, &rules)?;
+        authorize(&pdu, &nothing, &rules)
+            .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
+        if pdu.room_id() != event.room_id {
+            return Err(invalid("the create event makes another room".to_owned()));
+        }
+        let number = work.room_ids.get(&event.room_id).copied();
+        let number = number.expect("every room of a change is interned in prepare");
+        let pdu = Arc::new(pdu);
+        let room =
+            Room::born(number, &pdu, context.pos()).map_err(|error| invalid(error.to_string()))?;
+        stage(work, Arc::new(room), &pdu, event, context)?;
+        Ok(pdu)
+    }
+
+    fn stage_event(
+        &self,
+        work: &mut RoomsWork,
+        event: &NewEvent,
+        context: &mut CheckContext<'_>,
+    ) -> Result<Staged, RoomsRefusal> {
+        let mut room = work.room(&event.room_id)?;
+        if let Some(same) = unchanged(&room, event) {
+            return Ok(Staged::Unchanged(same));
+        }
+        encryption::check(self.encryption(), &room.state, &event.draft)?;
+        let head = Some(room.head.clone());
+        let pdu = self.link(event, head, room.depth + 1, &room.state, room.rules())?;
+        let pdu = Arc::new(pdu);
+        authorize(&pdu, &room.state, room.rules())
+            .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
+        if pdu.event_type() == &TimelineEventType::RoomRedaction {
+            stage_redaction(work, &mut room, &pdu, context)?;
+        }
+        stage(work, room, &pdu, event, context)?;
+        Ok(Staged::Event(pdu))
+    }
+
+    /// Gives a draft its place: what stands before it, and what permits it.
+    fn link(
+        &self,
+        event: &NewEvent,
+        head: Option<EventRef>,
+        depth: i64,
+        state: &impl StateView,
+        rules: &RoomVersionRules,
+    ) -> Result<Pdu, RoomsRefusal> {
+        let auth_events = auth_events_for(&event.draft, state, rules)
+            .map_err(|refusal| RoomsRefusal::Invalid(refusal.to_string()))?;
+        let by_name = rules.event_format.require_event_id;
+        let local_id = by_name.then(|| random_text(self.entropy(), 24));
+        let links = Links {
+            prev_events: head.into_iter().collect(),
+            auth_events,
+            depth,
+            local_id,
+        };
+        event
+            .draft
+            .clone()
+            .link(links, rules)
+            .map_err(|error| match error {
+                BuildError::TooLarge => RoomsRefusal::TooLarge,
+                other => RoomsRefusal::Invalid(other.to_string()),
+            })
+    }
+}
+
+/// What became of an event that was to be appended.
+enum Staged {
+    Event(Arc<Pdu>),
+    /// The state says so already, in this event.
+    Unchanged(OwnedEventId),
+}
+
+/// The state event that says the same already, by the same sender: setting it again is nothing.
+fn unchanged(room: &Room, event: &NewEvent) -> Option<OwnedEventId> {
+    let state_key = event.draft.state_key.as_deref()?;
+    let current = room.state.get(&event.draft.event_type, state_key)?;
+    let same_content = current
+        .content_as::<ruma::CanonicalJsonObject>()
+        .is_ok_and(|content| content == event.draft.content);
+    let same = same_content && current.sender() == event.draft.sender;
+    same.then(|| current.event_id().to_owned())
+}
+
+/// Takes the content of the redacted event away, if the sender may.
+fn stage_redaction(
+    work: &mut RoomsWork,
+    room: &mut Arc<Room>,
+    redaction: &Arc<Pdu>,
+    context: &mut CheckContext<'_>,
+) -> Result<(), RoomsRefusal> {
+    let target_id = redaction.redacts().ok_or_else(|| {
+        RoomsRefusal::Invalid("a redaction names the event that it redacts".to_owned())
+    })?;
+    let target = work.known.get(&target_id.to_owned()).cloned();
+    let target = target.filter(|target| target.pdu.room_id() == room.room_id);
+    let target = target.ok_or(RoomsRefusal::NoSuchEvent)?;
+    if target.pdu.event_type() == &TimelineEventType::RoomCreate {
+        // Before version 11 that would take the room's version away.
+        let sentence = "the create event of a room cannot be redacted";
+        return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
+    }
+    if !room.state.may_redact(redaction.sender(), &target.pdu) {
+        let sentence = "redacting another's event needs more power in this room";
+        return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
+    }
+    if target.redacted_by.is_some() {
+        return Ok(());
+    }
+    let redacted = redact(&target.pdu, room.rules())
+        .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
+    let redacted = Arc::new(redacted);
+    let scope = scope_of(work, room);
+    let sealed = seal_pdu(work, scope, &redacted)?;
+    if redacted.state_key().is_some() {
+        Arc::make_mut(room)
+            .state
+            .replace_redacted(Arc::clone(&redacted));
+    }
+    work.rows.redactions.push(writing::RedactionRow {
+        target: target_id.to_owned(),
+        by: redaction.event_id().to_owned(),
+        sealed,
+    });
+    let redacted_by = Some(redaction.event_id().to_owned());
+    let known = StoredEvent {
+        pdu: redacted,
+        redacted_by,
+        ..target
+    };
+    work.known.stage(target_id.to_owned(), known);
+    context.touch_room(room.room);
+    Ok(())
+}
+
+/// Stages the event's row and everything that follows from it.
+fn stage(
+    work: &mut RoomsWork,
+    mut room: Arc<Room>,
+    pdu: &Arc<Pdu>,
+    event: &NewEvent,
+    context: &mut CheckContext<'_>,
+) -> Result<(), RoomsRefusal> {
+    let pos = context.pos();
+    let scope = scope_of(work, &room);
+    let sealed = seal_pdu(work, scope, pdu)?;
+    let origin = event.transaction.as_ref().map(|transaction| EventOrigin {
+        device_id: transaction.device_id.clone(),
+        txn_id: transaction.txn_id.clone(),
+    });
+    let sealed_origin = origin.as_ref().map(|origin| {
+        let plain = serde_json::to_vec(origin).expect("two strings always serialise");
+        work.keys
+            .seal(scope, origin_place(pdu.event_id().as_str()), &plain)
+    });
+    let sealed_origin = sealed_origin
+        .transpose()
+        .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
+    context.touch_room(room.room);
+    if pdu.state_key().is_some() {
+        stage_state(work, &mut room, pdu, context);
+    }
+    let sender = work.user(pdu.sender());
+    work.rows.events.push(writing::EventRow {
+        pdu: Arc::clone(pdu),
+        room: room.room,
+        pos,
+        sender,
+        sealed,
+        sealed_origin,
+    });
+    work.known.stage(
+        pdu.event_id().to_owned(),
+        StoredEvent {
+            pdu: Arc::clone(pdu),
+            pos,
+            ord: pos.get(),
+            redacted_by: None,
+            origin,
+        },
+    );
+    let changed = Arc::make_mut(&mut room);
+    changed.head = pdu.reference();
+    changed.depth = pdu.depth();
+    changed.last_pos = pos;
+    work.stage_room(room);
+    Ok(())
+}
+
+fn stage_state(
+    work: &mut RoomsWork,
+    room: &mut Arc<Room>,
+    pdu: &Arc<Pdu>,
+    context: &mut CheckContext<'_>,
+) {
+    let pos = context.pos();
+    let changed = Arc::make_mut(room);
+    changed.state.apply(Arc::clone(pdu));
+    changed.state_pos = pos;
+    work.rows.state.push(writing::StateRow {
+        pdu: Arc::clone(pdu),
+        room: room.room,
+        pos,
+    });
+    let (Some(membership), Some(target)) = (pdu.membership(), pdu.state_key()) else {
+        return;
+    };
+    // A member event for something that is no user id is kept as state and nothing else.
+    if let Ok(target) = ruma::UserId::parse(target) {
+        let user = work.user(&target);
+        context.touch_user(user);
+        work.rows.memberships.push(writing::MembershipRow {
+            user,
+            room: room.room,
+            membership: membership.to_string(),
+            event_id: pdu.event_id().to_owned(),
+            pos,
+        });
+    }
+}
+
+fn scope_of(work: &RoomsWork, room: &Room) -> Scope {
+    Scope::Room {
+        room: room.room,
+        month: Month::of(work.now),
+    }
+}
+
+fn seal_pdu(work: &RoomsWork, scope: Scope, pdu: &Pdu) -> Result<Vec<u8>, RoomsRefusal> {
+    work.keys
+        .seal(
+            scope,
+            pdu_place(pdu.event_id().as_str()),
+            pdu.json().as_bytes(),
+        )
+        .map_err(|error| RoomsRefusal::Invalid(error.to_string()))
+}

@@ -1,0 +1,257 @@
+//! Reading, under the lock, what the checks of a batch depend on.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use futures_util::future::try_join_all;
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use seal::{Month, Scope};
+use store::{Layered, StoreError, Tx};
+
+use super::{
+    RoomsWork, Rows,
+    aliases::{AliasRow, FIND_ALIAS},
+    receipts::{FIND_RECEIPT, ReceiptKey},
+};
+use crate::{
+    Room, Rooms, RoomsChange,
+    stored::{StoredEvent, event_id_at, open_events},
+};
+
+const FIND_TRANSACTION: &str = "SELECT event_id FROM transactions WHERE hash = $1";
+
+const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin \
+     FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
+
+/// Everything that a batch's changes name.
+#[derive(Default)]
+struct Named {
+    users: BTreeSet<OwnedUserId>,
+    rooms: BTreeSet<OwnedRoomId>,
+    events: BTreeSet<(OwnedRoomId, OwnedEventId)>,
+    transactions: BTreeSet<[u8; 32]>,
+    aliases: BTreeSet<[u8; 32]>,
+    receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
+}
+
+impl Rooms {
+    pub(super) async fn load(
+        &self,
+        tx: &Tx,
+        changes: &[&RoomsChange],
+    ) -> Result<RoomsWork, StoreError> {
+        let named = self.named(changes);
+        let users: Vec<&str> = named.users.iter().map(|user| user.as_str()).collect();
+        let user_ids = tx.intern_users(&users).await?;
+        let user_ids: HashMap<_, _> = named.users.iter().cloned().zip(user_ids).collect();
+        let names: Vec<&str> = named.rooms.iter().map(|room| room.as_str()).collect();
+        let room_ids = tx.intern_rooms(&names).await?;
+        let mut room_ids: HashMap<_, _> = named.rooms.iter().cloned().zip(room_ids).collect();
+        let aliases = find_aliases(tx, &named).await?;
+        self.add_alias_rooms(tx, &aliases, &mut room_ids).await?;
+        let rooms = self.load_rooms(tx, &room_ids).await?;
+        let now = self.clock().now();
+        let month = Month::of(now);
+        let scopes = room_ids
+            .values()
+            .map(|room| Scope::Room { room: *room, month });
+        let keys = self.keyring().keys_in(tx, scopes).await?;
+        let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
+        let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
+        Ok(RoomsWork {
+            keys,
+            transactions: find_transactions(tx, &named).await?,
+            user_ids,
+            room_ids,
+            rooms,
+            known,
+            aliases,
+            receipts,
+            now,
+            rows: Rows::default(),
+        })
+    }
+
+    fn named(&self, changes: &[&RoomsChange]) -> Named {
+        let mut named = Named::default();
+        for change in changes {
+            match change {
+                RoomsChange::Event(event) => {
+                    let draft = &event.draft;
+                    named.rooms.insert(event.room_id.clone());
+                    named.users.insert(draft.sender.clone());
+                    let target = draft.state_key.as_deref().map(UserId::parse);
+                    if let Some(Ok(target)) = target {
+                        named.users.insert(target);
+                    }
+                    if let Some(redacted) = event.redacts() {
+                        named.events.insert((event.room_id.clone(), redacted));
+                    }
+                    if let Some(transaction) = &event.transaction {
+                        named.transactions.insert(self.transaction_hash(
+                            &event.room_id,
+                            &draft.sender,
+                            transaction,
+                        ));
+                    }
+                }
+                RoomsChange::SetAlias(alias) => {
+                    named.rooms.insert(alias.room_id.clone());
+                    named.users.insert(alias.creator.clone());
+                    named.aliases.insert(self.alias_hash(&alias.alias));
+                }
+                RoomsChange::RemoveAlias { alias, user_id } => {
+                    named.users.insert(user_id.clone());
+                    named.aliases.insert(self.alias_hash(alias));
+                }
+                RoomsChange::Receipt(receipt) => {
+                    let (room, user) = (receipt.room_id.clone(), receipt.user_id.clone());
+                    named.rooms.insert(room.clone());
+                    named.users.insert(user.clone());
+                    named
+                        .events
+                        .insert((room.clone(), receipt.event_id.clone()));
+                    let (kind, thread) = (receipt.kind.clone(), receipt.thread.clone());
+                    named.receipts.insert((room, user, kind, thread));
+                }
+                RoomsChange::Forget { room_id, user_id } => {
+                    named.rooms.insert(room_id.clone());
+                    named.users.insert(user_id.clone());
+                }
+                RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+            }
+        }
+        named
+    }
+
+    async fn load_rooms(
+        &self,
+        tx: &Tx,
+        room_ids: &HashMap<OwnedRoomId, i64>,
+    ) -> Result<Layered<i64, Arc<Room>>, StoreError> {
+        let mut rooms = Layered::default();
+        for (room_id, room) in room_ids {
+            // The log was applied up to the head before: what is cached is true.
+            let found = match self.cache().get(room) {
+                Some(cached) => Some(cached),
+                None => Room::read(tx, self.keyring(), *room, room_id)
+                    .await?
+                    .map(Arc::new),
+            };
+            if let Some(found) = found {
+                rooms.load(*room, found);
+            }
+        }
+        Ok(rooms)
+    }
+
+    /// The rooms behind aliases that are to be removed: power there decides.
+    async fn add_alias_rooms(
+        &self,
+        tx: &Tx,
+        aliases: &Layered<[u8; 32], Option<AliasRow>>,
+        room_ids: &mut HashMap<OwnedRoomId, i64>,
+    ) -> Result<(), StoreError> {
+        for row in aliases.iter().filter_map(|(_, row)| row.as_ref()) {
+            let name = self.names().room_name(tx, row.room).await?;
+            let room_id = OwnedRoomId::try_from(&*name)
+                .map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?;
+            room_ids.insert(room_id, row.room);
+        }
+        Ok(())
+    }
+
+    async fn find_events(
+        &self,
+        tx: &Tx,
+        named: &Named,
+        room_ids: &HashMap<OwnedRoomId, i64>,
+        rooms: &Layered<i64, Arc<Room>>,
+    ) -> Result<Layered<OwnedEventId, StoredEvent>, StoreError> {
+        let mut known = Layered::default();
+        for (room_id, event_id) in &named.events {
+            let Some(room) = room_ids.get(room_id).and_then(|room| rooms.get(room)) else {
+                continue;
+            };
+            let params = [event_id.as_str().into(), room.room.into()];
+            let rows = tx.query(FIND_EVENT, &params).await?;
+            let events = open_events(tx, self.keyring(), room.rules(), &rows).await?;
+            for event in events {
+                known.load(event_id.clone(), event);
+            }
+        }
+        Ok(known)
+    }
+}
+
+async fn find_transactions(
+    tx: &Tx,
+    named: &Named,
+) -> Result<Layered<[u8; 32], OwnedEventId>, StoreError> {
+    let finding = named.transactions.iter().map(|hash| async move {
+        let row = tx.query_opt(FIND_TRANSACTION, &[hash[..].into()]).await?;
+        row.map(|row| Ok::<_, StoreError>((*hash, event_id_at(&row, 0)?)))
+            .transpose()
+    });
+    let mut found = Layered::default();
+    for (hash, event_id) in try_join_all(finding).await?.into_iter().flatten() {
+        found.load(hash, event_id);
+    }
+    Ok(found)
+}
+
+async fn find_aliases(
+    tx: &Tx,
+    named: &Named,
+) -> Result<Layered<[u8; 32], Option<AliasRow>>, StoreError> {
+    let mut found = Layered::default();
+    for hash in &named.aliases {
+        if let Some(row) = tx.query_opt(FIND_ALIAS, &[hash[..].into()]).await? {
+            found.load(
+                *hash,
+                Some(AliasRow {
+                    room: row.int(0)?,
+                    creator: row.int(1)?,
+                }),
+            );
+        }
+    }
+    Ok(found)
+}
+
+async fn find_receipts(
+    tx: &Tx,
+    named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
+    user_ids: &HashMap<OwnedUserId, i64>,
+) -> Result<Layered<ReceiptKey, i64>, StoreError> {
+    let finding = named
+        .receipts
+        .iter()
+        .filter_map(|(room, user, kind, thread)| {
+            let key = (
+                *room_ids.get(room)?,
+                *user_ids.get(user)?,
+                kind.clone(),
+                thread.clone(),
+            );
+            Some(async move {
+                let params = [
+                    key.0.into(),
+                    key.1.into(),
+                    key.2.as_str().into(),
+                    key.3.as_str().into(),
+                ];
+                let row = tx.query_opt(FIND_RECEIPT, &params).await?;
+                row.map(|row| Ok::<_, StoreError>((key, row.int(0)?)))
+                    .transpose()
+            })
+        });
+    let mut found = Layered::default();
+    for (key, ord) in try_join_all(finding).await?.into_iter().flatten() {
+        found.load(key, ord);
+    }
+    Ok(found)
+}

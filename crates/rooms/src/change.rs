@@ -1,0 +1,165 @@
+//! What can be asked of rooms, and what is answered.
+
+use model::{event::EventDraft, time::Timestamp};
+use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomVersionId};
+use store::{Pos, StoreError};
+
+/// One change to rooms.
+pub enum RoomsChange {
+    /// An event is appended to a room's timeline; the create event makes the room.
+    Event(Box<NewEvent>),
+    /// An alias is pointed at a room.
+    SetAlias(NewAlias),
+    /// An alias is removed.
+    RemoveAlias {
+        /// The alias.
+        alias: OwnedRoomAliasId,
+        /// Who asks: its creator, or somebody with the power to send `m.room.canonical_alias`.
+        user_id: OwnedUserId,
+    },
+    /// A user has read up to an event.
+    Receipt(NewReceipt),
+    /// A user who has left no longer wants to see a room.
+    Forget {
+        /// The room.
+        room_id: OwnedRoomId,
+        /// The user.
+        user_id: OwnedUserId,
+    },
+    /// A room is shown in the public directory, or no longer.
+    Publish {
+        /// The room.
+        room_id: OwnedRoomId,
+        /// Whether it is shown.
+        published: bool,
+    },
+}
+
+/// An event before it has its place.
+pub struct NewEvent {
+    /// The room; for a create event, the room that it makes.
+    pub room_id: OwnedRoomId,
+    /// The room's version; only the create event brings it.
+    pub version: Option<RoomVersionId>,
+    /// What the event says.
+    pub draft: EventDraft,
+    /// The client's transaction, so that a retry makes no second event.
+    pub transaction: Option<Transaction>,
+    /// How long its content is, about, in bytes.
+    pub size_bytes: usize,
+}
+
+impl NewEvent {
+    /// The event that this one redacts, wherever the client named it.
+    pub(crate) fn redacts(&self) -> Option<OwnedEventId> {
+        if self.draft.event_type != "m.room.redaction" {
+            return None;
+        }
+        let in_content = || {
+            let redacts = self.draft.content.get("redacts")?.as_str()?;
+            OwnedEventId::try_from(redacts).ok()
+        };
+        self.draft.redacts.clone().or_else(in_content)
+    }
+}
+
+/// A client's name for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// The device that asks.
+    pub device_id: String,
+    /// Its name for the request.
+    pub txn_id: String,
+}
+
+/// An alias that is to point at a room.
+pub struct NewAlias {
+    /// The alias.
+    pub alias: OwnedRoomAliasId,
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Who makes it.
+    pub creator: OwnedUserId,
+}
+
+/// A user has read up to an event.
+pub struct NewReceipt {
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// The reader.
+    pub user_id: OwnedUserId,
+    /// `m.read`, `m.read.private`, or `m.fully_read`.
+    pub kind: String,
+    /// Empty for an unthreaded receipt, else `main` or the thread's root.
+    pub thread: String,
+    /// The event.
+    pub event_id: OwnedEventId,
+    /// When it was read.
+    pub at: Timestamp,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoomsOutcome {
+    /// The event stands, or stood before.
+    Event {
+        /// Its id.
+        event_id: OwnedEventId,
+        /// Its position; `None` when it stood before.
+        pos: Option<Pos>,
+    },
+    /// There is nothing to tell.
+    Done,
+}
+
+/// Why a change to rooms is refused.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RoomsRefusal {
+    /// There is no such room here.
+    #[error("no such room: {0}")]
+    NoSuchRoom(OwnedRoomId),
+    /// The room's id is taken.
+    #[error("the room exists already")]
+    RoomExists,
+    /// The rules of the room do not allow it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The room or the deployment wants encryption.
+    #[error("{0}")]
+    EncryptionRequired(String),
+    /// The event cannot be made as it is.
+    #[error("{0}")]
+    Invalid(String),
+    /// The event is larger than an event may be.
+    #[error("the event is larger than 65,536 bytes, or one of its ids is too long")]
+    TooLarge,
+    /// There is no such event in this room, or the user may not see it.
+    #[error("no such event in this room")]
+    NoSuchEvent,
+    /// The alias points at a room already.
+    #[error("the alias {0} exists already")]
+    AliasTaken(OwnedRoomAliasId),
+    /// An alias in a canonical alias event does not point at the room.
+    #[error("the alias {0} does not point at this room")]
+    BadAlias(String),
+    /// The room version is not known here.
+    #[error("room version {0} is unknown")]
+    UnsupportedVersion(String),
+    /// The alias points nowhere.
+    #[error("no such alias: {0}")]
+    NoSuchAlias(OwnedRoomAliasId),
+    /// Only a room that was left can be forgotten.
+    #[error("leave the room before forgetting it")]
+    NotLeft,
+}
+
+/// Why an operation on rooms failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RoomsError {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] RoomsRefusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,393 @@
+//! Making a room: all of its first events in one intent.
+
+use model::{
+    entropy::random_text,
+    event::{EventDraft, Links},
+};
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomAliasId, OwnedRoomId, OwnedUserId,
+    RoomVersionId, events::TimelineEventType, room_version_rules::RoomVersionRules,
+};
+use serde_json::json;
+use store::{Intent, Log};
+
+use crate::{
+    EncryptionPolicy, MemberProfile, NewAlias, NewEvent, Rooms, RoomsChange, RoomsError,
+    RoomsRefusal, encryption, membership::member_content, rooms::from_commit,
+};
+
+/// A set of rules that a new room begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Joined by invitation.
+    PrivateChat,
+    /// Joined by invitation; everybody invited is as powerful as the creator.
+    TrustedPrivateChat,
+    /// Joined by anybody.
+    PublicChat,
+}
+
+/// A room to be made.
+pub struct CreateRoom {
+    /// Who makes it.
+    pub creator: OwnedUserId,
+    /// How its maker is shown.
+    pub profile: MemberProfile,
+    /// Its version; the default when absent.
+    pub version: Option<RoomVersionId>,
+    /// The rules it begins with.
+    pub preset: Preset,
+    /// Whether the public directory shows it.
+    pub published: bool,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its topic.
+    pub topic: Option<String>,
+    /// An alias for it.
+    pub alias: Option<OwnedRoomAliasId>,
+    /// Who is invited, and how each is shown.
+    pub invite: Vec<(OwnedUserId, MemberProfile)>,
+    /// Further state.
+    pub initial_state: Vec<InitialState>,
+    /// More content of the create event.
+    pub creation_content: CanonicalJsonObject,
+    /// Replaces parts of the power levels.
+    pub power_levels: Option<CanonicalJsonObject>,
+    /// Whether the invitations are to a direct chat.
+    pub is_direct: bool,
+}
+
+/// One more state event of a new room.
+pub struct InitialState {
+    /// The type.
+    pub kind: TimelineEventType,
+    /// The state key.
+    pub state_key: String,
+    /// The content.
+    pub content: CanonicalJsonObject,
+}
+
+/// How many rooms one user may make in the same millisecond: in version 12 a room is named
+/// after its create event, which must differ.
+const SAME_MOMENT: i64 = 16;
+
+impl Rooms {
+    /// Makes a room, with whatever else stands in the intent that `extra` begins.
+    pub async fn create(
+        &self,
+        log: &Log,
+        request: &CreateRoom,
+        extra: impl Fn(&OwnedRoomId) -> Intent,
+    ) -> Result<OwnedRoomId, RoomsError> {
+        let version = request.version.as_ref().unwrap_or(self.default_version());
+        let rules = version
+            .rules()
+            .ok_or_else(|| RoomsRefusal::UnsupportedVersion(version.as_str().to_owned()))?;
+        let mut drafts = self.first_drafts(request, version, &rules)?;
+        let now = self.clock().now().as_millis();
+        for moment in now..now + SAME_MOMENT {
+            for draft in &mut drafts {
+                draft.origin_server_ts = model::time::Timestamp::from_millis(moment);
+            }
+            let room_id = self.name_room(&drafts[0], &rules)?;
+            let mut intent = extra(&room_id);
+            self.add_room(&mut intent, &room_id, version, &rules, &drafts, request);
+            match log.commit(intent).await.map_err(from_commit) {
+                Ok(_) => return Ok(room_id),
+                Err(RoomsError::Refused(RoomsRefusal::RoomExists)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(RoomsRefusal::RoomExists.into())
+    }
+
+    /// A room's id: random, or in version 12 the id of its create event.
+    fn name_room(
+        &self,
+        create: &EventDraft,
+        rules: &RoomVersionRules,
+    ) -> Result<OwnedRoomId, RoomsError> {
+        if rules.event_format.require_room_create_room_id {
+            let name = format!(
+                "!{}:{}",
+                random_text(self.entropy(), 24),
+                self.server_name()
+            );
+            let id = OwnedRoomId::try_from(name);
+            return id.map_err(|error| RoomsRefusal::Invalid(error.to_string()).into());
+        }
+        let links = Links {
+            depth: 1,
+            ..Links::default()
+        };
+        let pdu = create
+            .clone()
+            .link(links, rules)
+            .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
+        Ok(pdu.room_id().to_owned())
+    }
+
+    fn add_room(
+        &self,
+        intent: &mut Intent,
+        room_id: &OwnedRoomId,
+        version: &RoomVersionId,
+        rules: &RoomVersionRules,
+        drafts: &[EventDraft],
+        request: &CreateRoom,
+    ) {
+        for (index, draft) in drafts.iter().enumerate() {
+            let mut draft = draft.clone();
+            let first = index == 0;
+            let unnamed = first && !rules.event_format.require_room_create_room_id;
+            draft.room_id = (!unnamed).then(|| room_id.clone());
+            intent.add::<Self>(RoomsChange::Event(Box::new(NewEvent {
+                room_id: room_id.clone(),
+                version: first.then(|| version.clone()),
+                size_bytes: size_of(&draft.content),
+                draft,
+                transaction: None,
+            })));
+        }
+        if let Some(alias) = &request.alias {
+            intent.add::<Self>(RoomsChange::SetAlias(NewAlias {
+                alias: alias.clone(),
+                room_id: room_id.clone(),
+                creator: request.creator.clone(),
+            }));
+        }
+        if request.published {
+            let published = true;
+            intent.add::<Self>(RoomsChange::Publish {
+                room_id: room_id.clone(),
+                published,
+            });
+        }
+    }
+
+    /// The first events, in the order that the specification gives.
+    fn first_drafts(
+        &self,
+        request: &CreateRoom,
+        version: &RoomVersionId,
+        rules: &RoomVersionRules,
+    ) -> Result<Vec<EventDraft>, RoomsError> {
+        let mut drafts = vec![
+            self.state_draft(
+                &request.creator,
+                "m.room.create",
+                "",
+                create_content(request, version, rules),
+            ),
+            self.state_draft(
+                &request.creator,
+                "m.room.member",
+                request.creator.as_str(),
+                member_content("join", &request.profile, None, false),
+            ),
+            self.state_draft(
+                &request.creator,
+                "m.room.power_levels",
+                "",
+                power_levels(request, rules),
+            ),
+        ];
+        let mut add = |kind: &str, content: serde_json::Value| {
+            let overridden = request
+                .initial_state
+                .iter()
+                .any(|state| state.kind.to_string() == kind && state.state_key.is_empty());
+            if !overridden {
+                drafts.push(self.state_draft(&request.creator, kind, "", object(content)));
+            }
+        };
+        if let Some(alias) = &request.alias {
+            add("m.room.canonical_alias", json!({ "alias": alias }));
+        }
+        let (join_rule, guests) = match request.preset {
+            Preset::PublicChat => ("public", "forbidden"),
+            Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
+        };
+        add("m.room.join_rules", json!({ "join_rule": join_rule }));
+        add(
+            "m.room.history_visibility",
+            json!({ "history_visibility": "shared" }),
+        );
+        add("m.room.guest_access", json!({ "guest_access": guests }));
+        if self.adds_encryption(request, join_rule)? {
+            add(
+                "m.room.encryption",
+                json!({ "algorithm": "m.megolm.v1.aes-sha2" }),
+            );
+        }
+        for state in &request.initial_state {
+            let (kind, key) = (state.kind.to_string(), state.state_key.as_str());
+            let content = state.content.clone();
+            drafts.push(self.state_draft(&request.creator, &kind, key, content));
+        }
+        if let Some(name) = &request.name {
+            let content = object(json!({ "name": name }));
+            drafts.push(self.state_draft(&request.creator, "m.room.name", "", content));
+        }
+        if let Some(topic) = &request.topic {
+            let content = object(json!({
+                "topic": topic,
+                "m.topic": { "m.text": [{ "body": topic }] },
+            }));
+            drafts.push(self.state_draft(&request.creator, "m.room.topic", "", content));
+        }
+        for (user, profile) in &request.invite {
+            let content = member_content("invite", profile, None, request.is_direct);
+            drafts.push(self.state_draft(
+                &request.creator,
+                "m.room.member",
+                user.as_str(),
+                content,
+            ));
+        }
+        Ok(drafts)
+    }
+
+    /// Whether this deployment turns encryption on in the room, unasked.
+    fn adds_encryption(&self, request: &CreateRoom, preset_rule: &str) -> Result<bool, RoomsError> {
+        let asked = request
+            .initial_state
+            .iter()
+            .any(|state| state.kind == TimelineEventType::RoomEncryption);
+        let has_type = request.creation_content.contains_key("type");
+        if asked || has_type || self.encryption() == EncryptionPolicy::Off {
+            let refused = !asked && self.encryption() == EncryptionPolicy::Required;
+            let is_space = request
+                .creation_content
+                .get("type")
+                .and_then(|kind| kind.as_str())
+                == Some("m.space");
+            if refused && !is_space {
+                return Err(encryption::refuse_unencrypted_room().into());
+            }
+            return Ok(false);
+        }
+        let join_rule = request
+            .initial_state
+            .iter()
+            .find(|state| state.kind == TimelineEventType::RoomJoinRules)
+            .and_then(|state| state.content.get("join_rule")?.as_str())
+            .unwrap_or(preset_rule);
+        match (self.encryption(), join_rule) {
+            (EncryptionPolicy::Required, "public") => {
+                Err(encryption::refuse_unencrypted_room().into())
+            }
+            (_, rule) => Ok(rule != "public"),
+        }
+    }
+
+    pub(crate) fn state_draft(
+        &self,
+        sender: &OwnedUserId,
+        kind: &str,
+        state_key: &str,
+        content: CanonicalJsonObject,
+    ) -> EventDraft {
+        EventDraft {
+            event_type: kind.to_owned(),
+            state_key: Some(state_key.to_owned()),
+            content,
+            sender: sender.clone(),
+            origin_server_ts: self.clock().now(),
+            redacts: None,
+            room_id: None,
+        }
+    }
+}
+
+fn create_content(
+    request: &CreateRoom,
+    version: &RoomVersionId,
+    rules: &RoomVersionRules,
+) -> CanonicalJsonObject {
+    let mut content = request.creation_content.clone();
+    content.insert("room_version".to_owned(), version.as_str().into());
+    if rules.authorization.use_room_create_sender {
+        content.remove("creator");
+    } else {
+        content.insert("creator".to_owned(), request.creator.as_str().into());
+    }
+    let trusted = request.preset == Preset::TrustedPrivateChat;
+    if trusted && rules.authorization.additional_room_creators && !request.invite.is_empty() {
+        let mut creators = match content.remove("additional_creators") {
+            Some(CanonicalJsonValue::Array(creators)) => creators,
+            _ => Vec::new(),
+        };
+        for (user, _) in &request.invite {
+            let user = CanonicalJsonValue::from(user.as_str());
+            if !creators.contains(&user) {
+                creators.push(user);
+            }
+        }
+        content.insert(
+            "additional_creators".to_owned(),
+            CanonicalJsonValue::Array(creators),
+        );
+    }
+    content
+}
+
+fn power_levels(request: &CreateRoom, rules: &RoomVersionRules) -> CanonicalJsonObject {
+    let mut users = serde_json::Map::new();
+    // In version 12 creators stand above all levels and may not be listed.
+    if !rules.authorization.explicitly_privilege_room_creators {
+        users.insert(request.creator.to_string(), 100.into());
+        if request.preset == Preset::TrustedPrivateChat {
+            for (user, _) in &request.invite {
+                users.insert(user.to_string(), 100.into());
+            }
+        }
+    }
+    let tombstone = if rules.authorization.explicitly_privilege_room_creators {
+        150
+    } else {
+        100
+    };
+    let invite = if request.preset == Preset::PublicChat {
+        50
+    } else {
+        0
+    };
+    let mut levels = object(json!({
+        "users": users,
+        "users_default": 0,
+        "events": {
+            "m.room.name": 50,
+            "m.room.avatar": 50,
+            "m.room.canonical_alias": 50,
+            "m.room.power_levels": 100,
+            "m.room.history_visibility": 100,
+            "m.room.encryption": 100,
+            "m.room.server_acl": 100,
+            "m.room.tombstone": tombstone,
+        },
+        "events_default": 0,
+        "state_default": 50,
+        "ban": 50,
+        "kick": 50,
+        "redact": 50,
+        "invite": invite,
+    }));
+    if let Some(replaced) = &request.power_levels {
+        levels.extend(replaced.clone());
+    }
+    levels
+}
+
+/// A JSON object written here, as canonical JSON.
+pub(crate) fn object(value: serde_json::Value) -> CanonicalJsonObject {
+    match CanonicalJsonValue::try_from(value) {
+        Ok(CanonicalJsonValue::Object(object)) => object,
+        _ => unreachable!("objects written in this crate are canonical"),
+    }
+}
+
+/// About how long a content is, in bytes.
+pub(crate) fn size_of(content: &CanonicalJsonObject) -> usize {
+    serde_json::to_string(content).map_or(0, |text| text.len())
+}

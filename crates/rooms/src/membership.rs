@@ -1,0 +1,225 @@
+//! Who is in a room: join, leave, invite, kick, ban, unban, knock, forget.
+
+use ruma::{
+    CanonicalJsonObject, OwnedMxcUri, OwnedRoomId, OwnedUserId, RoomId, UserId,
+    events::room::member::MembershipState, room::JoinRuleKind,
+};
+use serde_json::json;
+use store::{Intent, Log};
+
+use model::room_state::StateView;
+
+use crate::{
+    NewEvent, Room, Rooms, RoomsChange, RoomsError, RoomsRefusal,
+    create::{object, size_of},
+};
+
+/// How somebody is shown in a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberProfile {
+    /// The display name.
+    pub displayname: Option<String>,
+    /// The avatar.
+    pub avatar_url: Option<OwnedMxcUri>,
+}
+
+/// What somebody does to a membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Comes in, or changes how they are shown.
+    Join(MemberProfile),
+    /// Goes, or declines, or takes a knock back.
+    Leave,
+    /// Asks another in.
+    Invite {
+        /// How the other is shown.
+        profile: MemberProfile,
+        /// Whether it is to a direct chat.
+        is_direct: bool,
+    },
+    /// Sends another out.
+    Kick,
+    /// Sends another out for good.
+    Ban,
+    /// Lifts a ban.
+    Unban,
+    /// Asks to be let in.
+    Knock(MemberProfile),
+}
+
+impl Rooms {
+    /// Changes the membership of `target`; doing what is done already succeeds.
+    pub async fn change_member(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        sender: &UserId,
+        target: &UserId,
+        change: MemberChange,
+        reason: Option<&str>,
+    ) -> Result<(), RoomsError> {
+        let room = self.room(room_id).await?;
+        if is_done(&room, target, &change)? {
+            return Ok(());
+        }
+        let event = self
+            .member_event(&room, sender, target, &change, reason)
+            .await?;
+        let change_it = RoomsChange::Event(Box::new(event));
+        match self.commit(log, Intent::new(), change_it).await {
+            Ok(_) => Ok(()),
+            Err(RoomsError::Refused(refusal)) => {
+                // Somebody else may have done it in between.
+                let room = self.room(room_id).await?;
+                match is_done(&room, target, &change) {
+                    Ok(true) => Ok(()),
+                    _ => Err(refusal.into()),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes a room out of the list of one who has left it.
+    pub async fn forget(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        user_id: &UserId,
+    ) -> Result<(), RoomsError> {
+        self.room(room_id).await?;
+        let change = RoomsChange::Forget {
+            room_id: room_id.to_owned(),
+            user_id: user_id.to_owned(),
+        };
+        self.commit(log, Intent::new(), change).await.map(drop)
+    }
+
+    async fn member_event(
+        &self,
+        room: &Room,
+        sender: &UserId,
+        target: &UserId,
+        change: &MemberChange,
+        reason: Option<&str>,
+    ) -> Result<NewEvent, RoomsError> {
+        let none = MemberProfile::default();
+        let mut content = match change {
+            MemberChange::Join(profile) => member_content("join", profile, reason, false),
+            MemberChange::Knock(profile) => member_content("knock", profile, reason, false),
+            MemberChange::Invite { profile, is_direct } => {
+                member_content("invite", profile, reason, *is_direct)
+            }
+            MemberChange::Ban => member_content("ban", &none, reason, false),
+            MemberChange::Leave | MemberChange::Kick | MemberChange::Unban => {
+                member_content("leave", &none, reason, false)
+            }
+        };
+        if matches!(change, MemberChange::Join(_))
+            && let Some(authorising) = self.authorising_member(room, target).await?
+        {
+            let name = "join_authorised_via_users_server".to_owned();
+            content.insert(name, authorising.as_str().into());
+        }
+        let sender = sender.to_owned();
+        let mut draft = self.state_draft(&sender, "m.room.member", target.as_str(), content);
+        draft.room_id = Some(room.room_id.clone());
+        let size_bytes = size_of(&draft.content);
+        let room_id = room.room_id.clone();
+        Ok(NewEvent {
+            room_id,
+            version: None,
+            draft,
+            transaction: None,
+            size_bytes,
+        })
+    }
+
+    /// For a join that only membership elsewhere permits: a member who could have invited.
+    async fn authorising_member(
+        &self,
+        room: &Room,
+        user: &UserId,
+    ) -> Result<Option<OwnedUserId>, RoomsError> {
+        let rule = room.state.join_rule();
+        let restricted = matches!(
+            rule.kind,
+            JoinRuleKind::Restricted | JoinRuleKind::KnockRestricted
+        );
+        let inside = matches!(
+            room.state.membership(user),
+            MembershipState::Join | MembershipState::Invite
+        );
+        if !restricted || inside || !self.is_in_any(&rule.allowed_rooms, user).await? {
+            return Ok(None);
+        }
+        let levels = room.state.power_levels();
+        let member = room
+            .state
+            .members_with(MembershipState::Join)
+            .map(|(member, _)| member)
+            .find(|member| levels.user_can_invite(member));
+        Ok(member.map(ToOwned::to_owned))
+    }
+
+    async fn is_in_any(&self, rooms: &[OwnedRoomId], user: &UserId) -> Result<bool, RoomsError> {
+        for room_id in rooms {
+            match self.room(room_id).await {
+                Ok(room) if room.state.membership(user) == MembershipState::Join => {
+                    return Ok(true);
+                }
+                Ok(_) | Err(RoomsError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether there is nothing left to do; refuses what the state makes senseless.
+fn is_done(room: &Room, target: &UserId, change: &MemberChange) -> Result<bool, RoomsRefusal> {
+    let now = room.state.membership(target);
+    let ever = room.state.get("m.room.member", target.as_str()).is_some();
+    let forbidden = |sentence: &str| Err(RoomsRefusal::Forbidden(sentence.to_owned()));
+    match change {
+        // A join also refreshes how its sender is shown.
+        MemberChange::Join(_) | MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
+        MemberChange::Knock(_) => Ok(now == MembershipState::Knock),
+        MemberChange::Leave if now == MembershipState::Ban => {
+            forbidden("you are banned from this room")
+        }
+        MemberChange::Leave if !ever => Err(RoomsRefusal::NoSuchRoom(room.room_id.clone())),
+        MemberChange::Leave => Ok(now == MembershipState::Leave),
+        MemberChange::Kick => match now {
+            MembershipState::Join | MembershipState::Invite | MembershipState::Knock => Ok(false),
+            _ => forbidden("this user is not in the room"),
+        },
+        MemberChange::Unban => match now {
+            MembershipState::Ban => Ok(false),
+            _ => forbidden("this user is not banned"),
+        },
+    }
+}
+
+/// The content of a member event.
+pub(crate) fn member_content(
+    membership: &str,
+    profile: &MemberProfile,
+    reason: Option<&str>,
+    is_direct: bool,
+) -> CanonicalJsonObject {
+    let mut content = object(json!({ "membership": membership }));
+    if let Some(name) = &profile.displayname {
+        content.insert("displayname".to_owned(), name.as_str().into());
+    }
+    if let Some(url) = &profile.avatar_url {
+        content.insert("avatar_url".to_owned(), url.as_str().into());
+    }
+    if let Some(reason) = reason {
+        content.insert("reason".to_owned(), reason.into());
+    }
+    if is_direct {
+        content.insert("is_direct".to_owned(), true.into());
+    }
+    content
+}

@@ -1,0 +1,127 @@
+//! A room as it stands at the head of the log, shared by all requests.
+
+use std::sync::Arc;
+
+use model::{
+    event::{EventRef, Pdu},
+    room_state::{BadCreateEvent, RoomState},
+};
+use ruma::{OwnedRoomId, RoomId, RoomVersionId, room_version_rules::RoomVersionRules};
+use seal::Keyring;
+use store::{Pos, Reader, StoreError};
+
+use crate::stored::{SealedPdu, open_pdus};
+
+/// A room at the head of the log. Cloning shares what did not change.
+#[derive(Clone)]
+pub struct Room {
+    /// The integer that stands for the room.
+    pub room: i64,
+    /// The room's id.
+    pub room_id: OwnedRoomId,
+    /// Its current state.
+    pub state: RoomState,
+    /// Whether the public directory shows it.
+    pub published: bool,
+    /// The last event of the timeline.
+    pub(crate) head: EventRef,
+    pub(crate) depth: i64,
+    pub(crate) last_pos: Pos,
+    pub(crate) state_pos: Pos,
+}
+
+const READ_ROOM: &str = "SELECT version, head_event, depth, last_pos, state_pos, published \
+     FROM rooms WHERE room = $1";
+
+/// The newest entry of every place in the state, the create event first.
+const READ_STATE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id \
+     WHERE s.room = $1 AND s.ord = (SELECT MAX(t.ord) FROM state_changes t \
+     WHERE t.room = s.room AND t.type = s.type AND t.state_key = s.state_key) ORDER BY s.ord";
+
+const READ_EVENT: &str = "SELECT event_id, sealed FROM events WHERE event_id = $1";
+
+impl Room {
+    /// A room from its create event.
+    pub(crate) fn born(room: i64, create: &Arc<Pdu>, pos: Pos) -> Result<Self, BadCreateEvent> {
+        Ok(Self {
+            room,
+            room_id: create.room_id().to_owned(),
+            state: RoomState::new(Arc::clone(create))?,
+            published: false,
+            head: create.reference(),
+            depth: create.depth(),
+            last_pos: pos,
+            state_pos: pos,
+        })
+    }
+
+    /// Reads a room as it stands; `None` when there is no such room.
+    pub(crate) async fn read(
+        reader: &Reader,
+        keyring: &Keyring,
+        room: i64,
+        room_id: &RoomId,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(row) = reader.query_opt(READ_ROOM, &[room.into()]).await? else {
+            return Ok(None);
+        };
+        let rules = stored_rules(row.text(0)?)?;
+        let rows = reader.query(READ_STATE, &[room.into()]).await?;
+        let sealed = rows
+            .iter()
+            .map(SealedPdu::from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut events = open_pdus(reader, keyring, &rules, sealed)
+            .await?
+            .into_iter()
+            .map(Arc::new);
+        let damaged = |what: String| StoreError::Damaged(format!("room {room_id}: {what}"));
+        let create = events
+            .next()
+            .ok_or_else(|| damaged("no state".to_owned()))?;
+        let mut state = RoomState::new(create).map_err(|error| damaged(error.to_string()))?;
+        for event in events {
+            state.apply(event);
+        }
+        let head = reader.query(READ_EVENT, &[row.text(1)?.into()]).await?;
+        let sealed = head
+            .iter()
+            .map(SealedPdu::from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let head = open_pdus(reader, keyring, &rules, sealed).await?.pop();
+        let head = head.ok_or_else(|| damaged("its last event is missing".to_owned()))?;
+        Ok(Some(Self {
+            room,
+            room_id: room_id.to_owned(),
+            state,
+            published: row.flag(5)?,
+            head: head.reference(),
+            depth: row.int(2)?,
+            last_pos: Pos::new(row.int(3)?),
+            state_pos: Pos::new(row.int(4)?),
+        }))
+    }
+
+    /// The rules of the room's version.
+    pub fn rules(&self) -> &RoomVersionRules {
+        self.state.rules()
+    }
+
+    /// The room's version.
+    pub fn version(&self) -> &RoomVersionId {
+        &self.state.create().version
+    }
+
+    /// The position of its last event.
+    pub fn last_pos(&self) -> Pos {
+        self.last_pos
+    }
+}
+
+fn stored_rules(version: &str) -> Result<RoomVersionRules, StoreError> {
+    let known = RoomVersionId::try_from(version)
+        .ok()
+        .and_then(|version| version.rules());
+    known.ok_or_else(|| StoreError::Damaged(format!("rooms.version: {version}")))
+}

@@ -1,0 +1,192 @@
+//! The service: what a face or a floor above asks of rooms.
+
+use std::sync::Arc;
+
+use model::{entropy::Entropy, time::Clock};
+use ruma::{OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName, UserId};
+use seal::Keyring;
+use store::{
+    Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
+};
+
+use crate::{
+    EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
+};
+
+/// The tables of rooms.
+pub const MIGRATIONS: Migrations = Migrations {
+    owner: "rooms",
+    steps: &[Migration {
+        number: 1,
+        name: "rooms",
+        sql: include_str!("../migrations/0001_rooms.sql"),
+    }],
+};
+
+/// How many rooms are kept in memory.
+const CACHED_ROOMS: u64 = 10_000;
+
+/// What an organisation decides about rooms.
+#[derive(Clone, Debug)]
+pub struct RoomsOptions {
+    /// The name that ids end with.
+    pub server_name: OwnedServerName,
+    /// The version of new rooms.
+    pub default_version: RoomVersionId,
+    /// Which rooms are encrypted.
+    pub encryption: EncryptionPolicy,
+}
+
+/// Timeline, membership, state and receipts. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: RoomsOptions,
+    database: Database,
+    keyring: Keyring,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    cache: Coherent<i64, Arc<Room>>,
+}
+
+impl Rooms {
+    /// Makes the service; register it with the log before the log starts.
+    pub fn new(
+        options: RoomsOptions,
+        database: Database,
+        keyring: Keyring,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let cache = Coherent::new(CACHED_ROOMS);
+        Self {
+            inner: Arc::new(Inner {
+                options,
+                database,
+                keyring,
+                clock,
+                entropy,
+                cache,
+            }),
+        }
+    }
+
+    /// The version of new rooms.
+    pub fn default_version(&self) -> &RoomVersionId {
+        &self.inner.options.default_version
+    }
+
+    /// Which rooms are encrypted.
+    pub fn encryption(&self) -> EncryptionPolicy {
+        self.inner.options.encryption
+    }
+
+    /// The name that ids end with.
+    pub fn server_name(&self) -> &ServerName {
+        &self.inner.options.server_name
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.inner.entropy
+    }
+
+    pub(crate) fn keyring(&self) -> &Keyring {
+        &self.inner.keyring
+    }
+
+    pub(crate) fn cache(&self) -> &Coherent<i64, Arc<Room>> {
+        &self.inner.cache
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        self.inner.database.names()
+    }
+
+    /// Opens a view of one moment.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.inner.database.snapshot().await
+    }
+
+    /// The room at the head of the log, from memory when it is there.
+    ///
+    /// Pass the read barrier first.
+    pub async fn room(&self, room_id: &RoomId) -> Result<Arc<Room>, RoomsError> {
+        let cached = self.names().cached_room(room_id.as_str());
+        if let Some(room) = cached.and_then(|room| self.cache().get(&room)) {
+            return Ok(room);
+        }
+        let snapshot = self.snapshot().await?;
+        let known = self.names().room(&snapshot, room_id.as_str()).await?;
+        let room = match known {
+            Some(room) => self.room_by_number(&snapshot, room).await?,
+            None => None,
+        };
+        room.ok_or_else(|| RoomsRefusal::NoSuchRoom(room_id.to_owned()).into())
+    }
+
+    /// The room behind its integer, as it stands in the snapshot or later.
+    pub async fn room_by_number(
+        &self,
+        snapshot: &Snapshot,
+        room: i64,
+    ) -> Result<Option<Arc<Room>>, StoreError> {
+        if let Some(cached) = self.cache().get(&room) {
+            return Ok(Some(cached));
+        }
+        let name = self.names().room_name(snapshot, room).await?;
+        let room_id = <&RoomId>::try_from(&*name)
+            .map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?;
+        let read = Room::read(snapshot, self.keyring(), room, room_id)
+            .await?
+            .map(Arc::new);
+        if let Some(read) = &read {
+            self.cache().fill(room, Arc::clone(read), snapshot.head());
+        }
+        Ok(read)
+    }
+
+    /// A client's transaction, as it is stored: nobody learns device or name from it.
+    pub(crate) fn transaction_hash(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        transaction: &Transaction,
+    ) -> [u8; 32] {
+        let Transaction { device_id, txn_id } = transaction;
+        let named = serde_json::to_vec(&[room_id.as_str(), user_id.as_str(), device_id, txn_id]);
+        let named = named.expect("strings always serialise");
+        self.keyring().blind("rooms.transactions", &named)
+    }
+
+    pub(crate) fn alias_hash(&self, alias: &RoomAliasId) -> [u8; 32] {
+        self.keyring().blind("rooms.aliases", alias.as_bytes())
+    }
+
+    /// Commits one change, with whatever else stands in the intent.
+    pub async fn commit(
+        &self,
+        log: &Log,
+        mut intent: Intent,
+        change: RoomsChange,
+    ) -> Result<(RoomsOutcome, Pos), RoomsError> {
+        let ticket = intent.add::<Self>(change);
+        let mut committed = log.commit(intent).await.map_err(from_commit)?;
+        let outcome = committed.take(ticket).unwrap_or(RoomsOutcome::Done);
+        Ok((outcome, committed.last_pos()))
+    }
+}
+
+/// A commit's error as one of rooms.
+pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
+    match error.refusal::<Rooms>() {
+        Ok(refusal) => refusal.into(),
+        Err(other) => other.into_store().into(),
+    }
+}

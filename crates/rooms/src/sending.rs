@@ -1,0 +1,148 @@
+//! Sending: messages, state, redactions, receipts.
+
+use model::event::EventDraft;
+use ruma::{
+    CanonicalJsonObject, EventId, OwnedEventId, OwnedRoomAliasId, RoomId, UserId,
+    events::TimelineEventType,
+};
+use store::{Intent, Log, Pos};
+
+use crate::{
+    NewEvent, NewReceipt, Rooms, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
+    create::size_of,
+};
+
+impl Rooms {
+    /// Sends a message event.
+    pub async fn send(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        sender: &UserId,
+        kind: TimelineEventType,
+        content: CanonicalJsonObject,
+        transaction: Option<Transaction>,
+    ) -> Result<OwnedEventId, RoomsError> {
+        let draft = self.draft(room_id, sender, kind, None, content);
+        self.append(log, draft, transaction).await
+    }
+
+    /// Sets a piece of a room's state.
+    pub async fn set_state(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        sender: &UserId,
+        kind: TimelineEventType,
+        state_key: &str,
+        content: CanonicalJsonObject,
+    ) -> Result<OwnedEventId, RoomsError> {
+        if kind == TimelineEventType::RoomCanonicalAlias {
+            self.check_aliases(room_id, &content).await?;
+        }
+        let draft = self.draft(room_id, sender, kind, Some(state_key.to_owned()), content);
+        self.append(log, draft, None).await
+    }
+
+    /// Takes an event's content away.
+    pub async fn redact(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        sender: &UserId,
+        target: &EventId,
+        reason: Option<&str>,
+        transaction: Option<Transaction>,
+    ) -> Result<OwnedEventId, RoomsError> {
+        let mut content = CanonicalJsonObject::new();
+        if let Some(reason) = reason {
+            content.insert("reason".to_owned(), reason.into());
+        }
+        let kind = TimelineEventType::RoomRedaction;
+        let mut draft = self.draft(room_id, sender, kind, None, content);
+        draft.redacts = Some(target.to_owned());
+        self.append(log, draft, transaction).await
+    }
+
+    /// Notes that a user has read up to an event.
+    pub async fn read_up_to(&self, log: &Log, receipt: NewReceipt) -> Result<Pos, RoomsError> {
+        self.room(&receipt.room_id).await?;
+        let change = RoomsChange::Receipt(receipt);
+        Ok(self.commit(log, Intent::new(), change).await?.1)
+    }
+
+    async fn append(
+        &self,
+        log: &Log,
+        draft: EventDraft,
+        transaction: Option<Transaction>,
+    ) -> Result<OwnedEventId, RoomsError> {
+        let room_id = draft.room_id.clone();
+        let room_id = room_id.ok_or_else(|| RoomsRefusal::Invalid("no room".to_owned()))?;
+        // Before it is queued: a name that is no room's must not be interned.
+        self.room(&room_id).await?;
+        let size_bytes = size_of(&draft.content);
+        let event = NewEvent {
+            room_id,
+            version: None,
+            draft,
+            transaction,
+            size_bytes,
+        };
+        match self
+            .commit(log, Intent::new(), RoomsChange::Event(Box::new(event)))
+            .await?
+        {
+            (RoomsOutcome::Event { event_id, .. }, _) => Ok(event_id),
+            (RoomsOutcome::Done, _) => Err(RoomsRefusal::Invalid(
+                "an event was answered as something else".to_owned(),
+            )
+            .into()),
+        }
+    }
+
+    fn draft(
+        &self,
+        room_id: &RoomId,
+        sender: &UserId,
+        event_type: TimelineEventType,
+        state_key: Option<String>,
+        content: CanonicalJsonObject,
+    ) -> EventDraft {
+        EventDraft {
+            event_type: event_type.to_string(),
+            state_key,
+            content,
+            sender: sender.to_owned(),
+            origin_server_ts: self.clock().now(),
+            redacts: None,
+            room_id: Some(room_id.to_owned()),
+        }
+    }
+
+    /// Every alias that a canonical alias event adds must point at the room.
+    async fn check_aliases(
+        &self,
+        room_id: &RoomId,
+        content: &CanonicalJsonObject,
+    ) -> Result<(), RoomsError> {
+        let main = content.get("alias").into_iter();
+        let others = content
+            .get("alt_aliases")
+            .and_then(|aliases| aliases.as_array());
+        let named = main.chain(others.into_iter().flatten());
+        for alias in named
+            .filter_map(|alias| alias.as_str())
+            .filter(|alias| !alias.is_empty())
+        {
+            let refusal = || RoomsRefusal::BadAlias(alias.to_owned());
+            let alias = OwnedRoomAliasId::try_from(alias).map_err(|_| refusal())?;
+            match self.resolve_alias(&alias).await {
+                Ok(target) if target == room_id => {}
+                Ok(_) | Err(RoomsError::Refused(_)) => return Err(refusal().into()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+//! Reading a room's timeline: pages, single events, the state around them.
+
+use std::sync::Arc;
+
+use model::{event::Pdu, filter::EventFilter};
+use ruma::{EventId, RoomId, UserId};
+use store::{Reader, Snapshot, StoreError};
+
+use crate::{
+    History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent,
+    stored::{SealedPdu, open_events, open_pdus},
+};
+
+/// Which way a page is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From older to newer events.
+    Forward,
+    /// From newer to older events.
+    Backward,
+}
+
+/// Which part of a timeline is read. A boundary stands before the event whose `ord` it names.
+#[derive(Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The boundary where reading begins.
+    pub from: i64,
+    /// The boundary where reading stops early.
+    pub to: Option<i64>,
+    /// Which way.
+    pub direction: Direction,
+    /// How many events, at most.
+    pub limit: usize,
+    /// Which events.
+    pub filter: &'a EventFilter,
+}
+
+/// A part of a timeline. A boundary stands before the event whose `ord` it names.
+pub struct Page {
+    /// The events, in the direction of reading.
+    pub events: Vec<StoredEvent>,
+    /// Where reading goes on; `None` at the end.
+    pub next: Option<i64>,
+}
+
+/// How many rows are read at once, and how many at most for one page: what a filter or the
+/// visibility leaves out must not make one request read a whole room.
+const CHUNK: i64 = 128;
+const MOST_ROWS: usize = 2_048;
+
+const BACKWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+     WHERE room = $1 AND ord < $2 AND ord >= $3 AND pos <= $4 AND rejected = 0 \
+     ORDER BY ord DESC LIMIT $5";
+
+const FORWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+     WHERE room = $1 AND ord >= $2 AND ord < $3 AND pos <= $4 AND rejected = 0 \
+     ORDER BY ord LIMIT $5";
+
+const ONE: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+     WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL AND rejected = 0";
+
+/// The state before a place in the timeline.
+const STATE_BEFORE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id \
+     WHERE s.room = $1 AND s.ord < $2 AND s.ord = (SELECT MAX(t.ord) FROM state_changes t \
+     WHERE t.room = s.room AND t.type = s.type AND t.state_key = s.state_key AND t.ord < $2)";
+
+const STATE_EVENT_BEFORE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id \
+     WHERE s.room = $1 AND s.type = $2 AND s.state_key = $3 AND s.ord < $4 \
+     ORDER BY s.ord DESC LIMIT 1";
+
+/// What became of the state between two positions: its newest entries.
+const STATE_BETWEEN: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id \
+     WHERE s.room = $1 AND s.pos > $2 AND s.pos <= $3 AND s.ord = (SELECT MAX(t.ord) \
+     FROM state_changes t WHERE t.room = s.room AND t.type = s.type \
+     AND t.state_key = s.state_key AND t.pos <= $3)";
+
+impl Rooms {
+    /// Reads a page of what a user may see.
+    pub async fn page(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        history: &History,
+        request: &PageRequest<'_>,
+    ) -> Result<Page, StoreError> {
+        let PageRequest {
+            mut from,
+            to,
+            direction,
+            limit,
+            filter,
+        } = *request;
+        let mut events = Vec::new();
+        let mut rows_read = 0;
+        while rows_read < MOST_ROWS {
+            let rows = self.rows(snapshot, room, from, to, direction).await?;
+            let exhausted = rows.len() < CHUNK as usize;
+            rows_read += rows.len();
+            for event in rows {
+                from = match direction {
+                    Direction::Forward => event.ord + 1,
+                    Direction::Backward => event.ord,
+                };
+                if history.shows(&event) && passes(filter, &event.pdu) {
+                    events.push(event);
+                    if events.len() == limit {
+                        return Ok(Page {
+                            events,
+                            next: Some(from),
+                        });
+                    }
+                }
+            }
+            if exhausted {
+                return Ok(Page { events, next: None });
+            }
+        }
+        Ok(Page {
+            events,
+            next: Some(from),
+        })
+    }
+
+    async fn rows(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        from: i64,
+        to: Option<i64>,
+        direction: Direction,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        let (sql, to) = match direction {
+            Direction::Forward => (FORWARD, to.unwrap_or(i64::MAX)),
+            Direction::Backward => (BACKWARD, to.unwrap_or(i64::MIN)),
+        };
+        let head = snapshot.head().get();
+        let params = [
+            room.room.into(),
+            from.into(),
+            to.into(),
+            head.into(),
+            CHUNK.into(),
+        ];
+        let rows = snapshot.query(sql, &params).await?;
+        open_events(snapshot, self.keyring(), room.rules(), &rows).await
+    }
+
+    /// The newest events of a timeline up to a position, oldest first, and whether there are
+    /// more before them that are newer than `after`.
+    pub async fn newest(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        after: i64,
+        up_to: i64,
+        limit: i64,
+    ) -> Result<(Vec<StoredEvent>, bool), StoreError> {
+        let until = up_to.saturating_add(1);
+        let params = [
+            room.room.into(),
+            until.into(),
+            (after + 1).into(),
+            up_to.into(),
+            (limit + 1).into(),
+        ];
+        let rows = reader.query(BACKWARD, &params).await?;
+        let mut events = open_events(reader, self.keyring(), room.rules(), &rows).await?;
+        let more = events.len() as i64 > limit;
+        if more {
+            events.pop();
+        }
+        events.reverse();
+        Ok((events, more))
+    }
+
+    /// One event of a room, whoever may see it.
+    pub async fn event(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        event_id: &EventId,
+    ) -> Result<Option<StoredEvent>, StoreError> {
+        let params = [event_id.as_str().into(), room.room.into()];
+        let rows = reader.query(ONE, &params).await?;
+        Ok(open_events(reader, self.keyring(), room.rules(), &rows)
+            .await?
+            .pop())
+    }
+
+    /// One event, if the user may see it.
+    pub async fn visible_event(
+        &self,
+        room_id: &RoomId,
+        event_id: &EventId,
+        user_id: &UserId,
+    ) -> Result<StoredEvent, RoomsError> {
+        let room = self.room(room_id).await.map_err(hide_room)?;
+        let snapshot = self.snapshot().await?;
+        let history = self.history(&snapshot, &room, user_id).await?;
+        let event = self.event(&snapshot, &room, event_id).await?;
+        let visible = event.filter(|event| history.shows(event));
+        visible.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
+    }
+
+    /// The whole state before a place in the timeline.
+    pub async fn state_before(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        ord: i64,
+    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
+        let rows = reader
+            .query(STATE_BEFORE, &[room.room.into(), ord.into()])
+            .await?;
+        self.open_state(reader, room, &rows).await
+    }
+
+    /// One place of the state before a place in the timeline.
+    pub async fn state_event_before(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        kind: &str,
+        state_key: &str,
+        ord: i64,
+    ) -> Result<Option<Arc<Pdu>>, StoreError> {
+        let params = [room.room.into(), kind.into(), state_key.into(), ord.into()];
+        let rows = reader.query(STATE_EVENT_BEFORE, &params).await?;
+        Ok(self.open_state(reader, room, &rows).await?.pop())
+    }
+
+    /// What became of the state after `after`, up to and including `up_to`.
+    pub async fn state_between(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        after: i64,
+        up_to: i64,
+    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
+        let params = [room.room.into(), after.into(), up_to.into()];
+        let rows = reader.query(STATE_BETWEEN, &params).await?;
+        self.open_state(reader, room, &rows).await
+    }
+
+    async fn open_state(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        rows: &[store::Row],
+    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
+        let sealed = rows
+            .iter()
+            .map(SealedPdu::from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let pdus = open_pdus(reader, self.keyring(), room.rules(), sealed).await?;
+        Ok(pdus.into_iter().map(Arc::new).collect())
+    }
+
+    /// The state of a room that a user may read: the current one, or that of their leaving.
+    pub async fn readable_state(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+    ) -> Result<Vec<Arc<Pdu>>, RoomsError> {
+        let room = self.room(room_id).await?;
+        if room.state.is_joined(user_id) {
+            return Ok(room.state.iter().cloned().collect());
+        }
+        let snapshot = self.snapshot().await?;
+        let history = self.history(&snapshot, &room, user_id).await?;
+        let before = history.state_before().ok_or_else(not_joined)?;
+        Ok(self.state_before(&snapshot, &room, before).await?)
+    }
+
+    /// One place of the state that a user may read.
+    pub async fn readable_state_event(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        kind: &str,
+        state_key: &str,
+    ) -> Result<Arc<Pdu>, RoomsError> {
+        use model::room_state::StateView;
+
+        let room = self.room(room_id).await?;
+        let found = if room.state.is_joined(user_id) {
+            room.state.get(kind, state_key).cloned()
+        } else {
+            let snapshot = self.snapshot().await?;
+            let history = self.history(&snapshot, &room, user_id).await?;
+            let before = history.state_before().ok_or_else(not_joined)?;
+            self.state_event_before(&snapshot, &room, kind, state_key, before)
+                .await?
+        };
+        found.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
+    }
+}
+
+/// Whether a filter lets an event through.
+pub(crate) fn passes(filter: &EventFilter, pdu: &Pdu) -> bool {
+    if filter.passes_everything() {
+        return true;
+    }
+    let has_url = pdu.facts().has_url;
+    filter.matches(pdu.type_name(), pdu.sender(), pdu.room_id(), has_url)
+}
+
+fn not_joined() -> RoomsRefusal {
+    RoomsRefusal::Forbidden("you are not in this room".to_owned())
+}
+
+/// Whether a room exists is not told to those who may not see it.
+fn hide_room(error: RoomsError) -> RoomsError {
+    match error {
+        RoomsError::Refused(RoomsRefusal::NoSuchRoom(_)) => RoomsRefusal::NoSuchEvent.into(),
+        other => other,
+    }
+}

@@ -1,0 +1,141 @@
+//! What a user may see of a room: the memberships and history visibilities of all its time.
+
+use model::{
+    event::Pdu,
+    visibility::{Change, Sight, may_see, visibility_set_by},
+};
+use ruma::{
+    UserId,
+    events::room::{history_visibility::HistoryVisibility, member::MembershipState},
+};
+use store::{Reader, StoreError};
+
+use crate::{
+    Room, Rooms, StoredEvent,
+    stored::{SealedPdu, open_pdus},
+};
+
+const MEMBERSHIPS: &str = "SELECT ord, membership FROM state_changes \
+     WHERE room = $1 AND type = 'm.room.member' AND state_key = $2 ORDER BY ord";
+
+const VISIBILITIES: &str = "SELECT e.event_id, e.sealed, s.ord FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id WHERE s.room = $1 \
+     AND s.type = 'm.room.history_visibility' AND s.state_key = '' ORDER BY s.ord";
+
+/// What decides what one user sees of one room.
+pub struct History {
+    user_id: ruma::OwnedUserId,
+    memberships: Vec<(i64, MembershipState)>,
+    visibilities: Vec<(i64, HistoryVisibility)>,
+}
+
+impl Rooms {
+    /// Reads what decides what a user sees of a room.
+    pub async fn history(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        user_id: &UserId,
+    ) -> Result<History, StoreError> {
+        let params = [room.room.into(), user_id.as_str().into()];
+        let rows = reader.query(MEMBERSHIPS, &params).await?;
+        let mut memberships = Vec::with_capacity(rows.len());
+        for row in rows {
+            memberships.push((row.int(0)?, row.opt_text(1)?.unwrap_or("leave").into()));
+        }
+        let rows = reader.query(VISIBILITIES, &[room.room.into()]).await?;
+        let sealed = rows
+            .iter()
+            .map(SealedPdu::from_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let pdus = open_pdus(reader, self.keyring(), room.rules(), sealed).await?;
+        let mut visibilities = Vec::with_capacity(rows.len());
+        for (row, pdu) in rows.iter().zip(pdus) {
+            visibilities.push((row.int(2)?, visibility_set_by(Some(&pdu))));
+        }
+        Ok(History {
+            user_id: user_id.to_owned(),
+            memberships,
+            visibilities,
+        })
+    }
+}
+
+impl History {
+    /// Whether the user may see an event.
+    pub fn shows(&self, event: &StoredEvent) -> bool {
+        self.shows_at(&event.pdu, event.ord)
+    }
+
+    fn shows_at(&self, pdu: &Pdu, ord: i64) -> bool {
+        let joined_later = self
+            .memberships
+            .iter()
+            .any(|(at, membership)| *at > ord && *membership == MembershipState::Join);
+        may_see(&Sight {
+            visibility: self.visibility_before(ord),
+            membership: self.membership_before(ord),
+            change: Change::of(pdu, &self.user_id),
+            joined_later,
+        })
+    }
+
+    /// The user's membership in the state before a place in the timeline.
+    pub fn membership_before(&self, ord: i64) -> MembershipState {
+        before(&self.memberships, ord)
+            .cloned()
+            .unwrap_or(MembershipState::Leave)
+    }
+
+    /// Whether the user ever had to do with the room.
+    pub fn is_known(&self) -> bool {
+        !self.memberships.is_empty()
+    }
+
+    /// Whether the user was ever joined.
+    pub fn was_joined(&self) -> bool {
+        self.memberships
+            .iter()
+            .any(|(_, membership)| *membership == MembershipState::Join)
+    }
+
+    /// Where the user's latest membership began, and what it is.
+    pub fn latest(&self) -> Option<(i64, &MembershipState)> {
+        self.memberships
+            .last()
+            .map(|(ord, membership)| (*ord, membership))
+    }
+
+    /// Whether anybody may read the room as it is now.
+    pub fn is_world_readable_now(&self) -> bool {
+        self.visibilities
+            .last()
+            .is_some_and(|(_, visibility)| *visibility == HistoryVisibility::WorldReadable)
+    }
+
+    /// The place before which the user reads the room's state: the end, or where they left.
+    ///
+    /// `None` when they may not read it at all.
+    pub fn state_before(&self) -> Option<i64> {
+        match self.latest() {
+            Some((_, MembershipState::Join)) => Some(i64::MAX),
+            _ if self.is_world_readable_now() => Some(i64::MAX),
+            // As it stood when they left, their own leaving included.
+            Some((left, MembershipState::Leave | MembershipState::Ban)) if self.was_joined() => {
+                Some(left.saturating_add(1))
+            }
+            _ => None,
+        }
+    }
+
+    fn visibility_before(&self, ord: i64) -> HistoryVisibility {
+        before(&self.visibilities, ord)
+            .cloned()
+            .unwrap_or(HistoryVisibility::Shared)
+    }
+}
+
+fn before<T>(changes: &[(i64, T)], ord: i64) -> Option<&T> {
+    let later = changes.partition_point(|(at, _)| *at < ord);
+    later.checked_sub(1).map(|index| &changes[index].1)
+}
