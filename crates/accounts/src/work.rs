@@ -26,6 +26,8 @@ pub struct Work {
     pub(crate) ended_sessions: Staged<i64, ()>,
     /// By session: tokens of generations before this one end.
     pub(crate) confirmed: Staged<i64, i64>,
+    /// By session and generation: tokens that were replaced before anybody used them.
+    pub(crate) voided: Staged<(i64, i64), ()>,
     pub(crate) login_tokens: Staged<Hash, LoginToken>,
     pub(crate) registration_tokens: Staged<Hash, RegistrationToken>,
     pub(crate) nonces: Staged<Hash, Timestamp>,
@@ -171,6 +173,7 @@ impl Work {
             refresh_tokens,
             ended_sessions: Staged::default(),
             confirmed: Staged::default(),
+            voided: Staged::default(),
             login_tokens: Staged::default(),
             registration_tokens: Staged::default(),
             nonces: Staged::default(),
@@ -288,6 +291,12 @@ impl Work {
         Ok(())
     }
 
+    /// Whether a token handed out in this batch has ended in it.
+    pub(crate) fn has_ended(&self, token: &TokenRow) -> bool {
+        let voided = self.voided.get(&(token.session, token.generation));
+        voided.is_some() || self.ended_sessions.get(&token.session).is_some()
+    }
+
     /// A room's interned id; zero for what is global.
     pub(crate) fn room_of(&self, room_id: Option<&str>) -> i64 {
         room_id.map_or(0, |room_id| self.rooms.get(room_id).copied().unwrap_or(0))
@@ -301,6 +310,7 @@ impl Work {
         self.refresh_tokens.settle(keep);
         self.ended_sessions.settle(keep);
         self.confirmed.settle(keep);
+        self.voided.settle(keep);
         self.login_tokens.settle(keep);
         self.registration_tokens.settle(keep);
         self.nonces.settle(keep);

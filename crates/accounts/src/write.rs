@@ -230,7 +230,7 @@ fn access_tokens(work: &Work) -> Vec<Vec<Value>> {
     let rows = work
         .access_tokens
         .written()
-        .filter(|(_, row)| work.ended_sessions.get(&row.session).is_none())
+        .filter(|(_, row)| !work.has_ended(row))
         .map(|(hash, row)| {
             let mut values = token_row(hash, row);
             values.push(millis(row.expires_at));
@@ -243,7 +243,7 @@ fn refresh_tokens(work: &Work) -> Vec<Vec<Value>> {
     let rows = work
         .refresh_tokens
         .written()
-        .filter(|(_, row)| work.ended_sessions.get(&row.session).is_none());
+        .filter(|(_, row)| !work.has_ended(row));
     rows.map(|(hash, row)| token_row(hash, row)).collect()
 }
 
@@ -372,19 +372,12 @@ fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
         );
     }
     for (session, ()) in work.ended_sessions.written() {
-        let key = || vec![(*session).into()];
-        add(
-            tx,
-            writing,
+        for sql in [
             "DELETE FROM access_tokens WHERE session = $1",
-            key(),
-        );
-        add(
-            tx,
-            writing,
             "DELETE FROM refresh_tokens WHERE session = $1",
-            key(),
-        );
+        ] {
+            add(tx, writing, sql, vec![(*session).into()]);
+        }
     }
     for (session, generation) in work.confirmed.written() {
         let before = |generation: i64| vec![(*session).into(), generation.into()];
@@ -400,6 +393,15 @@ fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
             "DELETE FROM refresh_tokens WHERE session = $1 AND generation < $2",
             before(*generation - REMEMBERED_GENERATIONS),
         );
+    }
+    for ((session, generation), ()) in work.voided.written() {
+        for sql in [
+            "DELETE FROM access_tokens WHERE session = $1 AND generation = $2",
+            "DELETE FROM refresh_tokens WHERE session = $1 AND generation = $2",
+        ] {
+            let key = vec![(*session).into(), (*generation).into()];
+            add(tx, writing, sql, key);
+        }
     }
     let hashes = |hash: &[u8; 32]| vec![hash.as_slice().into()];
     for hash in work.login_tokens.deleted() {

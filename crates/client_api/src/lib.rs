@@ -15,7 +15,9 @@ pub mod routes;
 mod cors;
 mod json;
 mod metrics;
+mod session;
 mod state;
+mod sync;
 #[cfg(test)]
 mod tests;
 

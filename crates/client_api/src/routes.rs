@@ -15,6 +15,7 @@ use crate::{
         upload_file::upload_file,
     },
     request::observe,
+    sync::sync,
 };
 
 fn endpoints() -> Vec<Endpoint> {
@@ -24,6 +25,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(versions),
         // Capabilities negotiation
         by_caller(capabilities),
+        // Syncing
+        by_caller(sync),
         // Content repository
         by_caller(get_media_config),
         by_caller(download_file),

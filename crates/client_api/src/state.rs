@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::extract::FromRef;
+use keys::Keys;
 use media::Media;
 use model::{entropy::Entropy, time::Clock};
+use rooms::Rooms;
 use ruma::{OwnedServerName, RoomVersionId};
+use store::Log;
+use sync::Sync;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
@@ -24,11 +29,21 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
 }
 
-/// The owners and procedures that handlers ask.
+/// What this face asks of others.
 #[derive(Clone)]
 pub struct Owners {
+    /// The log, for what needs two owners.
+    pub log: Log,
+    /// People, devices, sessions, and what people keep.
+    pub accounts: Accounts,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// End-to-end encryption.
+    pub keys: Keys,
     /// What people have uploaded.
     pub media: Media,
+    /// What changed since a token.
+    pub sync: Sync,
 }
 
 /// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
@@ -90,14 +105,44 @@ impl FromRef<ClientApi> for Arc<Settings> {
     }
 }
 
-impl FromRef<ClientApi> for Arc<dyn Clock> {
+impl FromRef<ClientApi> for Log {
     fn from_ref(api: &ClientApi) -> Self {
-        Self::clone(&api.0.clock)
+        api.0.owners.log.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Accounts {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Rooms {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.rooms.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Keys {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.keys.clone()
     }
 }
 
 impl FromRef<ClientApi> for Media {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.media.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Sync {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.sync.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Arc<dyn Clock> {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self::clone(&api.0.clock)
     }
 }

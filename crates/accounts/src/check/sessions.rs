@@ -143,6 +143,9 @@ pub(super) fn refresh(
         .ok_or(Refusal::TokenNotValid)?;
     open_account(work, token.user)?;
     let generation = if token.generation == device.generation {
+        if device.next_generation != 0 {
+            work.voided.set((token.session, device.next_generation), ());
+        }
         device.generation
     } else if token.generation == device.next_generation {
         // Presenting it is using it.

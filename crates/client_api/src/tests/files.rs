@@ -10,11 +10,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use tower::ServiceExt;
 
-use super::{
-    Answer, Face, bare,
-    owners::{MAX_FILE_BYTES, files_root},
-    request,
-};
+use super::{Answer, Face, MAX_FILE_BYTES, bare, request};
 
 const UPLOAD: &str = "/_matrix/media/v3/upload";
 const DOWNLOAD: &str = "/_matrix/client/v1/media/download";
@@ -295,10 +291,9 @@ fn file_of_length(folder: &Path, length: u64) -> Option<std::path::PathBuf> {
 #[tokio::test]
 async fn a_damaged_file_is_an_error_or_a_broken_answer_and_never_wrong_bytes() {
     let face = Face::real();
-    // A length that no other test uploads.
     let content = vec![7_u8; 150_001];
     let place = place(&upload(&face, "", "text/plain", content.clone()).await);
-    let path = file_of_length(&files_root(), 150_001 + 3 * 16).unwrap();
+    let path = file_of_length(&face.folder.path().join("files"), 150_001 + 3 * 16).unwrap();
     let whole = fs::read(&path).unwrap();
 
     let mut changed_late = whole.clone();

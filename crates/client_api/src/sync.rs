@@ -1,0 +1,112 @@
+//! `GET /_matrix/client/v3/sync` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
+
+use std::{sync::Arc, time::Duration};
+
+use accounts::Accounts;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use model::filter::SyncFilter;
+use ruma::{
+    api::client::sync::sync_events::v3::{Filter, Request},
+    presence::PresenceState,
+};
+use store::Log;
+use sync::{Presence, Sync, SyncRequest, SyncToken, Syncer};
+use tracing::instrument;
+
+use crate::{caller::Caller, error::ApiError, matrix::Matrix};
+
+/// Tells what changed since a token, or waits until something does.
+///
+/// A token from before a restore is answered as if there were none: all rooms are sent again.
+#[instrument(name = "client.sync", skip_all, fields(user.id = %caller.user_id))]
+pub(crate) async fn sync(
+    State(sync): State<Sync>,
+    State(accounts): State<Accounts>,
+    State(log): State<Log>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Response, ApiError> {
+    let since = req
+        .since
+        .as_deref()
+        .map(str::parse::<SyncToken>)
+        .transpose();
+    let since = since.map_err(|error| ApiError::invalid_param(format!("since: {error}")))?;
+    let device_id = caller.device_id.as_deref();
+    let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
+    let request = SyncRequest {
+        since,
+        filter: Arc::new(filter_of(&accounts, caller.user, req.filter.as_ref()).await?),
+        full_state: req.full_state,
+        timeout: req.timeout.unwrap_or(Duration::ZERO),
+    };
+    note_presence(&sync, &log, caller.user, &req.set_presence).await?;
+    let syncer = Syncer {
+        user: caller.user,
+        user_id: &caller.user_id,
+        device_id,
+    };
+    let answer = sync
+        .sync(syncer, &request)
+        .await
+        .map_err(ApiError::internal)?;
+    Ok(Json(answer).into_response())
+}
+
+/// The filter that the client names or gives.
+async fn filter_of(
+    accounts: &Accounts,
+    user: i64,
+    filter: Option<&Filter>,
+) -> Result<SyncFilter, ApiError> {
+    let bad = |error: &dyn std::fmt::Display| ApiError::invalid_param(format!("filter: {error}"));
+    match filter {
+        None => Ok(SyncFilter::default()),
+        Some(Filter::FilterId(id)) => {
+            let stored = accounts
+                .filter(user, id)
+                .await
+                .map_err(ApiError::internal)?;
+            let stored = stored.ok_or_else(|| bad(&"there is no such filter"))?;
+            SyncFilter::parse(stored.get()).map_err(|error| bad(&error))
+        }
+        Some(Filter::FilterDefinition(definition)) => {
+            SyncFilter::compile(definition).map_err(|error| bad(&error))
+        }
+        Some(_) => Err(bad(&"neither an id nor a filter")),
+    }
+}
+
+/// Syncing says that somebody is there, unless the client says otherwise.
+async fn note_presence(
+    sync: &Sync,
+    log: &Log,
+    user: i64,
+    state: &PresenceState,
+) -> Result<(), ApiError> {
+    if !sync.presence_enabled() || *state == PresenceState::Offline {
+        return Ok(());
+    }
+    let now = log.clock().now();
+    let status = sync
+        .ephemeral()
+        .presence(user, now)
+        .and_then(|presence| presence.status);
+    let presence = Presence {
+        state: state.to_string(),
+        status,
+        active_at: now,
+    };
+    if sync.ephemeral().set_presence(user, presence) {
+        sync.presence_changed(user)
+            .await
+            .map_err(ApiError::internal)?;
+    }
+    Ok(())
+}
