@@ -9,7 +9,7 @@ use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use rooms::Rooms;
 use ruma::{OwnedServerName, RoomVersionId};
-use store::Log;
+use store::{Database, Log};
 use sync::Sync;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
@@ -108,6 +108,12 @@ impl FromRef<ClientApi> for Arc<Settings> {
 impl FromRef<ClientApi> for Log {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.log.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Database {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.database().clone()
     }
 }
 
