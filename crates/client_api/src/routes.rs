@@ -46,6 +46,12 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
         // Send-to-device messaging
         by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups
@@ -69,12 +75,6 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys),
         by_caller(upload_signatures),
         by_caller(upload_keys),
-        // Content repository
-        by_caller(get_media_config),
-        by_caller(download_file),
-        by_caller(download_file_as),
-        by_caller(get_media_config_v3),
-        by_caller(upload_file).class(Class::Upload),
     ]
 }
 

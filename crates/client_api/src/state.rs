@@ -135,6 +135,12 @@ impl FromRef<ClientApi> for Keys {
     }
 }
 
+impl FromRef<ClientApi> for Media {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.media.clone()
+    }
+}
+
 impl FromRef<ClientApi> for Sync {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.sync.clone()
@@ -144,11 +150,5 @@ impl FromRef<ClientApi> for Sync {
 impl FromRef<ClientApi> for Arc<dyn Clock> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.clock)
-    }
-}
-
-impl FromRef<ClientApi> for Media {
-    fn from_ref(api: &ClientApi) -> Self {
-        api.0.owners.media.clone()
     }
 }

@@ -23,6 +23,7 @@ use testkit::{clock::FakeClock, entropy::SeededEntropy};
 
 use crate::Owners;
 
+/// The largest file that is taken.
 pub(super) const MAX_FILE_BYTES: u64 = 1_000_000;
 
 pub(super) const PASSWORD: &str = "correct horse";
@@ -54,7 +55,7 @@ impl Home {
             let folder = tempfile::tempdir().unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let owners = runtime.block_on(owners(folder.path(), people));
-            started.send((owners, files_of(folder.path()))).unwrap();
+            started.send((owners, folder.path().join("files"))).unwrap();
             // Nothing is ever sent: it returns when the other side is dropped.
             let _ = ended.recv();
         });
@@ -65,10 +66,6 @@ impl Home {
             _running: running,
         }
     }
-}
-
-fn files_of(folder: &Path) -> PathBuf {
-    folder.join("files")
 }
 
 async fn owners(folder: &Path, people: bool) -> Owners {
@@ -143,15 +140,9 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         let alice = alice.unwrap().unwrap();
         assert_eq!(alice.user, 1, "tokens of tests stand for the first users");
     }
-    let blobs = Blobs::in_folder(files_of(folder)).await.unwrap();
-    let media = Media::new(
-        log.clone(),
-        keyring.clone(),
-        blobs,
-        entropy.clone(),
-        MAX_FILE_BYTES,
-    );
-    let keys = Keys::new(log.clone(), keyring, entropy);
+    let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
+    let blobs = Blobs::in_folder(folder.join("files")).await.unwrap();
+    let media = Media::new(log.clone(), keyring, blobs, entropy, MAX_FILE_BYTES);
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),
