@@ -37,16 +37,12 @@ pub(super) fn order_of_user(command: UserCommand) -> anyhow::Result<Order> {
 pub(super) async fn administer(loaded: &Loaded, order: Order) -> anyhow::Result<()> {
     let surroundings = Surroundings::of_this_machine();
     let mut administrator = Administrator::reach(loaded, &surroundings).await?;
-    let outcome = carry_out(&mut administrator, order, loaded).await;
+    let outcome = carry_out(&mut administrator, order).await;
     administrator.finish().await;
     outcome
 }
 
-async fn carry_out(
-    administrator: &mut Administrator,
-    order: Order,
-    loaded: &Loaded,
-) -> anyhow::Result<()> {
+async fn carry_out(administrator: &mut Administrator, order: Order) -> anyhow::Result<()> {
     let mut next = Some(order);
     while let Some(order) = next.take() {
         let answer = administrator.order(order).await?;
@@ -56,12 +52,12 @@ async fn carry_out(
         {
             next = Some(Order::ListUsers { after });
         }
-        print(answer, loaded);
+        print(answer);
     }
     Ok(())
 }
 
-fn print(answer: Answer, loaded: &Loaded) {
+fn print(answer: Answer) {
     match answer {
         Answer::UserCreated { user_id } => output::say(format_args!("{user_id} is there")),
         Answer::Users { users, .. } => {
@@ -77,21 +73,24 @@ fn print(answer: Answer, loaded: &Loaded) {
         Answer::UserDeactivated { user_id } => {
             output::say(format_args!("{user_id} is deactivated"));
         }
-        Answer::Invited { token, expires_at } => print_invitation(&token, expires_at, loaded),
+        Answer::Invited {
+            token,
+            expires_at,
+            server,
+        } => print_invitation(&token, expires_at, &server),
         // Not an answer to what is asked here.
         Answer::AuditVerified { .. } | Answer::Refused { .. } => {}
     }
 }
 
 /// The token is the last word, so that scripts find it.
-fn print_invitation(token: &str, expires_at: i64, loaded: &Loaded) {
+fn print_invitation(token: &str, expires_at: i64, server: &str) {
     let since = Duration::from_millis(u64::try_from(expires_at).unwrap_or(0));
     let until = SystemTime::UNIX_EPOCH.checked_add(since);
     let until = until.map_or("the end of time".to_owned(), |until| {
         humantime::format_rfc3339_seconds(until).to_string()
     });
     output::say(format_args!(
-        "Until {until} somebody can register on {} (server name {}) with the token\n{token}",
-        loaded.config.server.public_url, loaded.config.server.name
+        "Until {until} somebody can register at {server} with the token\n{token}"
     ));
 }

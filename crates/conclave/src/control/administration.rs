@@ -25,6 +25,7 @@ pub(crate) struct Administration {
     owners: Owners,
     database: Database,
     keyring: Keyring,
+    public_url: String,
 }
 
 /// A sentence for the person at the terminal.
@@ -32,9 +33,10 @@ type Refusal = String;
 
 impl Administration {
     /// Puts it together.
-    pub(crate) fn new(owners: Owners, storage: &Storage) -> Self {
+    pub(crate) fn new(owners: Owners, storage: &Storage, public_url: String) -> Self {
         Self {
             owners,
+            public_url,
             database: storage.database.clone(),
             keyring: storage.keyring.clone(),
         }
@@ -176,6 +178,7 @@ impl Administration {
         let expires_at = self.owners.log.clock().now().plus(lifetime);
         Ok(Answer::Invited {
             token: made.token,
+            server: self.public_url.clone(),
             expires_at: expires_at.as_millis(),
         })
     }

@@ -46,8 +46,12 @@ pub(crate) enum Answer {
     PasswordReset { user_id: String },
     /// The account is closed.
     UserDeactivated { user_id: String },
-    /// The token, shown this once, and when it ends in milliseconds since 1970.
-    Invited { token: String, expires_at: i64 },
+    /// The token, shown this once, when it ends in milliseconds since 1970, and where it counts.
+    Invited {
+        token: String,
+        expires_at: i64,
+        server: String,
+    },
     /// The record stands.
     AuditVerified {
         records: u64,

@@ -1,15 +1,21 @@
 //! A whole server as one value.
 
+mod doors;
 mod faces;
 mod owners;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use config::{Loaded, Origin};
+use axum::Router;
+use config::Loaded;
+use metrics_exporter_prometheus::PrometheusHandle;
+use model::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::doors::Doors;
+pub(crate) use self::owners::Owners;
 use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
@@ -18,7 +24,6 @@ use crate::{
     serving::{self, Certificates, Ends, Service},
     storage::Storage,
 };
-pub(crate) use owners::Owners;
 
 /// How long requests may take to finish when the node stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
@@ -36,88 +41,97 @@ pub struct Node {
     setup_link: Option<String>,
     is_new: bool,
     certificates: Option<Arc<Certificates>>,
-    ends: Ends,
     owners: Owners,
+    ends: Ends,
     /// Given up last: as long as it is held, nobody else opens the database.
     _data_dir: DataDir,
 }
 
 impl Node {
-    /// Starts a server: data directory, key, database, owners, faces and listeners, in this order.
+    /// Starts a server: data directory, key, database, owners, listeners and faces, in this order.
     ///
     /// # Errors
     ///
     /// One sentence that says what is wrong, where, and what to do.
     pub async fn start(loaded: &Loaded, surroundings: Surroundings) -> anyhow::Result<Self> {
-        let metrics = metrics_page::start();
-        let data_dir = DataDir::lock(&loaded.config)
-            .map_err(|error| error.into_error(&loaded.config.server.data_dir))?;
-        let storage = Storage::open(data_dir, loaded, &surroundings).await?;
-        let is_new = storage.is_new;
-        let owners = Owners::start(&loaded.config, &storage, &surroundings).await?;
+        let counted = metrics_page::start();
         let config = &loaded.config;
+        let data_dir = DataDir::lock(config);
+        let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
+        let storage = Storage::open(data_dir, loaded, &surroundings).await?;
+        let owners = Owners::start(config, &storage, &surroundings).await?;
         configuration_record::keep(loaded, &storage.keyring, &owners, &storage.data_dir)
             .await
             .context("the configuration could not be recorded")?;
-
-        let certificates = config.server.tls.clone().map(Certificates::load);
-        let certificates = certificates.transpose()?;
-        let (listeners, addresses) = bind_all(&config.server.listen).await?;
-        let public_url = public_url(loaded, &addresses);
+        let doors = Doors::open(loaded).await?;
+        let public_url = doors.public_url;
         let ends = Ends {
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
+        let face = faces::build(config, &public_url, &owners, &surroundings, &ends).await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
-        let setup_link = setup.map(|token| faces::setup_link(&public_url, &token));
+        let socket = Socket::bind(storage.data_dir.path())?;
+        let administration = Administration::new(owners.clone(), &storage, public_url.clone());
 
-        let clock = Arc::clone(&surroundings.clock);
-        let face = faces::build(config, &public_url, &owners, &surroundings, &ends).await?;
+        let clock = &surroundings.clock;
+        let node = Self {
+            addresses: doors.addresses,
+            metrics_address: doors.metrics_address,
+            setup_link: setup.map(|token| faces::setup_link(&public_url, &token)),
+            public_url,
+            is_new: storage.is_new,
+            certificates: doors.certificates,
+            owners,
+            ends,
+            _data_dir: storage.data_dir,
+        };
+        node.serve_clients(face, doors.clients, clock);
+        if let Some(counted) = counted {
+            node.serve_metrics(counted, doors.metrics, clock);
+        }
+        node.spawn(socket.serve(administration, node.ends.tasks.clone()));
+        let engine = storage.database.engine_name();
+        tracing::info!(engine, url = node.public_url, "the server has started");
+        Ok(node)
+    }
+
+    fn serve_clients(&self, face: Router, listeners: Vec<TcpListener>, clock: &Arc<dyn Clock>) {
         let service = Service {
             router: face,
-            certificates: certificates.clone(),
+            certificates: self.certificates.clone(),
             most_connections: open_files::most_connections(),
+            clock: Arc::clone(clock),
         };
-        serving::serve(service, listeners, &ends, &clock);
-        if let Some(certificates) = &certificates {
-            let following = Arc::clone(certificates).follow_files(Arc::clone(&clock));
-            spawn(&ends, following);
+        serving::serve(service, listeners, &self.ends);
+        if let Some(certificates) = &self.certificates {
+            self.spawn(Arc::clone(certificates).follow_files(Arc::clone(clock)));
         }
-        let mut metrics_address = None;
-        if let Some(handle) = metrics {
-            if let Some(address) = config.metrics.listen {
-                let listener = serving::bind(address, "metrics.listen").await?;
-                metrics_address = Some(listener.local_addr()?);
-                let service = Service {
-                    router: metrics_page::routes(handle.clone()),
-                    certificates: None,
-                    most_connections: METRICS_CONNECTIONS,
-                };
-                serving::serve(service, vec![listener], &ends, &clock);
-            }
-            spawn(&ends, metrics_page::keep_up(handle, clock));
-        }
-        let administration = Administration::new(owners.clone(), &storage);
-        let socket = Socket::bind(storage.data_dir.path())?;
-        spawn(&ends, socket.serve(administration, ends.tasks.clone()));
-        tracing::info!(
-            engine = storage.database.engine_name(),
-            url = public_url,
-            "the server has started"
-        );
-        Ok(Self {
-            addresses,
-            metrics_address,
-            public_url,
-            setup_link,
-            is_new,
-            certificates,
-            ends,
-            owners,
-            _data_dir: storage.data_dir,
-        })
+    }
+
+    fn serve_metrics(
+        &self,
+        counted: PrometheusHandle,
+        listener: Option<TcpListener>,
+        clock: &Arc<dyn Clock>,
+    ) {
+        let service = Service {
+            router: metrics_page::routes(counted.clone()),
+            certificates: None,
+            most_connections: METRICS_CONNECTIONS,
+            clock: Arc::clone(clock),
+        };
+        serving::serve(service, listener.into_iter().collect(), &self.ends);
+        self.spawn(metrics_page::keep_up(counted, Arc::clone(clock)));
+    }
+
+    /// Runs something until the node stops.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.ends.stop.clone();
+        let running = async move { stop.run_until_cancelled(work).await };
+        self.ends.tasks.spawn(running);
     }
 
     /// The addresses on which it serves clients, with the ports that were chosen for port 0.
@@ -173,33 +187,4 @@ impl Drop for Node {
         self.ends.stop.cancel();
         self.ends.abort.cancel();
     }
-}
-
-/// Runs something until the node stops.
-fn spawn(ends: &Ends, work: impl Future<Output = ()> + Send + 'static) {
-    let stop = ends.stop.clone();
-    ends.tasks
-        .spawn(async move { stop.run_until_cancelled(work).await });
-}
-
-async fn bind_all(addresses: &[SocketAddr]) -> anyhow::Result<(Vec<TcpListener>, Vec<SocketAddr>)> {
-    let mut listeners = Vec::new();
-    let mut bound = Vec::new();
-    for address in addresses {
-        let listener = serving::bind(*address, "server.listen").await?;
-        bound.push(listener.local_addr()?);
-        listeners.push(listener);
-    }
-    Ok((listeners, bound))
-}
-
-/// With port 0 the default is known only now.
-fn public_url(loaded: &Loaded, addresses: &[SocketAddr]) -> String {
-    let server = &loaded.config.server;
-    let nobody_chose = loaded.origin("server.public_url") == Some(&Origin::Default);
-    let url = match addresses.first() {
-        Some(address) if nobody_chose => server.default_public_url(*address),
-        _ => server.public_url.clone(),
-    };
-    url.as_str().trim_end_matches('/').to_owned()
 }

@@ -16,6 +16,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use model::time::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -84,34 +85,25 @@ where
     });
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(io), answer));
-    // Until the first bytes tell the version, hyper's own limits do not count.
-    if let Ok(outcome) = timeout(HEAD_WITHIN, async {
-        tokio::select! {
-            outcome = connection.as_mut() => Some(outcome),
-            () = ends.stop.cancelled() => None,
-        }
-    })
-    .await
-    {
-        if outcome.is_some() {
-            return;
-        }
-    } else if !was_asked.load(Ordering::Relaxed) {
-        return;
-    }
-    let ended = tokio::select! {
-        outcome = connection.as_mut() => Some(outcome),
-        () = ends.stop.cancelled() => None,
-    };
-    let outcome = match ended {
-        Some(outcome) => outcome,
-        None => {
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = never_asks(&*service.clock, &was_asked) => return,
+        () = ends.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = outcome {
         tracing::debug!(error, "a connection broke");
+    }
+}
+
+/// Ends when a connection has gone too long without its first request: until the first bytes tell
+/// the version of HTTP, hyper's own limits do not count.
+async fn never_asks(clock: &dyn Clock, was_asked: &AtomicBool) {
+    clock.sleep(HEAD_WITHIN).await;
+    if was_asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }
 

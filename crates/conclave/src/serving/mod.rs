@@ -28,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// How many connections may be open at once.
     pub(crate) most_connections: usize,
+    /// How time passes between attempts.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The ends of a node's connections.
@@ -49,36 +51,19 @@ pub(crate) async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpLi
 }
 
 /// Answers on these listeners until `ends` say otherwise.
-pub(crate) fn serve(
-    service: Service,
-    listeners: Vec<TcpListener>,
-    ends: &Ends,
-    clock: &Arc<dyn Clock>,
-) {
+pub(crate) fn serve(service: Service, listeners: Vec<TcpListener>, ends: &Ends) {
     let room = Arc::new(Semaphore::new(service.most_connections));
     let service = Arc::new(service);
     for listener in listeners {
-        let accepting = accept(
-            Arc::clone(&service),
-            listener,
-            Arc::clone(&room),
-            ends.clone(),
-            Arc::clone(clock),
-        );
-        let stop = ends.stop.clone();
-        ends.tasks
-            .spawn(async move { stop.run_until_cancelled(accepting).await });
+        let (service, room, ends) = (Arc::clone(&service), Arc::clone(&room), ends.clone());
+        let (stop, tasks) = (ends.stop.clone(), ends.tasks.clone());
+        let accepting = accept(service, listener, room, ends);
+        tasks.spawn(async move { stop.run_until_cancelled(accepting).await });
     }
 }
 
 /// At the limit connections wait in the operating system's queue, not in memory here.
-async fn accept(
-    service: Arc<Service>,
-    listener: TcpListener,
-    room: Arc<Semaphore>,
-    ends: Ends,
-    clock: Arc<dyn Clock>,
-) {
+async fn accept(service: Arc<Service>, listener: TcpListener, room: Arc<Semaphore>, ends: Ends) {
     while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -90,7 +75,7 @@ async fn accept(
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                clock.sleep(AFTER_FAILURE).await;
+                service.clock.sleep(AFTER_FAILURE).await;
             }
         }
     }
