@@ -308,4 +308,4 @@ pub enum Refusal {
 /// Why an edit refused; the editor knows the type behind it.
 #[derive(Debug, thiserror::Error)]
 #[error("the change does not fit what stands")]
-pub struct EditRefusal(pub Box<dyn std::any::Any + Send>);
+pub struct EditRefusal(pub Box<dyn std::any::Any + Send + Sync>);

@@ -19,7 +19,7 @@ pub trait Applier: Send + Sync + 'static {
     /// What the caller learns when it is done.
     type Outcome: Send + 'static;
     /// Why it is not done.
-    type Refusal: Send + 'static;
+    type Refusal: Send + Sync + 'static;
     /// What one attempt at a batch knows: what was read, what is staged, what will be written.
     type Work: Send + 'static;
 
@@ -132,6 +132,7 @@ impl CheckContext<'_> {
 
 pub(crate) type AnyWork = Box<dyn Any + Send>;
 pub(crate) type AnyOutcome = Box<dyn Any + Send>;
+pub(crate) type AnyRefusal = Box<dyn Any + Send + Sync>;
 
 /// An applier whose types are known only to itself.
 #[async_trait]
@@ -147,7 +148,7 @@ pub(crate) trait ErasedApplier: Send + Sync {
         work: &mut AnyWork,
         change: &(dyn Any + Send + Sync),
         context: &mut CheckContext<'_>,
-    ) -> Result<Verdict<AnyOutcome>, AnyOutcome>;
+    ) -> Result<Verdict<AnyOutcome>, AnyRefusal>;
     fn settle(&self, work: &mut AnyWork, keep: bool);
     async fn write(&self, tx: &Tx, work: &mut AnyWork) -> Result<(), StoreError>;
     fn committed(&self, work: AnyWork, last_pos: Pos);
@@ -182,7 +183,7 @@ impl<A: Applier> ErasedApplier for Registered<A> {
         work: &mut AnyWork,
         change: &(dyn Any + Send + Sync),
         context: &mut CheckContext<'_>,
-    ) -> Result<Verdict<AnyOutcome>, AnyOutcome> {
+    ) -> Result<Verdict<AnyOutcome>, AnyRefusal> {
         let work = work.downcast_mut().expect(OWN);
         match self
             .0

@@ -118,7 +118,7 @@ pub enum CommitError {
         /// The applier's kind.
         kind: &'static str,
         /// The applier's reason.
-        reason: Box<dyn Any + Send>,
+        reason: Box<dyn Any + Send + Sync>,
     },
     /// The engine failed.
     #[error(transparent)]
