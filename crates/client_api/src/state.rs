@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::extract::FromRef;
+use keys::Keys;
+use lifecycle::Lifecycle;
 use model::{entropy::Entropy, time::Clock};
+use rooms::Rooms;
 use ruma::RoomVersionId;
+use store::Log;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
@@ -21,12 +26,28 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
 }
 
+/// Whom the handlers ask: the owners, and what spans them.
+#[derive(Clone)]
+pub struct Owners {
+    /// The commit log.
+    pub log: Log,
+    /// People, devices and sessions.
+    pub accounts: Accounts,
+    /// What asks several owners at once.
+    pub lifecycle: Lifecycle,
+    /// Timeline, membership and state.
+    pub rooms: Rooms,
+    /// Keys of devices and users.
+    pub keys: Keys,
+}
+
 /// The state of the router; a handler asks for the part that it uses, as `State<Part>`.
 #[derive(Clone)]
 pub struct ClientApi(Arc<Parts>);
 
 struct Parts {
     settings: Arc<Settings>,
+    owners: Owners,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     authenticator: Arc<dyn Authenticate>,
@@ -37,6 +58,7 @@ impl ClientApi {
     /// Puts the face together.
     pub fn new(
         settings: Settings,
+        owners: Owners,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         authenticator: Arc<dyn Authenticate>,
@@ -44,6 +66,7 @@ impl ClientApi {
         Self(Arc::new(Parts {
             limits: RateLimits::new(settings.rate_limits_enabled, &clock),
             settings: Arc::new(settings),
+            owners,
             clock,
             entropy,
             authenticator,
@@ -74,5 +97,35 @@ impl ClientApi {
 impl FromRef<ClientApi> for Arc<Settings> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.settings)
+    }
+}
+
+impl FromRef<ClientApi> for Log {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Accounts {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Lifecycle {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.lifecycle.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Rooms {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.rooms.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Keys {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.keys.clone()
     }
 }

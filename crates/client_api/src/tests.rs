@@ -1,6 +1,8 @@
 //! The face as a client sees it, with endpoints made for the purpose.
 
 mod answers;
+#[path = "../tests/api/deployment.rs"]
+mod deployment;
 mod errors;
 mod fuzz;
 mod inventory;
@@ -9,7 +11,7 @@ mod refusals;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -41,7 +43,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::{
-    ClientApi, Settings,
+    ClientApi, Owners, Settings,
     address::TrustedProxies,
     caller::{AuthFailure, Authenticate, Caller},
     endpoint::{Endpoint, by_anyone, by_caller, by_caller_if_any},
@@ -104,7 +106,11 @@ fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
 }
 
 impl Authenticate for Tokens {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        _: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
         Box::pin(async move {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
@@ -244,10 +250,11 @@ fn sample_endpoints() -> Vec<Endpoint> {
 struct Face {
     router: Router,
     clock: Arc<HandClock>,
+    _deployment: deployment::Deployment,
 }
 
 impl Face {
-    fn new(limited: bool) -> Self {
+    async fn new(limited: bool) -> Self {
         let clock = Arc::new(HandClock::default());
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let settings = Settings {
@@ -256,8 +263,18 @@ impl Face {
             rate_limits_enabled: limited,
             default_room_version: RoomVersionId::V12,
         };
+        let deployment = deployment::Deployment::sqlite();
+        let parts = deployment.node().await;
+        let owners = Owners {
+            log: parts.log,
+            accounts: parts.accounts,
+            lifecycle: parts.lifecycle,
+            rooms: parts.rooms,
+            keys: parts.keys,
+        };
         let api = ClientApi::new(
             settings,
+            owners,
             Arc::<HandClock>::clone(&clock),
             Arc::new(Counting::default()),
             Arc::new(Tokens),
@@ -265,7 +282,11 @@ impl Face {
         let router = routes::assemble(sample_endpoints(), api.clone())
             // The real endpoints have the same layers; what is not a sample goes to them.
             .fallback_service(routes::router(api));
-        Self { router, clock }
+        Self {
+            router,
+            clock,
+            _deployment: deployment,
+        }
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {

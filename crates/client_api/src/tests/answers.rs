@@ -64,7 +64,7 @@ async fn logged(face: &Face, body: &str) -> (super::Answer, Vec<String>) {
 
 #[tokio::test]
 async fn a_failure_is_logged_once_with_its_sources_and_the_client_gets_the_id() {
-    let (answer, errors) = logged(&Face::new(false), r#"{"reason":"fail"}"#).await;
+    let (answer, errors) = logged(&Face::new(false).await, r#"{"reason":"fail"}"#).await;
     assert_eq!(
         (answer.status.as_u16(), answer.errcode()),
         (500, "M_UNKNOWN")
@@ -84,7 +84,7 @@ async fn a_failure_is_logged_once_with_its_sources_and_the_client_gets_the_id() 
 
 #[tokio::test]
 async fn a_panic_is_logged_and_answered_and_the_next_request_works() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let (answer, errors) = logged(&face, r#"{"reason":"panic"}"#).await;
     assert_eq!(
         (answer.status.as_u16(), answer.errcode()),
@@ -101,7 +101,7 @@ async fn a_panic_is_logged_and_answered_and_the_next_request_works() {
 
 #[tokio::test]
 async fn a_refusal_is_not_an_error_in_the_log() {
-    let (answer, errors) = logged(&Face::new(false), r#"{"reason":"v99"}"#).await;
+    let (answer, errors) = logged(&Face::new(false).await, r#"{"reason":"v99"}"#).await;
     assert_eq!(answer.errcode(), "M_INCOMPATIBLE_ROOM_VERSION");
     assert_eq!(answer.body["room_version"], "12");
     assert!(errors.is_empty(), "{errors:?}");
@@ -109,7 +109,7 @@ async fn a_refusal_is_not_an_error_in_the_log() {
 
 #[tokio::test]
 async fn each_request_has_an_id_of_its_own() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let mut forged = bare("GET", "/_matrix/client/versions");
     forged
         .headers_mut()
@@ -123,7 +123,7 @@ async fn each_request_has_an_id_of_its_own() {
 
 #[tokio::test]
 async fn every_answer_lets_any_origin_read_it() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let asked = [
         bare("GET", "/_matrix/client/versions"),
         bare("GET", "/nowhere"),
@@ -152,7 +152,7 @@ async fn every_answer_lets_any_origin_read_it() {
 
 #[tokio::test]
 async fn clients_that_send_no_body_or_no_content_type_are_served() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     for path in [
         LEAVE,
         "/_matrix/client/v3/logout",
@@ -169,7 +169,7 @@ async fn clients_that_send_no_body_or_no_content_type_are_served() {
 
 #[tokio::test]
 async fn an_empty_state_key_may_be_left_out_of_the_path() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let path = "/_matrix/client/v3/rooms/!r:localhost/state/m.room.topic";
     for path in [path.to_owned(), format!("{path}/")] {
         let answer = face.call("PUT", &path, r#"{"topic":"x"}"#).await;
@@ -183,7 +183,7 @@ async fn an_empty_state_key_may_be_left_out_of_the_path() {
 
 #[tokio::test]
 async fn a_streamed_upload_reaches_its_handler_unread() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let path = "/_matrix/media/v3/upload?filename=a.bin";
     let answer = face.call("POST", path, vec![0xffu8; 3_000_000]).await;
     assert_eq!(answer.body, "a.bin 3000000");
@@ -191,7 +191,7 @@ async fn a_streamed_upload_reaches_its_handler_unread() {
 
 #[tokio::test]
 async fn discovery_tells_where_the_server_is_and_what_it_can() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let versions = face.ask(bare("GET", "/_matrix/client/versions")).await;
     let offered = versions.body["versions"].as_array().unwrap();
     assert!(offered.contains(&"v1.11".into()), "{offered:?}");
@@ -206,7 +206,7 @@ async fn discovery_tells_where_the_server_is_and_what_it_can() {
 
 #[tokio::test]
 async fn capabilities_are_told_to_callers_alone() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let path = "/_matrix/client/v3/capabilities";
     assert_eq!(
         face.ask(bare("GET", path)).await.errcode(),

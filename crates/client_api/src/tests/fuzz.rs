@@ -54,29 +54,31 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-proptest! {
-    #[test]
-    fn no_body_makes_a_handler_fail(body in bodies(), which in 0..PATHS.len()) {
+#[test]
+fn no_body_makes_a_handler_fail() {
+    let runtime = Runtime::new().unwrap();
+    let face = runtime.block_on(Face::new(false));
+    proptest!(|(body in bodies(), which in 0..PATHS.len())| {
         let (method, path) = PATHS[which];
-        let runtime = Runtime::new().unwrap();
-        let answer = runtime.block_on(Face::new(false).call(method, path, body));
+        let answer = runtime.block_on(face.call(method, path, body));
         assert!(answer.status.as_u16() < 500, "{answer:?}");
         if answer.status != 200 {
             assert!(answer.errcode().starts_with("M_") && !answer.sentence().is_empty(), "{answer:?}");
         }
-    }
+    });
+}
 
-    #[test]
-    fn no_path_or_query_makes_a_handler_fail(
+#[test]
+fn no_path_or_query_makes_a_handler_fail() {
+    let runtime = Runtime::new().unwrap();
+    let face = runtime.block_on(Face::new(false));
+    let escaped =
+        |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("%{byte:02x}")).collect() };
+    proptest!(|(
         room in proptest::collection::vec(any::<u8>(), 1..40),
         query in proptest::collection::vec(any::<u8>(), 0..40),
-    ) {
-        let escaped = |bytes: &[u8]| -> String {
-            bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
-        };
+    )| {
         let (room, query) = (escaped(&room), escaped(&query));
-        let runtime = Runtime::new().unwrap();
-        let face = Face::new(false);
         for (method, path) in [
             ("POST", format!("/_matrix/client/v3/rooms/{room}/leave?{query}")),
             ("GET", format!("/_matrix/client/v3/sync?filter={query}")),
@@ -85,5 +87,5 @@ proptest! {
             let answer = runtime.block_on(face.ask(request("alice", method, &path, "")));
             assert!(answer.status.as_u16() < 500, "{path}: {answer:?}");
         }
-    }
+    });
 }

@@ -35,7 +35,7 @@ fn login_from(peer: &'static str) -> impl Fn() -> Request<Body> {
 
 #[tokio::test]
 async fn a_user_who_floods_is_told_when_to_come_back_and_may() {
-    let face = Face::new(true);
+    let face = Face::new(true).await;
     let (served, refusal) = until_refused(&face, 100, invite_as("alice")).await;
     let refusal = refusal.unwrap();
     assert_eq!(served, 30);
@@ -51,7 +51,7 @@ async fn a_user_who_floods_is_told_when_to_come_back_and_may() {
 
 #[tokio::test]
 async fn one_users_flood_stops_neither_others_nor_other_endpoints() {
-    let face = Face::new(true);
+    let face = Face::new(true).await;
     until_refused(&face, 100, invite_as("alice")).await;
     assert_eq!(face.ask(invite_as("bob")()).await.status, 200);
     let leave = "/_matrix/client/v3/rooms/!r:localhost/leave";
@@ -60,7 +60,7 @@ async fn one_users_flood_stops_neither_others_nor_other_endpoints() {
 
 #[tokio::test]
 async fn strangers_are_limited_by_address() {
-    let face = Face::new(true);
+    let face = Face::new(true).await;
     let (served, refusal) = until_refused(&face, 100, login_from("192.0.2.1:1000")).await;
     assert_eq!(served, 30);
     assert!(refusal.is_some());
@@ -71,7 +71,7 @@ async fn strangers_are_limited_by_address() {
 
 #[tokio::test]
 async fn only_a_trusted_proxy_may_name_the_client() {
-    let face = Face::new(true);
+    let face = Face::new(true).await;
     let forwarded = |peer: &'static str, client: &'static str| {
         let mut request = login_from(peer)();
         request
@@ -100,7 +100,7 @@ async fn only_a_trusted_proxy_may_name_the_client() {
 
 #[tokio::test]
 async fn guessing_tokens_is_limited() {
-    let face = Face::new(true);
+    let face = Face::new(true).await;
     let leave = "/_matrix/client/v3/rooms/!r:localhost/leave";
     let guess = || from_peer(request("forged", "POST", leave, ""), "192.0.2.1:1000");
     let (served, refusal) = until_refused(&face, 1000, guess).await;
@@ -112,7 +112,7 @@ async fn guessing_tokens_is_limited() {
 
 #[tokio::test]
 async fn limits_that_are_off_refuse_nobody() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let (served, _) = until_refused(&face, 1000, login_from("192.0.2.1:1000")).await;
     assert_eq!(served, 1000);
 }

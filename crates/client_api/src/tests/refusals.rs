@@ -217,7 +217,7 @@ fn cases() -> Vec<Case<'static>> {
 
 #[tokio::test]
 async fn bad_input_gets_the_right_status_errcode_and_sentence() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     for (method, path, body, status, errcode, sentence) in cases() {
         let what = format!(
             "{method} {path} {}",
@@ -232,7 +232,7 @@ async fn bad_input_gets_the_right_status_errcode_and_sentence() {
 
 #[tokio::test]
 async fn a_streamed_body_is_cut_off_at_the_limit() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let chunks = (0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1000]));
     let body = Body::from_stream(futures_util::stream::iter(chunks));
     let answer = face.call("POST", CREATE, body).await;
@@ -244,7 +244,7 @@ async fn a_streamed_body_is_cut_off_at_the_limit() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_the_clients_fault() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let chunks = [Ok(vec![b'{']), Err(std::io::Error::other("reset"))];
     let body = Body::from_stream(futures_util::stream::iter(chunks));
     let answer = face.call("POST", CREATE, body).await;
@@ -256,7 +256,7 @@ async fn a_body_that_breaks_off_is_the_clients_fault() {
 
 #[tokio::test]
 async fn an_unacceptable_token_is_refused_in_its_own_way() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let cases = [
         ("forged", 401, "M_UNKNOWN_TOKEN", None),
         ("expired", 401, "M_UNKNOWN_TOKEN", Some(true)),
@@ -279,7 +279,7 @@ async fn an_unacceptable_token_is_refused_in_its_own_way() {
 
 #[tokio::test]
 async fn who_carries_no_token_is_told_so_before_the_body_is_judged() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let answer = face.ask(bare("POST", LEAVE)).await;
     assert_eq!(
         (answer.status.as_u16(), answer.errcode()),
@@ -295,7 +295,7 @@ async fn who_carries_no_token_is_told_so_before_the_body_is_judged() {
 
 #[tokio::test]
 async fn a_token_in_the_query_is_still_read() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let answer = face
         .ask(bare("POST", &format!("{LEAVE}?access_token=alice")))
         .await;
@@ -308,7 +308,7 @@ async fn a_token_in_the_query_is_still_read() {
 
 #[tokio::test]
 async fn a_token_that_is_optional_must_be_good_when_it_is_there() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let path = "/_matrix/client/v3/account/deactivate";
     assert_eq!(face.ask(bare("POST", path)).await.body, "nobody");
     let answer = face.ask(request("bob", "POST", path, "{}")).await;
@@ -319,7 +319,7 @@ async fn a_token_that_is_optional_must_be_good_when_it_is_there() {
 
 #[tokio::test]
 async fn a_path_is_decoded_exactly_once() {
-    let face = Face::new(false);
+    let face = Face::new(false).await;
     let answer = face
         .call("PUT", &format!("{SEND}/a%2520b%2Fc"), r#"{"body":"x"}"#)
         .await;
