@@ -15,14 +15,21 @@ pub mod origin;
 pub mod request;
 pub mod routes;
 mod to_device;
-mod uia;
 
+mod account;
+mod account_data;
 mod cors;
+mod device;
+mod filter;
 mod json;
 mod metrics;
+mod profile;
+mod push_rule;
 mod session;
 mod state;
+mod synapse_admin;
 mod sync;
+mod tag;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::extract::FromRef;
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use rooms::Rooms;
@@ -36,6 +37,8 @@ pub struct Owners {
     pub log: Log,
     /// People, devices, sessions, and what people keep.
     pub accounts: Accounts,
+    /// What asks several owners at once.
+    pub lifecycle: Lifecycle,
     /// Rooms.
     pub rooms: Rooms,
     /// End-to-end encryption.
@@ -120,6 +123,12 @@ impl FromRef<ClientApi> for Database {
 impl FromRef<ClientApi> for Accounts {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Lifecycle {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.lifecycle.clone()
     }
 }
 

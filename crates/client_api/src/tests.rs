@@ -108,7 +108,11 @@ fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
 }
 
 impl Authenticate for Tokens {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        _: Option<std::net::IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
         Box::pin(async move {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),

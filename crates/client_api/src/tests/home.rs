@@ -13,6 +13,7 @@ use accounts::{
 use audit::AuditTrail;
 use blobs::Blobs;
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
@@ -153,6 +154,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     );
     Owners {
         sync: sync.await.unwrap(),
+        lifecycle: Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone()),
         log,
         accounts,
         rooms,

@@ -45,6 +45,7 @@ pub(super) async fn build(
         client_api::Owners {
             log: owners.log.clone(),
             accounts: owners.accounts.clone(),
+            lifecycle: owners.lifecycle.clone(),
             rooms: owners.rooms.clone(),
             keys: owners.keys.clone(),
             media: owners.media.clone(),

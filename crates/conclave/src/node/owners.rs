@@ -8,6 +8,7 @@ use audit::AuditTrail;
 use blobs::Blobs;
 use config::{Config, FilesUrl};
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
@@ -26,6 +27,7 @@ pub(crate) struct Owners {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) media: Media,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Owners {
@@ -71,12 +73,14 @@ impl Owners {
             Arc::clone(entropy),
             config.files.max_size.as_u64(),
         );
+        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         Ok(Self {
             log,
             accounts,
             rooms,
             keys,
             media,
+            lifecycle,
         })
     }
 }
