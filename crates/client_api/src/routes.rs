@@ -4,23 +4,161 @@ use axum::{Router, middleware};
 
 use crate::{
     ClientApi,
+    account::{
+        change_password::change_password,
+        check_registration_token_validity::check_registration_token_validity,
+        deactivate::deactivate, get_username_availability::get_username_availability,
+        register::register, whoami::whoami,
+    },
+    account_data::{
+        get_global_account_data::get_global_account_data,
+        get_room_account_data::get_room_account_data,
+        set_global_account_data::set_global_account_data,
+        set_room_account_data::set_room_account_data,
+    },
+    backup::{
+        create_version::create_version, delete_keys::delete_keys,
+        delete_room_keys::delete_room_keys, delete_session_key::delete_session_key,
+        delete_version::delete_version, get_current_version::get_current_version,
+        get_keys::get_keys, get_room_keys::get_room_keys, get_session_key::get_session_key,
+        get_version::get_version, put_keys::put_keys, put_room_keys::put_room_keys,
+        put_session_key::put_session_key, update_version::update_version,
+    },
     cors::allow_any_origin,
+    device::{
+        delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
+        get_devices::get_devices, update_device::update_device,
+    },
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
+    filter::{create_filter::create_filter, get_filter::get_filter},
+    keys::{
+        claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
+        upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
+    },
+    limits::Class,
+    media::{
+        download_file::{download_file, download_file_as},
+        get_media_config::{get_media_config, get_media_config_v3},
+        upload_file::upload_file,
+    },
+    profile::{
+        delete_profile_field::delete_profile_field, get_profile::get_profile,
+        get_profile_field::get_profile_field, set_profile_field::set_profile_field,
+    },
+    push_rule::{
+        delete_pushrule::delete_pushrule, get_pushrule::get_pushrule,
+        get_pushrule_actions::get_pushrule_actions, get_pushrule_enabled::get_pushrule_enabled,
+        get_pushrules_all::get_pushrules_all,
+        get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
+        set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
+    },
     request::observe,
+    session::{
+        get_login_token::get_login_token, get_login_types::get_login_types, login::login,
+        logout::logout, logout_all::logout_all, refresh_token::refresh_token,
+    },
+    synapse_admin,
     sync::sync,
+    tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
+    to_device::send_to_device::send_to_device,
 };
+
+/// The largest send to devices: a room key for each of hundreds of devices.
+const TO_DEVICE_BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The largest upload of room keys: clients put thousands of them at once.
+const BACKUP_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 fn endpoints() -> Vec<Endpoint> {
     vec![
         // Server discovery
         by_anyone(well_known),
         by_anyone(versions),
+        // Client authentication: legacy API
+        by_anyone(get_login_types).class(Class::Login),
+        by_anyone(login).class(Class::Login),
+        by_caller(get_login_token).class(Class::Login),
+        by_anyone(refresh_token).class(Class::Login),
+        by_caller(logout),
+        by_caller(logout_all),
+        // Account registration and management
+        by_anyone(register).class(Class::Register),
+        by_anyone(get_username_availability).class(Class::Register),
+        by_anyone(check_registration_token_validity).class(Class::Register),
+        by_caller(change_password).class(Class::Login),
+        by_caller(deactivate).class(Class::Login),
+        by_caller(whoami),
         // Capabilities negotiation
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
+        // Send-to-device messaging
+        by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
+        // End-to-end encryption: key backups
+        by_caller(get_keys),
+        by_caller(put_keys).body_limit(BACKUP_BODY_LIMIT),
+        by_caller(delete_keys),
+        by_caller(get_room_keys),
+        by_caller(put_room_keys).body_limit(BACKUP_BODY_LIMIT),
+        by_caller(delete_room_keys),
+        by_caller(get_session_key),
+        by_caller(put_session_key),
+        by_caller(delete_session_key),
+        by_caller(get_current_version),
+        by_caller(create_version),
+        by_caller(get_version),
+        by_caller(update_version),
+        by_caller(delete_version),
+        // End-to-end encryption: keys
+        by_caller(claim_keys).class(Class::KeyClaim),
+        by_caller(upload_signing_keys),
+        by_caller(query_keys),
+        by_caller(upload_signatures),
+        by_caller(upload_keys),
+        // Filtering
+        by_caller(create_filter),
+        by_caller(get_filter),
+        // Profiles
+        by_anyone(get_profile),
+        by_anyone(get_profile_field),
+        by_caller(set_profile_field),
+        by_caller(delete_profile_field),
+        // Device management
+        by_caller(get_devices),
+        by_caller(get_device),
+        by_caller(update_device),
+        by_caller(delete_device).class(Class::Login),
+        by_caller(delete_devices).class(Class::Login),
+        // Push notifications: push rules
+        by_caller(get_pushrules_all),
+        by_caller(get_pushrules_global_scope),
+        by_caller(get_pushrule),
+        by_caller(set_pushrule),
+        by_caller(delete_pushrule),
+        by_caller(get_pushrule_enabled),
+        by_caller(set_pushrule_enabled),
+        by_caller(get_pushrule_actions),
+        by_caller(set_pushrule_actions),
+        // Client config
+        by_caller(get_global_account_data),
+        by_caller(set_global_account_data),
+        by_caller(get_room_account_data),
+        by_caller(set_room_account_data),
+        // Room tagging
+        by_caller(get_tags),
+        by_caller(create_tag),
+        by_caller(delete_tag),
+        // Synapse's admin API
+        by_anyone(synapse_admin::register_nonce::register_nonce).class(Class::Register),
+        by_anyone(synapse_admin::register::register).class(Class::Register),
     ]
 }
 

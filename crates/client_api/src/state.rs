@@ -5,10 +5,12 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::extract::FromRef;
 use keys::Keys;
+use lifecycle::Lifecycle;
+use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use rooms::Rooms;
-use ruma::RoomVersionId;
-use store::Log;
+use ruma::{OwnedServerName, RoomVersionId};
+use store::{Database, Log};
 use sync::Sync;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
@@ -16,6 +18,8 @@ use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 /// What the operator has decided about this face.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The name that ids and the addresses of files carry.
+    pub server_name: OwnedServerName,
     /// The URL under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The proxies in front of this server.
@@ -33,10 +37,14 @@ pub struct Owners {
     pub log: Log,
     /// People, devices, sessions, and what people keep.
     pub accounts: Accounts,
+    /// What asks several owners at once.
+    pub lifecycle: Lifecycle,
     /// Rooms.
     pub rooms: Rooms,
     /// End-to-end encryption.
     pub keys: Keys,
+    /// What people have uploaded.
+    pub media: Media,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -106,9 +114,21 @@ impl FromRef<ClientApi> for Log {
     }
 }
 
+impl FromRef<ClientApi> for Database {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.database().clone()
+    }
+}
+
 impl FromRef<ClientApi> for Accounts {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Lifecycle {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.lifecycle.clone()
     }
 }
 
@@ -121,6 +141,12 @@ impl FromRef<ClientApi> for Rooms {
 impl FromRef<ClientApi> for Keys {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.keys.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Media {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.media.clone()
     }
 }
 

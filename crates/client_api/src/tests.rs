@@ -1,8 +1,11 @@
 //! The face as a client sees it, with endpoints made for the purpose.
 
 mod answers;
+mod encryption;
 mod errors;
+mod files;
 mod fuzz;
+mod home;
 mod inventory;
 mod limited;
 mod refusals;
@@ -35,13 +38,14 @@ use ruma::{
         sync::sync_events,
     },
     api::error::{ErrorKind, IncompatibleRoomVersionErrorData},
-    owned_device_id, owned_room_id, owned_user_id,
+    owned_device_id, owned_room_id, owned_server_name, owned_user_id,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
+use self::home::Home;
 use crate::{
-    ClientApi, Owners, Settings,
+    ClientApi, Settings,
     address::TrustedProxies,
     caller::{AuthFailure, Authenticate, Caller},
     endpoint::{Endpoint, by_anyone, by_caller, by_caller_if_any},
@@ -104,7 +108,11 @@ fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
 }
 
 impl Authenticate for Tokens {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        _: Option<std::net::IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
         Box::pin(async move {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
@@ -244,102 +252,38 @@ fn sample_endpoints() -> Vec<Endpoint> {
 struct Face {
     router: Router,
     clock: Arc<HandClock>,
-    _folder: tempfile::TempDir,
-}
-
-/// Real owners over an empty database.
-async fn owners(folder: &std::path::Path, clock: Arc<dyn Clock>) -> Owners {
-    let entropy: Arc<dyn Entropy> = Arc::new(Counting::default());
-    let location = store::Location::Sqlite(folder.join("test.db"));
-    let source = seal::KeySource::File(folder.join("master.key"));
-    let master = seal::MasterKey::unlock(&source, &location, &*entropy)
-        .await
-        .unwrap();
-    let database = store::Database::open(store::DatabaseOptions {
-        location,
-        server_name: "localhost".to_owned(),
-        migrations: vec![
-            seal::MIGRATIONS,
-            audit::MIGRATIONS,
-            accounts::MIGRATIONS,
-            rooms::MIGRATIONS,
-            keys::MIGRATIONS,
-        ],
-        readers: 1,
-    })
-    .await
-    .unwrap();
-    let keyring =
-        seal::Keyring::unlock(&database, master, Arc::clone(&entropy), Arc::clone(&clock))
-            .await
-            .unwrap();
-    let rooms = rooms::Rooms::new(
-        rooms::RoomsOptions {
-            server_name: ruma::owned_server_name!("localhost"),
-            default_version: RoomVersionId::V12,
-            encryption: rooms::EncryptionPolicy::Private,
-        },
-        database.clone(),
-        keyring.clone(),
-        Arc::clone(&clock),
-        Arc::clone(&entropy),
-    );
-    let changes = accounts::AccountChanges::new(keyring.clone());
-    let builder = store::LogBuilder::new(database, clock)
-        .register(Arc::clone(&changes))
-        .register(Arc::new(rooms.clone()));
-    let log = keys::Keys::register(builder, &keyring)
-        .register(Arc::new(audit::AuditTrail::new(
-            keyring.clone(),
-            Arc::clone(&entropy),
-        )))
-        .start()
-        .await
-        .unwrap();
-    let settings = accounts::Settings {
-        server_name: ruma::owned_server_name!("localhost"),
-        registration: accounts::RegistrationMode::Open,
-        shared_secret: None,
-        access_token_lifetime: Duration::from_secs(300),
-        limit_guesses: false,
-    };
-    let entropy_of = || Arc::clone(&entropy);
-    let accounts = accounts::Accounts::new(
-        log.clone(),
-        changes,
-        keyring.clone(),
-        entropy_of(),
-        settings,
-    );
-    let keys = keys::Keys::new(log.clone(), keyring, entropy_of());
-    let sync = sync::Sync::start(
-        log.clone(),
-        accounts.clone(),
-        rooms.clone(),
-        keys.clone(),
-        1,
-        true,
-    )
-    .await
-    .unwrap();
-    Owners {
-        log,
-        accounts,
-        rooms,
-        keys,
-        sync,
-    }
+    home: Home,
 }
 
 impl Face {
     fn new(limited: bool) -> Self {
+        Self::over(Home::empty(), limited)
+    }
+
+    /// With `alice` and `bob` in the database.
+    fn with_people() -> Self {
+        Self::over(Home::with_people(), false)
+    }
+
+    fn over(home: Home, limited: bool) -> Self {
+        let with_samples = |api: ClientApi| {
+            routes::assemble(sample_endpoints(), api.clone())
+                // The real endpoints have the same layers; what is not a sample goes to them.
+                .fallback_service(routes::router(api))
+        };
+        Self::routed(home, limited, with_samples)
+    }
+
+    /// The real endpoints alone, where a sample stands at the path of one.
+    fn without_samples() -> Self {
+        Self::routed(Home::empty(), false, routes::router)
+    }
+
+    fn routed(home: Home, limited: bool, route: impl FnOnce(ClientApi) -> Router) -> Self {
         let clock = Arc::new(HandClock::default());
-        let folder = tempfile::tempdir().unwrap();
-        let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
-        // Nothing below waits for the runtime: the database has threads of its own.
-        let owners = futures_executor::block_on(owners(folder.path(), time));
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let settings = Settings {
+            server_name: owned_server_name!("localhost"),
             public_url: "http://localhost:8008".to_owned(),
             trusted_proxies: TrustedProxies::new(proxies),
             rate_limits_enabled: limited,
@@ -350,15 +294,12 @@ impl Face {
             Arc::<HandClock>::clone(&clock),
             Arc::new(Counting::default()),
             Arc::new(Tokens),
-            owners,
+            home.owners.clone(),
         );
-        let router = routes::assemble(sample_endpoints(), api.clone())
-            // The real endpoints have the same layers; what is not a sample goes to them.
-            .fallback_service(routes::router(api));
         Self {
-            router,
+            router: route(api),
             clock,
-            _folder: folder,
+            home,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Aliases: to a room and back.
 
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
 use store::{Intent, Log, StoreError};
 
 use crate::{
@@ -53,6 +53,10 @@ impl Rooms {
         room_id: &RoomId,
         creator: OwnedUserId,
     ) -> Result<(), RoomsError> {
+        if alias.server_name() != self.server_name() {
+            let sentence = format!("aliases made here end with :{}", self.server_name());
+            return Err(RoomsRefusal::Invalid(sentence).into());
+        }
         self.room(room_id).await?;
         let alias = NewAlias {
             alias,
@@ -62,6 +66,23 @@ impl Rooms {
         self.commit(log, Intent::new(), RoomsChange::SetAlias(alias))
             .await
             .map(drop)
+    }
+
+    /// Shows a room in the public directory, or no longer.
+    pub async fn publish(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        published: bool,
+        user_id: &UserId,
+    ) -> Result<(), RoomsError> {
+        self.room(room_id).await?;
+        let change = RoomsChange::Publish {
+            room_id: room_id.to_owned(),
+            published,
+            by: Some(user_id.to_owned()),
+        };
+        self.commit(log, Intent::new(), change).await.map(drop)
     }
 
     /// Removes an alias.

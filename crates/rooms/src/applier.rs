@@ -12,11 +12,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use model::time::Timestamp;
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use seal::KeySet;
 use store::{Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict};
 
-use crate::{Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, stored::StoredEvent};
+use crate::{
+    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, create::EVENT_OVERHEAD_BYTES,
+    stored::StoredEvent,
+};
 
 /// What one attempt at a batch knows of rooms.
 pub struct RoomsWork {
@@ -29,6 +32,8 @@ pub struct RoomsWork {
     known: Layered<OwnedEventId, StoredEvent>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
+    /// Who has forgotten which room, by room and user.
+    forgotten: Layered<(i64, i64), bool>,
     now: Timestamp,
     rows: Rows,
 }
@@ -44,7 +49,7 @@ struct Rows {
     touched_rooms: Journal<i64>,
     aliases: Journal<aliases::AliasWrite>,
     receipts: Journal<receipts::ReceiptRow>,
-    forgotten: Journal<(i64, i64)>,
+    forgotten: Journal<receipts::ForgottenRow>,
 }
 
 impl Rows {
@@ -73,7 +78,7 @@ impl Applier for Rooms {
     fn size_bytes(change: &RoomsChange) -> usize {
         match change {
             // The PDU, and what its row and indexes take beside it.
-            RoomsChange::Event(event) => 1024 + event.size_bytes,
+            RoomsChange::Event(event) => EVENT_OVERHEAD_BYTES + event.size_bytes,
             _ => 512,
         }
     }
@@ -98,16 +103,11 @@ impl Applier for Rooms {
             RoomsChange::Forget { room_id, user_id } => {
                 check_forget(work, room_id, user_id, context)
             }
-            RoomsChange::Publish { room_id, published } => {
-                let mut room = work.room(room_id)?;
-                if room.published == *published {
-                    return Ok(Verdict::Nothing(RoomsOutcome::Done));
-                }
-                Arc::make_mut(&mut room).published = *published;
-                context.touch_room(room.room);
-                work.stage_room(room);
-                Ok(Verdict::Apply(RoomsOutcome::Done))
-            }
+            RoomsChange::Publish {
+                room_id,
+                published,
+                by,
+            } => check_publish(work, room_id, *published, by.as_deref(), context),
         }
     }
 
@@ -117,6 +117,7 @@ impl Applier for Rooms {
         work.known.settle(keep);
         work.aliases.settle(keep);
         work.receipts.settle(keep);
+        work.forgotten.settle(keep);
         work.rows.settle(keep);
     }
 
@@ -144,8 +145,31 @@ impl Applier for Rooms {
     }
 }
 
+/// Shows a room in the public directory, or no longer.
+fn check_publish(
+    work: &mut RoomsWork,
+    room_id: &RoomId,
+    published: bool,
+    by: Option<&UserId>,
+    context: &mut CheckContext<'_>,
+) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
+    let mut room = work.room(room_id)?;
+    if by.is_some_and(|user| !room.state.may_set_state(user, "m.room.canonical_alias")) {
+        return Err(RoomsRefusal::Forbidden(
+            "showing the room in the directory, or no longer, needs more power in it".to_owned(),
+        ));
+    }
+    if room.published == published {
+        return Ok(Verdict::Nothing(RoomsOutcome::Done));
+    }
+    Arc::make_mut(&mut room).published = published;
+    context.touch_room(room.room);
+    work.stage_room(room);
+    Ok(Verdict::Apply(RoomsOutcome::Done))
+}
+
 impl RoomsWork {
-    fn room(&self, room_id: &ruma::RoomId) -> Result<Arc<Room>, RoomsRefusal> {
+    fn room(&self, room_id: &RoomId) -> Result<Arc<Room>, RoomsRefusal> {
         self.room_ids
             .get(room_id)
             .and_then(|room| self.rooms.get(room))
@@ -158,7 +182,7 @@ impl RoomsWork {
         self.rooms.stage(room.room, room);
     }
 
-    fn user(&self, user_id: &ruma::UserId) -> i64 {
+    fn user(&self, user_id: &UserId) -> i64 {
         *self
             .user_ids
             .get(user_id)

@@ -32,6 +32,9 @@ pub enum RoomsChange {
         room_id: OwnedRoomId,
         /// Whether it is shown.
         published: bool,
+        /// Who asks, who needs the power to send `m.room.canonical_alias`; nobody when the room
+        /// is being made.
+        by: Option<OwnedUserId>,
     },
 }
 
@@ -47,6 +50,9 @@ pub struct NewEvent {
     pub transaction: Option<Transaction>,
     /// How long its content is, about, in bytes.
     pub size_bytes: usize,
+    /// For a join that membership elsewhere permits: whether that membership was looked up, so
+    /// that the event may say through whom its sender comes in.
+    pub vouched: bool,
 }
 
 impl NewEvent {
@@ -133,6 +139,9 @@ pub enum RoomsRefusal {
     /// The event is larger than an event may be.
     #[error("the event is larger than 65,536 bytes, or one of its ids is too long")]
     TooLarge,
+    /// The events that a room is to begin with are too many.
+    #[error("a new room cannot begin with that much: set some of its state later")]
+    TooMuch,
     /// There is no such event in this room, or the user may not see it.
     #[error("no such event in this room")]
     NoSuchEvent,

@@ -2,7 +2,7 @@
 
 use model::{
     entropy::random_text,
-    event::{EventDraft, Links},
+    event::{EventDraft, Links, MAX_PDU_BYTES},
 };
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedRoomAliasId, OwnedRoomId, OwnedUserId,
@@ -13,7 +13,7 @@ use store::{Intent, Log};
 
 use crate::{
     EncryptionPolicy, MemberProfile, NewAlias, NewEvent, Rooms, RoomsChange, RoomsError,
-    RoomsRefusal, encryption, membership::member_content, rooms::from_commit,
+    RoomsRefusal, encryption, membership::member_content, rooms::from_commit, sending::aliases_in,
 };
 
 /// A set of rules that a new room begins with.
@@ -69,7 +69,11 @@ pub struct InitialState {
 
 /// How many rooms one user may make in the same millisecond: in version 12 a room is named
 /// after its create event, which must differ.
-const SAME_MOMENT: i64 = 16;
+const SAME_MOMENT: i64 = 1_024;
+
+/// What an event takes in a batch beside its content, and how much a new room may begin with.
+pub(crate) const EVENT_OVERHEAD_BYTES: usize = 1024;
+const FIRST_EVENTS_BYTES: usize = 768 * 1024;
 
 impl Rooms {
     /// Makes a room, with whatever else stands in the intent that `extra` begins.
@@ -83,13 +87,19 @@ impl Rooms {
         let rules = version
             .rules()
             .ok_or_else(|| RoomsRefusal::UnsupportedVersion(version.as_str().to_owned()))?;
+        check_first_alias(request)?;
         let mut drafts = self.first_drafts(request, version, &rules)?;
+        check_size(&drafts)?;
         let now = self.clock().now().as_millis();
         for moment in now..now + SAME_MOMENT {
             for draft in &mut drafts {
                 draft.origin_server_ts = model::time::Timestamp::from_millis(moment);
             }
             let room_id = self.name_room(&drafts[0], &rules)?;
+            // Known to be taken: there is no need to try.
+            if self.names().cached_room(room_id.as_str()).is_some() {
+                continue;
+            }
             let mut intent = extra(&room_id);
             self.add_room(&mut intent, &room_id, version, &rules, &drafts, request);
             match log.commit(intent).await.map_err(from_commit) {
@@ -147,6 +157,7 @@ impl Rooms {
                 size_bytes: size_of(&draft.content),
                 draft,
                 transaction: None,
+                vouched: false,
             })));
         }
         if let Some(alias) = &request.alias {
@@ -161,6 +172,7 @@ impl Rooms {
             intent.add::<Self>(RoomsChange::Publish {
                 room_id: room_id.clone(),
                 published,
+                by: None,
             });
         }
     }
@@ -250,10 +262,9 @@ impl Rooms {
 
     /// Whether this deployment turns encryption on in the room, unasked.
     fn adds_encryption(&self, request: &CreateRoom, preset_rule: &str) -> Result<bool, RoomsError> {
-        let asked = request
-            .initial_state
-            .iter()
-            .any(|state| state.kind == TimelineEventType::RoomEncryption);
+        let asked = request.initial_state.iter().any(|state| {
+            state.kind == TimelineEventType::RoomEncryption && state.state_key.is_empty()
+        });
         let has_type = request.creation_content.contains_key("type");
         if asked || has_type || self.encryption() == EncryptionPolicy::Off {
             let refused = !asked && self.encryption() == EncryptionPolicy::Required;
@@ -270,7 +281,9 @@ impl Rooms {
         let join_rule = request
             .initial_state
             .iter()
-            .find(|state| state.kind == TimelineEventType::RoomJoinRules)
+            .find(|state| {
+                state.kind == TimelineEventType::RoomJoinRules && state.state_key.is_empty()
+            })
             .and_then(|state| state.content.get("join_rule")?.as_str())
             .unwrap_or(preset_rule);
         match (self.encryption(), join_rule) {
@@ -298,6 +311,37 @@ impl Rooms {
             room_id: None,
         }
     }
+}
+
+/// All that a room begins with is committed at once.
+fn check_size(drafts: &[EventDraft]) -> Result<(), RoomsRefusal> {
+    let mut total = 0;
+    for draft in drafts {
+        let size = size_of(&draft.content);
+        if size > MAX_PDU_BYTES {
+            return Err(RoomsRefusal::TooLarge);
+        }
+        total += EVENT_OVERHEAD_BYTES + size;
+    }
+    if total > FIRST_EVENTS_BYTES {
+        return Err(RoomsRefusal::TooMuch);
+    }
+    Ok(())
+}
+
+/// A new room is pointed at by the alias that is made with it, and by no other.
+fn check_first_alias(request: &CreateRoom) -> Result<(), RoomsRefusal> {
+    for state in &request.initial_state {
+        if state.kind != TimelineEventType::RoomCanonicalAlias {
+            continue;
+        }
+        for named in aliases_in(&state.content) {
+            if request.alias.as_ref().is_none_or(|alias| alias != named) {
+                return Err(RoomsRefusal::BadAlias(named.to_owned()));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn create_content(

@@ -18,7 +18,7 @@ pub use change::{
     NewAlias, NewEvent, NewReceipt, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
     Transaction,
 };
-pub use create::{CreateRoom, Preset};
+pub use create::{CreateRoom, InitialState, Preset};
 pub use encryption::EncryptionPolicy;
 pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, ReceiptEntry};

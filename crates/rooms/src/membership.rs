@@ -4,10 +4,11 @@ use ruma::{
     CanonicalJsonObject, OwnedMxcUri, OwnedRoomId, OwnedUserId, RoomId, UserId,
     events::room::member::MembershipState, room::JoinRuleKind,
 };
+use serde::Deserialize;
 use serde_json::json;
 use store::{Intent, Log};
 
-use model::room_state::StateView;
+use model::{event::Pdu, room_state::StateView};
 
 use crate::{
     NewEvent, Room, Rooms, RoomsChange, RoomsError, RoomsRefusal,
@@ -59,7 +60,7 @@ impl Rooms {
         reason: Option<&str>,
     ) -> Result<(), RoomsError> {
         let room = self.room(room_id).await?;
-        if is_done(&room, target, &change)? {
+        if is_done(&room, sender, target, &change)? {
             return Ok(());
         }
         let event = self
@@ -71,7 +72,7 @@ impl Rooms {
             Err(RoomsError::Refused(refusal)) => {
                 // Somebody else may have done it in between.
                 let room = self.room(room_id).await?;
-                match is_done(&room, target, &change) {
+                match is_done(&room, sender, target, &change) {
                     Ok(true) => Ok(()),
                     _ => Err(refusal.into()),
                 }
@@ -115,9 +116,11 @@ impl Rooms {
                 member_content("leave", &none, reason, false)
             }
         };
+        let mut vouched = false;
         if matches!(change, MemberChange::Join(_))
             && let Some(authorising) = self.authorising_member(room, target).await?
         {
+            vouched = true;
             let name = "join_authorised_via_users_server".to_owned();
             content.insert(name, authorising.as_str().into());
         }
@@ -132,6 +135,7 @@ impl Rooms {
             draft,
             transaction: None,
             size_bytes,
+            vouched,
         })
     }
 
@@ -177,13 +181,28 @@ impl Rooms {
 }
 
 /// Whether there is nothing left to do; refuses what the state makes senseless.
-fn is_done(room: &Room, target: &UserId, change: &MemberChange) -> Result<bool, RoomsRefusal> {
+fn is_done(
+    room: &Room,
+    sender: &UserId,
+    target: &UserId,
+    change: &MemberChange,
+) -> Result<bool, RoomsRefusal> {
     let now = room.state.membership(target);
     let ever = room.state.get("m.room.member", target.as_str()).is_some();
     let forbidden = |sentence: &str| Err(RoomsRefusal::Forbidden(sentence.to_owned()));
     match change {
         // A join also refreshes how its sender is shown.
-        MemberChange::Join(_) | MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
+        MemberChange::Join(profile) => Ok(sender == target
+            && now == MembershipState::Join
+            && room
+                .state
+                .get("m.room.member", target.as_str())
+                .is_some_and(|event| shown_in(event) == *profile)),
+        MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
+        // Who is in a room is no business of those outside.
+        MemberChange::Kick | MemberChange::Unban if !room.state.is_joined(sender) => {
+            forbidden("you are not joined to this room")
+        }
         MemberChange::Knock(_) => Ok(now == MembershipState::Knock),
         MemberChange::Leave if now == MembershipState::Ban => {
             forbidden("you are banned from this room")
@@ -199,6 +218,22 @@ fn is_done(room: &Room, target: &UserId, change: &MemberChange) -> Result<bool, 
             _ => forbidden("this user is not banned"),
         },
     }
+}
+
+/// How a member event shows its subject.
+fn shown_in(event: &Pdu) -> MemberProfile {
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(default)]
+        displayname: Option<String>,
+        #[serde(default)]
+        avatar_url: Option<OwnedMxcUri>,
+    }
+    let content = event.content_as::<Content>().ok();
+    content.map_or_else(MemberProfile::default, |content| MemberProfile {
+        displayname: content.displayname,
+        avatar_url: content.avatar_url,
+    })
 }
 
 /// The content of a member event.

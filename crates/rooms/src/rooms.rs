@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use model::{entropy::Entropy, time::Clock};
-use ruma::{OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName, UserId};
+use model::{entropy::Entropy, event::MAX_PDU_BYTES, time::Clock};
+use ruma::{OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
 use seal::Keyring;
 use store::{
     Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
 };
 
 use crate::{
-    EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
+    EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
+    Transaction,
 };
 
 /// The tables of rooms.
@@ -153,16 +154,23 @@ impl Rooms {
     }
 
     /// A client's transaction, as it is stored: nobody learns device or name from it.
-    pub(crate) fn transaction_hash(
-        &self,
-        room_id: &RoomId,
-        user_id: &UserId,
-        transaction: &Transaction,
-    ) -> [u8; 32] {
-        let Transaction { device_id, txn_id } = transaction;
-        let named = serde_json::to_vec(&[room_id.as_str(), user_id.as_str(), device_id, txn_id]);
+    ///
+    /// Clients count their transactions per endpoint and path, so what the path says of the
+    /// event is part of it: a redaction is no retry of a message.
+    pub(crate) fn transaction_hash(&self, event: &NewEvent) -> Option<[u8; 32]> {
+        let Transaction { device_id, txn_id } = event.transaction.as_ref()?;
+        let draft = &event.draft;
+        let redacts = draft.redacts.as_ref().map_or("", |id| id.as_str());
+        let named = serde_json::to_vec(&[
+            event.room_id.as_str(),
+            draft.sender.as_str(),
+            &draft.event_type,
+            redacts,
+            device_id,
+            txn_id,
+        ]);
         let named = named.expect("strings always serialise");
-        self.keyring().blind("rooms.transactions", &named)
+        Some(self.keyring().blind("rooms.transactions", &named))
     }
 
     pub(crate) fn alias_hash(&self, alias: &RoomAliasId) -> [u8; 32] {
@@ -176,6 +184,11 @@ impl Rooms {
         mut intent: Intent,
         change: RoomsChange,
     ) -> Result<(RoomsOutcome, Pos), RoomsError> {
+        if let RoomsChange::Event(event) = &change
+            && event.size_bytes > MAX_PDU_BYTES
+        {
+            return Err(RoomsRefusal::TooLarge.into());
+        }
         let ticket = intent.add::<Self>(change);
         let mut committed = log.commit(intent).await.map_err(from_commit)?;
         let outcome = committed.take(ticket).unwrap_or(RoomsOutcome::Done);

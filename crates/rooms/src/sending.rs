@@ -1,6 +1,6 @@
 //! Sending: messages, state, redactions, receipts.
 
-use model::event::EventDraft;
+use model::{event::EventDraft, room_state::StateView};
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId, OwnedRoomAliasId, RoomId, UserId,
     events::TimelineEventType,
@@ -88,6 +88,7 @@ impl Rooms {
             draft,
             transaction,
             size_bytes,
+            vouched: false,
         };
         match self
             .commit(log, Intent::new(), RoomsChange::Event(Box::new(event)))
@@ -120,21 +121,20 @@ impl Rooms {
         }
     }
 
-    /// Every alias that a canonical alias event adds must point at the room.
+    /// Every alias that a canonical alias event adds must point at the room; one that stood there
+    /// before may have gone since, and does not stand in the way of other changes.
     async fn check_aliases(
         &self,
         room_id: &RoomId,
         content: &CanonicalJsonObject,
     ) -> Result<(), RoomsError> {
-        let main = content.get("alias").into_iter();
-        let others = content
-            .get("alt_aliases")
-            .and_then(|aliases| aliases.as_array());
-        let named = main.chain(others.into_iter().flatten());
-        for alias in named
-            .filter_map(|alias| alias.as_str())
-            .filter(|alias| !alias.is_empty())
-        {
+        let room = self.room(room_id).await?;
+        let current = room.state.get("m.room.canonical_alias", "");
+        let current: CanonicalJsonObject = current
+            .and_then(|event| event.content_as().ok())
+            .unwrap_or_default();
+        let known: Vec<&str> = aliases_in(&current).collect();
+        for alias in aliases_in(content).filter(|alias| !known.contains(alias)) {
             let refusal = || RoomsRefusal::BadAlias(alias.to_owned());
             let alias = OwnedRoomAliasId::try_from(alias).map_err(|_| refusal())?;
             match self.resolve_alias(&alias).await {
@@ -145,4 +145,15 @@ impl Rooms {
         }
         Ok(())
     }
+}
+
+/// The aliases that the content of an `m.room.canonical_alias` event names.
+pub(crate) fn aliases_in(content: &CanonicalJsonObject) -> impl Iterator<Item = &str> {
+    let main = content.get("alias").into_iter();
+    let others = content
+        .get("alt_aliases")
+        .and_then(|aliases| aliases.as_array());
+    main.chain(others.into_iter().flatten())
+        .filter_map(|alias| alias.as_str())
+        .filter(|alias| !alias.is_empty())
 }

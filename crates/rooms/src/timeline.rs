@@ -93,6 +93,10 @@ impl Rooms {
             limit,
             filter,
         } = *request;
+        let limit = limit.max(1);
+        if direction == Direction::Backward {
+            from = from.min(history.sees_before());
+        }
         let mut events = Vec::new();
         let mut rows_read = 0;
         while rows_read < MOST_ROWS {

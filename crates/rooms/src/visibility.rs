@@ -10,6 +10,8 @@ use ruma::{
 };
 use store::{Reader, StoreError};
 
+use MembershipState::{Ban, Join, Leave};
+
 use crate::{
     Room, Rooms, StoredEvent,
     stored::{SealedPdu, open_pdus},
@@ -22,7 +24,11 @@ const VISIBILITIES: &str = "SELECT e.event_id, e.sealed, s.ord FROM state_change
      JOIN events e ON e.event_id = s.event_id WHERE s.room = $1 \
      AND s.type = 'm.room.history_visibility' AND s.state_key = '' ORDER BY s.ord";
 
+const FORGOTTEN: &str = "SELECT forgotten FROM memberships WHERE user_id = $1 AND room = $2";
+
 /// What decides what one user sees of one room.
+///
+/// One who has forgotten the room stands to it as if they had never been there.
 pub struct History {
     user_id: ruma::OwnedUserId,
     memberships: Vec<(i64, MembershipState)>,
@@ -53,11 +59,36 @@ impl Rooms {
         for (row, pdu) in rows.iter().zip(pdus) {
             visibilities.push((row.int(2)?, visibility_set_by(Some(&pdu))));
         }
+        if self
+            .has_forgotten(reader, room, user_id, &memberships)
+            .await?
+        {
+            memberships.clear();
+        }
         Ok(History {
             user_id: user_id.to_owned(),
             memberships,
             visibilities,
         })
+    }
+
+    /// Whether a user who has left has forgotten the room: then they are a stranger to it.
+    async fn has_forgotten(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        user_id: &UserId,
+        memberships: &[(i64, MembershipState)],
+    ) -> Result<bool, StoreError> {
+        if !matches!(memberships.last(), Some((_, Leave | Ban))) {
+            return Ok(false);
+        }
+        let Some(user) = self.names().user(reader, user_id.as_str()).await? else {
+            return Ok(false);
+        };
+        let params = [user.into(), room.room.into()];
+        let row = reader.query_opt(FORGOTTEN, &params).await?;
+        row.map_or(Ok(false), |row| row.flag(0))
     }
 }
 
@@ -72,10 +103,15 @@ impl History {
             .memberships
             .iter()
             .any(|(at, membership)| *at > ord && *membership == MembershipState::Join);
+        let change = match Change::of(pdu, &self.user_id) {
+            // Forgotten: it is as if another's.
+            Change::OwnMembership(_) if !self.is_known() => Change::Nothing,
+            change => change,
+        };
         may_see(&Sight {
             visibility: self.visibility_before(ord),
             membership: self.membership_before(ord),
-            change: Change::of(pdu, &self.user_id),
+            change,
             joined_later,
         })
     }
@@ -117,14 +153,30 @@ impl History {
     ///
     /// `None` when they may not read it at all.
     pub fn state_before(&self) -> Option<i64> {
+        if self.is_world_readable_now() {
+            return Some(i64::MAX);
+        }
+        let joined = self
+            .memberships
+            .iter()
+            .rposition(|(_, state)| *state == Join)?;
+        // As it stood when they left, their own leaving included; what came after that, such as
+        // a ban or another invitation, opens no more of it.
+        let left = self.memberships.get(joined + 1);
+        Some(left.map_or(i64::MAX, |(ord, _)| ord.saturating_add(1)))
+    }
+
+    /// The place from which on the user sees nothing; the end when they may.
+    pub(crate) fn sees_before(&self) -> i64 {
+        let ever_open = self
+            .visibilities
+            .iter()
+            .any(|(_, visibility)| *visibility == HistoryVisibility::WorldReadable);
         match self.latest() {
-            Some((_, MembershipState::Join)) => Some(i64::MAX),
-            _ if self.is_world_readable_now() => Some(i64::MAX),
-            // As it stood when they left, their own leaving included.
-            Some((left, MembershipState::Leave | MembershipState::Ban)) if self.was_joined() => {
-                Some(left.saturating_add(1))
-            }
-            _ => None,
+            _ if ever_open => i64::MAX,
+            None => i64::MIN,
+            Some((left, Leave | Ban)) => left.saturating_add(1),
+            Some(_) => i64::MAX,
         }
     }
 

@@ -40,6 +40,10 @@ impl Rooms {
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
         let room = work.room(&alias.room_id)?;
+        if !room.state.is_joined(&alias.creator) {
+            let sentence = "you are not in the room that the alias is to point at";
+            return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
+        }
         let hash = self.alias_hash(&alias.alias);
         if work.aliases.get(&hash).copied().flatten().is_some() {
             return Err(RoomsRefusal::AliasTaken(alias.alias.clone()));

@@ -10,7 +10,8 @@ use model::{
     room_state::{PartialState, StateView},
 };
 use ruma::{
-    OwnedEventId, RoomVersionId, events::TimelineEventType, room_version_rules::RoomVersionRules,
+    CanonicalJsonObject, OwnedEventId, RoomVersionId, events::TimelineEventType,
+    room_version_rules::RoomVersionRules,
 };
 use seal::{Month, Scope};
 use store::{CheckContext, Verdict};
@@ -28,9 +29,7 @@ impl Rooms {
         event: &NewEvent,
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
-        let transaction = event.transaction.as_ref().map(|transaction| {
-            self.transaction_hash(&event.room_id, &event.draft.sender, transaction)
-        });
+        let transaction = self.transaction_hash(event);
         if let Some(hash) = &transaction
             && let Some(event_id) = work.transactions.get(hash)
         {
@@ -107,6 +106,7 @@ impl Rooms {
             return Ok(Staged::Unchanged(same));
         }
         encryption::check(self.encryption(), &room.state, &event.draft)?;
+        check_voucher(&room, event)?;
         let head = Some(room.head.clone());
         let pdu = self.link(event, head, room.depth + 1, &room.state, room.rules())?;
         let pdu = Arc::new(pdu);
@@ -157,14 +157,44 @@ enum Staged {
 }
 
 /// The state event that says the same already, by the same sender: setting it again is nothing.
+///
+/// Who is not in the room is told so, whatever they once set; only their own membership, which
+/// they know, may be repeated.
 fn unchanged(room: &Room, event: &NewEvent) -> Option<OwnedEventId> {
     let state_key = event.draft.state_key.as_deref()?;
+    let sender = &event.draft.sender;
+    if !room.state.is_joined(sender) && state_key != sender.as_str() {
+        return None;
+    }
     let current = room.state.get(&event.draft.event_type, state_key)?;
     let same_content = current
-        .content_as::<ruma::CanonicalJsonObject>()
+        .content_as::<CanonicalJsonObject>()
         .is_ok_and(|content| content == event.draft.content);
-    let same = same_content && current.sender() == event.draft.sender;
+    let same = same_content && current.sender() == sender;
     same.then(|| current.event_id().to_owned())
+}
+
+/// Through whom somebody comes into a restricted room is for this server to say, not for them:
+/// the rules of rooms trust it. Who is in already may repeat it beside a new name or picture.
+fn check_voucher(room: &Room, event: &NewEvent) -> Result<(), RoomsRefusal> {
+    const VOUCHER: &str = "join_authorised_via_users_server";
+
+    let draft = &event.draft;
+    let is_member = draft.event_type == "m.room.member" && draft.state_key.is_some();
+    let Some(voucher) = draft.content.get(VOUCHER).filter(|_| is_member) else {
+        return Ok(());
+    };
+    let stands = || {
+        let current = room.state.get("m.room.member", draft.sender.as_str())?;
+        let current: CanonicalJsonObject = current.content_as().ok()?;
+        (current.get(VOUCHER)? == voucher).then_some(())
+    };
+    let repeated = room.state.is_joined(&draft.sender) && stands().is_some();
+    if event.vouched || repeated {
+        return Ok(());
+    }
+    let sentence = "join_authorised_via_users_server is set by the server: use the join endpoint";
+    Err(RoomsRefusal::Forbidden(sentence.to_owned()))
 }
 
 /// Takes the content of the redacted event away, if the sender may.
@@ -198,9 +228,10 @@ fn stage_redaction(
     let scope = scope_of(work, room);
     let sealed = seal_pdu(work, scope, &redacted)?;
     if redacted.state_key().is_some() {
-        Arc::make_mut(room)
-            .state
-            .replace_redacted(Arc::clone(&redacted));
+        let changed = Arc::make_mut(room);
+        if changed.state.replace_redacted(Arc::clone(&redacted)) {
+            changed.state_pos = context.pos();
+        }
     }
     work.rows.redactions.push(writing::RedactionRow {
         target: target_id.to_owned(),
@@ -294,6 +325,7 @@ fn stage_state(
     if let Ok(target) = ruma::UserId::parse(target) {
         let user = work.user(&target);
         context.touch_user(user);
+        work.forgotten.stage((room.room, user), false);
         work.rows.memberships.push(writing::MembershipRow {
             user,
             room: room.room,

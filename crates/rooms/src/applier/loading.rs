@@ -13,7 +13,7 @@ use store::{Layered, StoreError, Tx};
 use super::{
     RoomsWork, Rows,
     aliases::{AliasRow, FIND_ALIAS},
-    receipts::{FIND_RECEIPT, ReceiptKey},
+    receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
 };
 use crate::{
     Room, Rooms, RoomsChange,
@@ -34,6 +34,7 @@ struct Named {
     transactions: BTreeSet<[u8; 32]>,
     aliases: BTreeSet<[u8; 32]>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
+    forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
 }
 
 impl Rooms {
@@ -60,6 +61,7 @@ impl Rooms {
         let keys = self.keyring().keys_in(tx, scopes).await?;
         let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
+        let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
         Ok(RoomsWork {
             keys,
             transactions: find_transactions(tx, &named).await?,
@@ -69,6 +71,7 @@ impl Rooms {
             known,
             aliases,
             receipts,
+            forgotten,
             now,
             rows: Rows::default(),
         })
@@ -89,13 +92,7 @@ impl Rooms {
                     if let Some(redacted) = event.redacts() {
                         named.events.insert((event.room_id.clone(), redacted));
                     }
-                    if let Some(transaction) = &event.transaction {
-                        named.transactions.insert(self.transaction_hash(
-                            &event.room_id,
-                            &draft.sender,
-                            transaction,
-                        ));
-                    }
+                    named.transactions.extend(self.transaction_hash(event));
                 }
                 RoomsChange::SetAlias(alias) => {
                     named.rooms.insert(alias.room_id.clone());
@@ -119,6 +116,7 @@ impl Rooms {
                 RoomsChange::Forget { room_id, user_id } => {
                     named.rooms.insert(room_id.clone());
                     named.users.insert(user_id.clone());
+                    named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
                 RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
             }
@@ -216,6 +214,26 @@ async fn find_aliases(
                     creator: row.int(1)?,
                 }),
             );
+        }
+    }
+    Ok(found)
+}
+
+/// Who has forgotten which room, by room and user.
+async fn find_forgotten(
+    tx: &Tx,
+    named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
+    user_ids: &HashMap<OwnedUserId, i64>,
+) -> Result<Layered<(i64, i64), bool>, StoreError> {
+    let mut found = Layered::default();
+    for (room, user) in &named.forgets {
+        let (Some(room), Some(user)) = (room_ids.get(room), user_ids.get(user)) else {
+            continue;
+        };
+        let params = [(*user).into(), (*room).into()];
+        if let Some(row) = tx.query_opt(FIND_FORGOTTEN, &params).await? {
+            found.load((*room, *user), row.flag(0)?);
         }
     }
     Ok(found)

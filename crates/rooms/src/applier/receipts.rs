@@ -20,6 +20,16 @@ pub(super) struct ReceiptRow {
     pos: Pos,
 }
 
+/// A user who forgets a room, and when: whoever comes back later has not forgotten it.
+pub(super) struct ForgottenRow {
+    pub(super) user: i64,
+    pub(super) room: i64,
+    pub(super) pos: Pos,
+}
+
+pub(super) const FIND_FORGOTTEN: &str =
+    "SELECT forgotten FROM memberships WHERE user_id = $1 AND room = $2";
+
 pub(super) const FIND_RECEIPT: &str =
     "SELECT ord FROM receipts WHERE room = $1 AND user_id = $2 AND type = $3 AND thread = $4";
 
@@ -93,7 +103,12 @@ pub(super) fn check_forget(
     match room.state.membership(user_id) {
         MembershipState::Leave | MembershipState::Ban => {
             let user = work.user(user_id);
-            work.rows.forgotten.push((user, room.room));
+            if work.forgotten.get(&(room.room, user)) == Some(&true) {
+                return Ok(Verdict::Nothing(RoomsOutcome::Done));
+            }
+            work.forgotten.stage((room.room, user), true);
+            let (room, pos) = (room.room, context.pos());
+            work.rows.forgotten.push(ForgottenRow { user, room, pos });
             context.touch_user(user);
             Ok(Verdict::Apply(RoomsOutcome::Done))
         }

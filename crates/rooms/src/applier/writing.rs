@@ -6,7 +6,10 @@ use model::event::Pdu;
 use ruma::OwnedEventId;
 use store::{ColumnType, Insert, Pos, StoreError, Tx, Value};
 
-use super::{RoomsWork, aliases, receipts};
+use super::{
+    RoomsWork, aliases,
+    receipts::{self, ForgottenRow},
+};
 
 pub(super) struct EventRow {
     pub(super) pdu: Arc<Pdu>,
@@ -117,7 +120,8 @@ static TRANSACTIONS: Insert = Insert {
 const REDACT: &str = "UPDATE events SET sealed = $1, redacted_by = $2, relation_type = NULL, \
      relates_to = NULL, has_url = 0 WHERE event_id = $3";
 
-const FORGET: &str = "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2";
+const FORGET: &str =
+    "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2 AND pos < $3";
 
 pub(super) async fn write(tx: &Tx, work: &mut RoomsWork) -> Result<(), StoreError> {
     let rooms: Vec<_> = room_rows(work)?;
@@ -140,8 +144,9 @@ pub(super) async fn write(tx: &Tx, work: &mut RoomsWork) -> Result<(), StoreErro
         let params = [sealed.into(), by.as_str().into(), target.as_str().into()];
         tx.execute(REDACT, &params).await?;
     }
-    for (user, room) in work.rows.forgotten.take() {
-        tx.execute(FORGET, &[user.into(), room.into()]).await?;
+    for ForgottenRow { user, room, pos } in work.rows.forgotten.take() {
+        let params = [user.into(), room.into(), pos.get().into()];
+        tx.execute(FORGET, &params).await?;
     }
     aliases::write(tx, work.rows.aliases.take()).await?;
     receipts::write(tx, work.rows.receipts.take()).await

@@ -1,0 +1,13 @@
+//! The owner of rooms over a real log, on both engines.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod aliases;
+mod creating;
+mod encryption;
+mod harness;
+mod memberships;
+mod nodes;
+mod receipts;
+mod redacting;
+mod sending;
+mod visibility;
