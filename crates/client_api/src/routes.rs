@@ -80,7 +80,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(get_login_types).class(Class::Login),
         by_anyone(login).class(Class::Login),
         by_caller(get_login_token).class(Class::Login),
-        by_anyone(refresh_token).class(Class::Login),
+        by_anyone(refresh_token),
         by_caller(logout),
         by_caller(logout_all),
         // Account registration and management

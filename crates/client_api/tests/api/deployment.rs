@@ -44,7 +44,8 @@ impl Deployment {
         Self::over(location, directory)
     }
 
-    fn over(location: Location, directory: tempfile::TempDir) -> Self {
+    /// Over any database, with the master key in `directory`.
+    pub(crate) fn over(location: Location, directory: tempfile::TempDir) -> Self {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
