@@ -1,5 +1,18 @@
 //! The Matrix client-server API.
 
+mod aliases;
+mod directory;
+mod events;
+mod membership;
+mod messages;
+mod people;
+mod presence;
+mod receipts;
+mod refusals;
+mod room_state;
+mod rooms;
+mod typing;
+
 pub mod address;
 pub mod arguments;
 pub mod caller;
