@@ -204,6 +204,6 @@ impl Accounts {
 }
 
 /// Refuses an edit for a reason that the editor understands.
-pub(crate) fn refuse<E: Send + 'static>(error: E) -> EditRefusal {
+pub(crate) fn refuse<E: Send + Sync + 'static>(error: E) -> EditRefusal {
     EditRefusal(Box::new(error))
 }

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 
 use crate::{
     ClientApi,
@@ -33,6 +33,15 @@ pub struct Caller {
     pub is_guest: bool,
     /// Whether the account administers this server.
     pub is_admin: bool,
+}
+
+impl Caller {
+    /// The caller's device; refuses application services, which have none.
+    pub fn own_device(&self) -> Result<&DeviceId, ApiError> {
+        self.device_id
+            .as_deref()
+            .ok_or_else(|| ApiError::forbidden("this session has no device"))
+    }
 }
 
 /// Why an access token is not accepted.

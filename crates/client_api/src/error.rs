@@ -195,6 +195,13 @@ impl ApiError {
         )
     }
 
+    /// 400 `M_INVALID_SIGNATURE`: a key is not signed by whom it should be.
+    pub fn invalid_signature(sentence: impl Display) -> Self {
+        // Ruma has no name for this errcode, so it is read like any that it does not know.
+        let kind = serde_json::from_value(serde_json::json!({ "errcode": "M_INVALID_SIGNATURE" }));
+        Self::bad_request(kind.expect("an errcode is all that a kind needs"), sentence)
+    }
+
     /// 403 `M_USER_DEACTIVATED`: the account has been closed.
     pub fn user_deactivated() -> Self {
         Self::new(

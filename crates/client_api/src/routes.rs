@@ -8,12 +8,29 @@ use crate::{
         delete_alias::delete_alias, get_alias::get_alias, room_aliases::room_aliases,
         set_alias::set_alias,
     },
+    backup::{
+        create_version::create_version, delete_keys::delete_keys,
+        delete_room_keys::delete_room_keys, delete_session_key::delete_session_key,
+        delete_version::delete_version, get_current_version::get_current_version,
+        get_keys::get_keys, get_room_keys::get_room_keys, get_session_key::get_session_key,
+        get_version::get_version, put_keys::put_keys, put_room_keys::put_room_keys,
+        put_session_key::put_session_key, update_version::update_version,
+    },
     cors::allow_any_origin,
     directory::{get_visibility::get_visibility, set_visibility::set_visibility},
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
+    keys::{
+        claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
+        upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
+    },
     limits::Class,
+    media::{
+        download_file::{download_file, download_file_as},
+        get_media_config::{get_media_config, get_media_config_v3},
+        upload_file::upload_file,
+    },
     membership::{
         ban_user::ban_user,
         forget_room::forget_room,
@@ -36,8 +53,15 @@ use crate::{
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
     rooms::{create_room::create_room, joined_rooms::joined_rooms},
     sync::sync,
+    to_device::send_to_device::send_to_device,
     typing::set_typing,
 };
+
+/// The largest send to devices: a room key for each of hundreds of devices.
+const TO_DEVICE_BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The largest upload of room keys: clients put thousands of them at once.
+const BACKUP_BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -91,6 +115,35 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_presence),
         // Event context
         by_caller(get_context),
+        // Send-to-device messaging
+        by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
+        // End-to-end encryption: key backups
+        by_caller(get_keys),
+        by_caller(put_keys).body_limit(BACKUP_BODY_LIMIT),
+        by_caller(delete_keys),
+        by_caller(get_room_keys),
+        by_caller(put_room_keys).body_limit(BACKUP_BODY_LIMIT),
+        by_caller(delete_room_keys),
+        by_caller(get_session_key),
+        by_caller(put_session_key),
+        by_caller(delete_session_key),
+        by_caller(get_current_version),
+        by_caller(create_version),
+        by_caller(get_version),
+        by_caller(update_version),
+        by_caller(delete_version),
+        // End-to-end encryption: keys
+        by_caller(claim_keys).class(Class::KeyClaim),
+        by_caller(upload_signing_keys),
+        by_caller(query_keys),
+        by_caller(upload_signatures),
+        by_caller(upload_keys),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
     ]
 }
 

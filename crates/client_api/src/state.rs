@@ -5,10 +5,11 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::extract::FromRef;
 use keys::Keys;
+use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use rooms::Rooms;
-use ruma::RoomVersionId;
-use store::Log;
+use ruma::{OwnedServerName, RoomVersionId};
+use store::{Database, Log};
 use sync::Sync;
 
 use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
@@ -16,6 +17,8 @@ use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 /// What the operator has decided about this face.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The name that ids and the addresses of files carry.
+    pub server_name: OwnedServerName,
     /// The URL under which clients reach this server, without a slash at its end.
     pub public_url: String,
     /// The proxies in front of this server.
@@ -37,6 +40,8 @@ pub struct Owners {
     pub rooms: Rooms,
     /// End-to-end encryption.
     pub keys: Keys,
+    /// What people have uploaded.
+    pub media: Media,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -106,6 +111,12 @@ impl FromRef<ClientApi> for Log {
     }
 }
 
+impl FromRef<ClientApi> for Database {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.log.database().clone()
+    }
+}
+
 impl FromRef<ClientApi> for Accounts {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.accounts.clone()
@@ -133,5 +144,11 @@ impl FromRef<ClientApi> for Sync {
 impl FromRef<ClientApi> for Arc<dyn Clock> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.clock)
+    }
+}
+
+impl FromRef<ClientApi> for Media {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.media.clone()
     }
 }

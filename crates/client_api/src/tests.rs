@@ -1,8 +1,11 @@
 //! The face as a client sees it, with endpoints made for the purpose.
 
 mod answers;
+mod encryption;
 mod errors;
+mod files;
 mod fuzz;
+mod home;
 mod inventory;
 mod limited;
 mod refusals;
@@ -35,13 +38,14 @@ use ruma::{
         sync::sync_events,
     },
     api::error::{ErrorKind, IncompatibleRoomVersionErrorData},
-    owned_device_id, owned_room_id, owned_user_id,
+    owned_device_id, owned_room_id, owned_server_name, owned_user_id,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
+use self::home::Home;
 use crate::{
-    ClientApi, Owners, Settings,
+    ClientApi, Settings,
     address::TrustedProxies,
     caller::{AuthFailure, Authenticate, Caller},
     endpoint::{Endpoint, by_anyone, by_caller, by_caller_if_any},
@@ -244,121 +248,40 @@ fn sample_endpoints() -> Vec<Endpoint> {
 struct Face {
     router: Router,
     clock: Arc<HandClock>,
-    _folder: tempfile::TempDir,
-}
-
-/// Real owners over an empty database.
-async fn owners(folder: &std::path::Path, clock: Arc<dyn Clock>) -> Owners {
-    let entropy: Arc<dyn Entropy> = Arc::new(Counting::default());
-    let location = store::Location::Sqlite(folder.join("test.db"));
-    let source = seal::KeySource::File(folder.join("master.key"));
-    let master = seal::MasterKey::unlock(&source, &location, &*entropy)
-        .await
-        .unwrap();
-    let database = store::Database::open(store::DatabaseOptions {
-        location,
-        server_name: "localhost".to_owned(),
-        migrations: vec![
-            seal::MIGRATIONS,
-            audit::MIGRATIONS,
-            accounts::MIGRATIONS,
-            rooms::MIGRATIONS,
-            keys::MIGRATIONS,
-        ],
-        readers: 1,
-    })
-    .await
-    .unwrap();
-    let keyring =
-        seal::Keyring::unlock(&database, master, Arc::clone(&entropy), Arc::clone(&clock))
-            .await
-            .unwrap();
-    let rooms = rooms::Rooms::new(
-        rooms::RoomsOptions {
-            server_name: ruma::owned_server_name!("localhost"),
-            default_version: RoomVersionId::V12,
-            encryption: rooms::EncryptionPolicy::Private,
-        },
-        database.clone(),
-        keyring.clone(),
-        Arc::clone(&clock),
-        Arc::clone(&entropy),
-    );
-    let changes = accounts::AccountChanges::new(keyring.clone());
-    let builder = store::LogBuilder::new(database, clock)
-        .register(Arc::clone(&changes))
-        .register(Arc::new(rooms.clone()));
-    let log = keys::Keys::register(builder, &keyring)
-        .register(Arc::new(audit::AuditTrail::new(
-            keyring.clone(),
-            Arc::clone(&entropy),
-        )))
-        .start()
-        .await
-        .unwrap();
-    let settings = accounts::Settings {
-        server_name: ruma::owned_server_name!("localhost"),
-        registration: accounts::RegistrationMode::Open,
-        shared_secret: None,
-        access_token_lifetime: Duration::from_secs(300),
-        limit_guesses: false,
-    };
-    let entropy_of = || Arc::clone(&entropy);
-    let accounts = accounts::Accounts::new(
-        log.clone(),
-        changes,
-        keyring.clone(),
-        entropy_of(),
-        settings,
-    );
-    let keys = keys::Keys::new(log.clone(), keyring, entropy_of());
-    let sync = sync::Sync::start(
-        log.clone(),
-        accounts.clone(),
-        rooms.clone(),
-        keys.clone(),
-        1,
-        true,
-    )
-    .await
-    .unwrap();
-    Owners {
-        log,
-        accounts,
-        rooms,
-        keys,
-        sync,
-    }
+    home: Home,
 }
 
 impl Face {
     fn new(limited: bool) -> Self {
-        let clock = Arc::new(HandClock::default());
-        let folder = tempfile::tempdir().unwrap();
-        let time: Arc<dyn Clock> = Arc::<HandClock>::clone(&clock);
-        // Nothing below waits for the runtime: the database has threads of its own.
-        let owners = futures_executor::block_on(owners(folder.path(), time));
-        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        let settings = Settings {
-            public_url: "http://localhost:8008".to_owned(),
-            trusted_proxies: TrustedProxies::new(proxies),
-            rate_limits_enabled: limited,
-            default_room_version: RoomVersionId::V12,
-        };
-        let api = ClientApi::new(
-            settings,
-            Arc::<HandClock>::clone(&clock),
-            Arc::new(Counting::default()),
-            Arc::new(Tokens),
-            owners,
-        );
+        Self::over(Home::empty(), limited)
+    }
+
+    /// With `alice` and `bob` in the database.
+    fn with_people() -> Self {
+        Self::over(Home::with_people(), false)
+    }
+
+    fn over(home: Home, limited: bool) -> Self {
+        let (api, clock) = api(&home, limited);
         let router = routes::assemble(sample_endpoints(), api.clone())
             // The real endpoints have the same layers; what is not a sample goes to them.
             .fallback_service(routes::router(api));
         Self {
             router,
             clock,
-            _folder: folder,
+            home,
+        }
+    }
+
+    /// The real endpoints alone.
+    fn real() -> Self {
+        let home = Home::empty();
+        let (api, clock) = api(&home, false);
+        let router = routes::router(api);
+        Self {
+            router,
+            clock,
+            home,
         }
     }
 
@@ -378,6 +301,26 @@ impl Face {
     async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
         self.ask(request("alice", method, path, body)).await
     }
+}
+
+fn api(home: &Home, limited: bool) -> (ClientApi, Arc<HandClock>) {
+    let clock = Arc::new(HandClock::default());
+    let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    let settings = Settings {
+        server_name: owned_server_name!("localhost"),
+        public_url: "http://localhost:8008".to_owned(),
+        trusted_proxies: TrustedProxies::new(proxies),
+        rate_limits_enabled: limited,
+        default_room_version: RoomVersionId::V12,
+    };
+    let api = ClientApi::new(
+        settings,
+        Arc::<HandClock>::clone(&clock),
+        Arc::new(Counting::default()),
+        Arc::new(Tokens),
+        home.owners.clone(),
+    );
+    (api, clock)
 }
 
 fn request(token: &str, method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {

@@ -1,9 +1,6 @@
 //! Whatever bytes a client sends, it gets an answer below 500.
 
-use std::sync::LazyLock;
-
 use proptest::prelude::{Strategy, any, prop_oneof, proptest};
-
 use tokio::runtime::Runtime;
 
 use super::{Face, request};
@@ -20,16 +17,6 @@ const PATHS: [(&str, &str); 4] = [
         "/_matrix/client/v3/rooms/!r:localhost/state/m.room.topic/k",
     ),
 ];
-
-/// One face for every case: what an earlier case left must not matter.
-static FACE: LazyLock<(Runtime, Face)> = LazyLock::new(|| {
-    let runtime = Runtime::new().unwrap();
-    let face = {
-        let _inside = runtime.enter();
-        Face::new(false)
-    };
-    (runtime, face)
-});
 
 /// Bytes, and texts that come nearer to JSON than bytes do.
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
@@ -71,8 +58,8 @@ proptest! {
     #[test]
     fn no_body_makes_a_handler_fail(body in bodies(), which in 0..PATHS.len()) {
         let (method, path) = PATHS[which];
-        let (runtime, face) = &*FACE;
-        let answer = runtime.block_on(face.call(method, path, body));
+        let runtime = Runtime::new().unwrap();
+        let answer = runtime.block_on(Face::new(false).call(method, path, body));
         assert!(answer.status.as_u16() < 500, "{answer:?}");
         if answer.status != 200 {
             assert!(answer.errcode().starts_with("M_") && !answer.sentence().is_empty(), "{answer:?}");
@@ -88,7 +75,8 @@ proptest! {
             bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
         };
         let (room, query) = (escaped(&room), escaped(&query));
-        let (runtime, face) = &*FACE;
+        let runtime = Runtime::new().unwrap();
+        let face = Face::new(false);
         for (method, path) in [
             ("POST", format!("/_matrix/client/v3/rooms/{room}/leave?{query}")),
             ("GET", format!("/_matrix/client/v3/sync?filter={query}")),

@@ -77,10 +77,13 @@ struct Fields<'a> {
 
 impl Keys {
     /// Makes a new version, which is the current one from then on; gives its number.
+    ///
+    /// `with` adds what must become true together with it, such as an audit record.
     pub async fn create_backup(
         &self,
         user: &UserId,
         algorithm: &Raw<BackupAlgorithm>,
+        with: impl FnOnce(&mut Intent),
     ) -> Result<String, BackupError> {
         let fields = parse(algorithm)?;
         let change = BackupChange::Create {
@@ -88,7 +91,7 @@ impl Keys {
             auth_data: fields.auth_data.get().to_owned(),
             algorithm: fields.algorithm,
         };
-        let outcome = self.change_backup(change, |_| {}).await?;
+        let outcome = self.change_backup(change, with).await?;
         Ok(outcome.version.to_string())
     }
 

@@ -1,0 +1,7 @@
+//! End-to-end encryption: publishing, finding and claiming keys.
+
+pub(crate) mod claim_keys;
+pub(crate) mod query_keys;
+pub(crate) mod upload_keys;
+pub(crate) mod upload_signatures;
+pub(crate) mod upload_signing_keys;

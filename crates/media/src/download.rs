@@ -1,0 +1,189 @@
+//! Giving files out: chunks are opened while they stream, and only what is proved is given.
+
+use blobs::{BlobError, BlobId, Blobs, Reading};
+use bytes::{Bytes, BytesMut};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
+use seal::{CHUNK_OVERHEAD, FileKey, FileOpener, SealError};
+use store::StoreError;
+
+use crate::{Media, MediaId, layout::Layout, rows};
+
+/// A file that can be read.
+pub struct StoredFile {
+    /// The content type that its uploader gave.
+    pub content_type: Option<String>,
+    /// The name that its uploader gave.
+    pub file_name: Option<String>,
+    layout: Layout,
+    blob: BlobId,
+    key: FileKey,
+    blobs: Blobs,
+}
+
+/// A file's bytes as they are opened. After an error nothing follows; what came before it is
+/// the file's content.
+pub type Content = BoxStream<'static, Result<Bytes, DownloadError>>;
+
+/// Why a file cannot be read, or no further.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// There is no file of this id.
+    #[error("there is no such file")]
+    Missing,
+    /// A place after the file's end was asked for.
+    #[error("the file has {size_bytes} bytes, and byte {offset} was asked for")]
+    OutOfRange {
+        /// The file's size.
+        size_bytes: u64,
+        /// What was asked for.
+        offset: u64,
+    },
+    /// What is stored is not what was uploaded.
+    #[error("the blob {blob} is damaged: {fault}")]
+    Damaged {
+        /// The blob.
+        blob: BlobId,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The row does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The place for blobs failed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Media {
+    /// Finds a file. Everybody who is signed in may read every file whose id they know.
+    pub async fn open(&self, id: &MediaId) -> Result<StoredFile, DownloadError> {
+        // The snapshot ends here: none may wait for a client that reads slowly.
+        let found = {
+            let snapshot = self.log.database().snapshot().await?;
+            rows::find(&snapshot, &self.keyring, id).await?
+        };
+        let found = found.ok_or(DownloadError::Missing)?;
+        let layout = Layout::of_plain(found.size_bytes).ok_or(DownloadError::Damaged {
+            blob: found.blob,
+            fault: "its size is past all bounds",
+        })?;
+        Ok(StoredFile {
+            content_type: found.content_type,
+            file_name: found.file_name,
+            layout,
+            blob: found.blob,
+            key: found.key,
+            blobs: self.blobs.clone(),
+        })
+    }
+}
+
+impl StoredFile {
+    /// The size of the content.
+    pub fn size_bytes(&self) -> u64 {
+        self.layout.size_bytes()
+    }
+
+    /// Streams the content from a plain byte to the end.
+    ///
+    /// The stored length and the first chunk are proved before this returns, so that most
+    /// damage is an error before an answer has begun.
+    pub async fn open_at(&self, offset: u64) -> Result<Content, DownloadError> {
+        let start = self.layout.start(offset).ok_or(DownloadError::OutOfRange {
+            size_bytes: self.layout.size_bytes(),
+            offset,
+        })?;
+        let reading = self
+            .blobs
+            .read_range(self.blob, start.sealed_offset, u64::MAX)
+            .await
+            .map_err(|error| self.missing_or(error))?;
+        if reading.blob_bytes != self.layout.sealed_bytes() {
+            return Err(self.damaged("its length is not the one that was stored"));
+        }
+        let mut opening = Opening::new(self, reading, start.chunk);
+        let mut first = opening.next_chunk().await?.unwrap_or_default();
+        let first = first.split_off(start.skip.min(first.len()));
+        let rest = stream::try_unfold(opening, |mut opening| async move {
+            let chunk = opening.next_chunk().await.inspect_err(|error| {
+                // The answer has begun: nobody above can tell the client, or log it.
+                tracing::error!(%error, "a download was cut off");
+            })?;
+            Ok(chunk.map(|chunk| (chunk, opening)))
+        });
+        let whole = stream::iter([Ok(first)]).chain(rest);
+        Ok(whole
+            .try_filter(|chunk| std::future::ready(!chunk.is_empty()))
+            .boxed())
+    }
+
+    /// A blob that a row names must be there.
+    fn missing_or(&self, error: BlobError) -> DownloadError {
+        match error {
+            BlobError::Missing(_) => self.damaged("it is missing"),
+            BlobError::OutOfRange { .. } => self.damaged("it is cut short"),
+            other => other.into(),
+        }
+    }
+
+    fn damaged(&self, fault: &'static str) -> DownloadError {
+        let blob = self.blob;
+        DownloadError::Damaged { blob, fault }
+    }
+}
+
+/// A file while its chunks are opened in order.
+struct Opening {
+    blob: BlobId,
+    layout: Layout,
+    opener: FileOpener,
+    sealed: BoxStream<'static, Result<Bytes, BlobError>>,
+    waiting: BytesMut,
+    /// The next chunk; `None` after the last.
+    next: Option<u64>,
+}
+
+impl Opening {
+    fn new(file: &StoredFile, reading: Reading, first: u64) -> Self {
+        Self {
+            blob: file.blob,
+            layout: file.layout,
+            opener: FileOpener::new(&file.key),
+            sealed: reading.bytes,
+            waiting: BytesMut::new(),
+            next: Some(first),
+        }
+    }
+
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, DownloadError> {
+        let Some(index) = self.next else {
+            return Ok(None);
+        };
+        let damaged = |fault| DownloadError::Damaged {
+            blob: self.blob,
+            fault,
+        };
+        let length = self.layout.sealed_length(index);
+        while self.waiting.len() < length {
+            match self.sealed.try_next().await? {
+                Some(piece) => self.waiting.extend_from_slice(&piece),
+                None => return Err(damaged("it is cut short")),
+            }
+        }
+        let sealed = self.waiting.split_to(length);
+        let last = self.layout.is_last(index);
+        let plain = self
+            .opener
+            .chunk(index, last, &sealed)
+            .map_err(|_| damaged("a chunk does not open"))?;
+        debug_assert_eq!(plain.len() + CHUNK_OVERHEAD, length);
+        self.next = (!last).then_some(index + 1);
+        Ok(Some(plain.into()))
+    }
+}

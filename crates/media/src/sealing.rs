@@ -1,0 +1,99 @@
+//! Seals a stream while it arrives, holding one chunk of it at a time.
+
+use std::{error::Error, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
+use seal::{CHUNK_BYTES, FileKey, FileSealer};
+
+use crate::UploadError;
+
+/// What an upload may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The largest plain size that is taken.
+    pub(crate) max_size_bytes: u64,
+    /// The plain size that was announced, if one was: any other is a truncated upload.
+    pub(crate) announced_bytes: Option<u64>,
+}
+
+struct Sealing<'a, S> {
+    source: Pin<&'a mut S>,
+    sealer: FileSealer,
+    bounds: Bounds,
+    taken_bytes: u64,
+    waiting: BytesMut,
+    source_ended: bool,
+    finished: bool,
+}
+
+/// The sealed chunks of a source; fails as soon as the source fails or passes its bounds.
+pub(crate) fn sealed_chunks<'a, S, E>(
+    source: Pin<&'a mut S>,
+    key: &FileKey,
+    bounds: Bounds,
+) -> impl Stream<Item = Result<Bytes, UploadError>> + Send + use<'a, S, E>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Into<Box<dyn Error + Send + Sync>> + 'a,
+{
+    let sealing = Sealing {
+        source,
+        sealer: FileSealer::new(key),
+        bounds,
+        taken_bytes: 0,
+        waiting: BytesMut::with_capacity(2 * CHUNK_BYTES),
+        source_ended: false,
+        finished: false,
+    };
+    stream::try_unfold(sealing, |mut sealing| async move {
+        let chunk = sealing.next_chunk().await?;
+        Ok(chunk.map(|chunk| (chunk, sealing)))
+    })
+}
+
+impl<S, E> Sealing<'_, S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Send,
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, UploadError> {
+        if self.finished {
+            return Ok(None);
+        }
+        // One byte more than a chunk tells that this chunk is not the last.
+        while !self.source_ended && self.waiting.len() <= CHUNK_BYTES {
+            self.take_piece().await?;
+        }
+        let last = self.waiting.len() <= CHUNK_BYTES;
+        let plain = self.waiting.split_to(self.waiting.len().min(CHUNK_BYTES));
+        self.finished = last;
+        Ok(Some(self.sealer.chunk(&plain, last)?.into()))
+    }
+
+    async fn take_piece(&mut self) -> Result<(), UploadError> {
+        match self.source.next().await {
+            Some(Ok(piece)) => {
+                self.taken_bytes = self.taken_bytes.saturating_add(piece.len() as u64);
+                if self.taken_bytes > self.bounds.max_size_bytes {
+                    return Err(UploadError::TooLarge {
+                        max_size_bytes: self.bounds.max_size_bytes,
+                    });
+                }
+                self.waiting.extend_from_slice(&piece);
+            }
+            Some(Err(error)) => return Err(UploadError::Broken(error.into())),
+            None => {
+                self.source_ended = true;
+                let announced = self.bounds.announced_bytes;
+                if let Some(announced_bytes) = announced.filter(|size| *size != self.taken_bytes) {
+                    return Err(UploadError::Truncated {
+                        announced_bytes,
+                        arrived_bytes: self.taken_bytes,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}

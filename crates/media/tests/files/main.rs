@@ -1,0 +1,9 @@
+//! What holds for files, over the public API, on both engines.
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod damage;
+mod fixture;
+mod ranges;
+mod sealed;
+mod sweeping;
+mod uploads;
