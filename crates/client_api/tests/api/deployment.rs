@@ -7,13 +7,16 @@ use std::sync::{
 
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
 use audit::AuditTrail;
+use blobs::Blobs;
 use keys::Keys;
 use lifecycle::Lifecycle;
+use media::Media;
 use model::time::Clock;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
 use store::{Database, DatabaseOptions, Location, Log, LogBuilder};
+use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
 use zeroize::Zeroizing;
 
@@ -34,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
+    pub(crate) media: Media,
+    pub(crate) sync: Sync,
 }
 
 impl Deployment {
@@ -72,6 +77,7 @@ impl Deployment {
                 accounts::MIGRATIONS,
                 rooms::MIGRATIONS,
                 keys::MIGRATIONS,
+                media::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -96,7 +102,8 @@ impl Deployment {
         let builder = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
-        let builder = Keys::register(builder, &keyring).register(Arc::new(trail));
+        let builder = Media::register(Keys::register(builder, &keyring), &keyring);
+        let builder = builder.register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
             server_name: owned_server_name!("localhost"),
@@ -114,7 +121,20 @@ impl Deployment {
             entropy.clone(),
             settings,
         );
+        let blobs = Blobs::in_folder(self.directory.path().join("files"))
+            .await
+            .unwrap();
+        let media = Media::new(
+            log.clone(),
+            keyring.clone(),
+            blobs,
+            entropy.clone(),
+            1_000_000,
+        );
         let keys = Keys::new(log.clone(), keyring, entropy);
+        let (people, rooms_read, keys_read) = (accounts.clone(), rooms.clone(), keys.clone());
+        let sync = Sync::start(log.clone(), people, rooms_read, keys_read, seed, true);
+        let sync = sync.await.unwrap();
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         Parts {
             log,
@@ -122,6 +142,8 @@ impl Deployment {
             lifecycle,
             rooms,
             keys,
+            media,
+            sync,
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use ruma::RoomVersionId;
+use ruma::{RoomVersionId, owned_server_name};
 use serde_json::{Value, json};
 use store::Location;
 use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
@@ -73,8 +73,11 @@ impl Server {
             lifecycle: parts.lifecycle.clone(),
             rooms: parts.rooms.clone(),
             keys: parts.keys.clone(),
+            media: parts.media.clone(),
+            sync: parts.sync.clone(),
         };
         let settings = Settings {
+            server_name: owned_server_name!("localhost"),
             public_url: "http://localhost:8008".to_owned(),
             trusted_proxies: TrustedProxies::new(Vec::new()),
             rate_limits_enabled: false,
@@ -82,10 +85,10 @@ impl Server {
         };
         let api = ClientApi::new(
             settings,
-            owners,
             Arc::new(self.deployment.clock.clone()),
             Arc::new(SeededEntropy::new(99)),
             Arc::new(parts.accounts.clone()),
+            owners,
         );
         Node {
             parts,
