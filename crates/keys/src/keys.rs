@@ -23,6 +23,10 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// The kind in a batch's `touched` that tells of changed keys: news to whoever shares a room
+    /// with one of its users.
+    pub const IDENTITY_KIND: &'static str = <IdentityChanges as store::Applier>::KIND;
+
     /// Registers what takes part in batches; call it before the log starts.
     #[must_use]
     pub fn register(builder: LogBuilder, keyring: &Keyring) -> LogBuilder {

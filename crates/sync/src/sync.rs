@@ -12,7 +12,7 @@ use model::{filter::SyncFilter, time::Clock};
 use rooms::{Membership, ReceiptEntry, Room, Rooms};
 use ruma::{DeviceId, OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset};
 use serde_json::{json, value::to_raw_value};
-use store::{Log, Pos, Snapshot, StoreError};
+use store::{Batch, Log, Pos, Snapshot, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
@@ -105,7 +105,7 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        follow(&log, &wakers);
+        follow(&log, &wakers, &rooms);
         let inner = Inner {
             log,
             accounts,
@@ -195,18 +195,46 @@ impl Sync {
 }
 
 /// Rings for every batch; whoever falls behind rings for everybody.
-fn follow(log: &Log, wakers: &Arc<Wakers>) {
+fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
     let mut batches = log.subscribe();
-    let wakers = Arc::clone(wakers);
+    let (wakers, rooms) = (Arc::clone(wakers), rooms.clone());
     tokio::spawn(async move {
         loop {
             match batches.recv().await {
-                Ok(batch) => wakers.wake(&batch.touched),
+                Ok(batch) => {
+                    wakers.wake(&batch.touched);
+                    if batch.touched.has_kind(Keys::IDENTITY_KIND) {
+                        wake_acquaintances(&wakers, &rooms, &batch).await;
+                    }
+                }
                 Err(RecvError::Lagged(_)) => wakers.wake_all(),
                 Err(RecvError::Closed) => return,
             }
         }
     });
+}
+
+/// Whose keys changed is news to everybody who shares a room with them.
+async fn wake_acquaintances(wakers: &Wakers, rooms: &Rooms, batch: &Batch) {
+    let acquaintances = async {
+        let snapshot = rooms.snapshot().await?;
+        let mut all = BTreeSet::new();
+        for user in batch.touched.users() {
+            all.extend(rooms.sharing_users(&snapshot, user).await?);
+        }
+        Ok::<_, StoreError>(all)
+    };
+    match acquaintances.await {
+        Ok(users) => wakers.wake_users(users),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(
+                error,
+                "who shares rooms could not be read; everybody looks again"
+            );
+            wakers.wake_all();
+        }
+    }
 }
 
 impl Inner {
