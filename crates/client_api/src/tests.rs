@@ -9,6 +9,7 @@ mod home;
 mod inventory;
 mod limited;
 mod refusals;
+mod rooms;
 
 use std::{
     io,
@@ -93,7 +94,7 @@ impl Entropy for Counting {
     }
 }
 
-/// Knows `alice` and `bob`; every other token fails in the way it is named.
+/// Knows `alice`, `bob` and `carol`; every other token fails in the way it is named.
 struct Tokens;
 
 fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
@@ -113,6 +114,12 @@ impl Authenticate for Tokens {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
                 "bob" => Ok(caller(2, owned_user_id!("@bob:localhost"))),
+                "carol" => Ok(caller(3, owned_user_id!("@carol:localhost"))),
+                // The same person, at another device.
+                "alice's laptop" => Ok(Caller {
+                    device_id: Some(owned_device_id!("LAPTOP")),
+                    ..caller(1, owned_user_id!("@alice:localhost"))
+                }),
                 "expired" => Err(AuthFailure::Expired),
                 "locked" => Err(AuthFailure::Locked),
                 "deactivated" => Err(AuthFailure::Deactivated),
@@ -275,7 +282,11 @@ impl Face {
 
     /// The real endpoints alone.
     fn real() -> Self {
-        let home = Home::empty();
+        Self::real_over(Home::empty())
+    }
+
+    /// The real endpoints alone, over any home.
+    fn real_over(home: Home) -> Self {
         let (api, clock) = api(&home, false);
         let router = routes::router(api);
         Self {
