@@ -12,11 +12,15 @@ pub mod origin;
 pub mod request;
 pub mod routes;
 
+mod account;
+mod account_data;
 mod aliases;
 mod backup;
 mod cors;
+mod device;
 mod directory;
 mod events;
+mod filter;
 mod json;
 mod keys;
 mod media;
@@ -25,17 +29,20 @@ mod messages;
 mod metrics;
 mod people;
 mod presence;
+mod profile;
+mod push_rule;
 mod receipts;
 mod refusals;
 mod room_state;
 mod rooms;
 mod session;
 mod state;
+mod synapse_admin;
 mod sync;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod to_device;
 mod typing;
-mod uia;
 
 pub use state::{ClientApi, Owners, Settings};

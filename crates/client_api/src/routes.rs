@@ -4,6 +4,18 @@ use axum::{Router, middleware};
 
 use crate::{
     ClientApi,
+    account::{
+        change_password::change_password,
+        check_registration_token_validity::check_registration_token_validity,
+        deactivate::deactivate, get_username_availability::get_username_availability,
+        register::register, whoami::whoami,
+    },
+    account_data::{
+        get_global_account_data::get_global_account_data,
+        get_room_account_data::get_room_account_data,
+        set_global_account_data::set_global_account_data,
+        set_room_account_data::set_room_account_data,
+    },
     aliases::{
         delete_alias::delete_alias, get_alias::get_alias, room_aliases::room_aliases,
         set_alias::set_alias,
@@ -17,10 +29,15 @@ use crate::{
         put_session_key::put_session_key, update_version::update_version,
     },
     cors::allow_any_origin,
+    device::{
+        delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
+        get_devices::get_devices, update_device::update_device,
+    },
     directory::{get_visibility::get_visibility, set_visibility::set_visibility},
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
+    filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
         claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
         upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
@@ -48,11 +65,28 @@ use crate::{
         redact_event::redact_event, send_event::send_event,
     },
     presence::{get_presence::get_presence, set_presence::set_presence},
+    profile::{
+        delete_profile_field::delete_profile_field, get_profile::get_profile,
+        get_profile_field::get_profile_field, set_profile_field::set_profile_field,
+    },
+    push_rule::{
+        delete_pushrule::delete_pushrule, get_pushrule::get_pushrule,
+        get_pushrule_actions::get_pushrule_actions, get_pushrule_enabled::get_pushrule_enabled,
+        get_pushrules_all::get_pushrules_all,
+        get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
+        set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
+    },
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     request::observe,
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
     rooms::{create_room::create_room, joined_rooms::joined_rooms},
+    session::{
+        get_login_token::get_login_token, get_login_types::get_login_types, login::login,
+        logout::logout, logout_all::logout_all, refresh_token::refresh_token,
+    },
+    synapse_admin,
     sync::sync,
+    tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
     to_device::send_to_device::send_to_device,
     typing::set_typing,
 };
@@ -68,10 +102,30 @@ fn endpoints() -> Vec<Endpoint> {
         // Server discovery
         by_anyone(well_known),
         by_anyone(versions),
+        // Client authentication: legacy API
+        by_anyone(get_login_types).class(Class::Login),
+        by_anyone(login).class(Class::Login),
+        by_caller(get_login_token).class(Class::Login),
+        by_anyone(refresh_token),
+        by_caller(logout),
+        by_caller(logout_all),
+        // Account registration and management
+        by_anyone(register).class(Class::Register),
+        by_anyone(get_username_availability).class(Class::Register),
+        by_anyone(check_registration_token_validity).class(Class::Register),
+        by_caller(change_password).class(Class::Login),
+        by_caller(deactivate).class(Class::Login),
+        by_caller(whoami),
         // Capabilities negotiation
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
         // Getting events for a room
         by_caller(get_event),
         by_caller(joined_members),
@@ -138,12 +192,42 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys),
         by_caller(upload_signatures),
         by_caller(upload_keys),
-        // Content repository
-        by_caller(get_media_config),
-        by_caller(download_file),
-        by_caller(download_file_as),
-        by_caller(get_media_config_v3),
-        by_caller(upload_file).class(Class::Upload),
+        // Filtering
+        by_caller(create_filter),
+        by_caller(get_filter),
+        // Profiles
+        by_anyone(get_profile),
+        by_anyone(get_profile_field),
+        by_caller(set_profile_field),
+        by_caller(delete_profile_field),
+        // Device management
+        by_caller(get_devices),
+        by_caller(get_device),
+        by_caller(update_device),
+        by_caller(delete_device).class(Class::Login),
+        by_caller(delete_devices).class(Class::Login),
+        // Push notifications: push rules
+        by_caller(get_pushrules_all),
+        by_caller(get_pushrules_global_scope),
+        by_caller(get_pushrule),
+        by_caller(set_pushrule),
+        by_caller(delete_pushrule),
+        by_caller(get_pushrule_enabled),
+        by_caller(set_pushrule_enabled),
+        by_caller(get_pushrule_actions),
+        by_caller(set_pushrule_actions),
+        // Client config
+        by_caller(get_global_account_data),
+        by_caller(set_global_account_data),
+        by_caller(get_room_account_data),
+        by_caller(set_room_account_data),
+        // Room tagging
+        by_caller(get_tags),
+        by_caller(create_tag),
+        by_caller(delete_tag),
+        // Synapse's admin API
+        by_anyone(synapse_admin::register_nonce::register_nonce).class(Class::Register),
+        by_anyone(synapse_admin::register::register).class(Class::Register),
     ]
 }
 

@@ -1,2 +1,7 @@
-//! The server: command line, wiring, signals, telemetry.
-fn main() {}
+//! The program: hands the process's arguments and environment to the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    conclave::run(std::env::args_os(), std::env::vars_os())
+}

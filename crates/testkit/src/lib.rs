@@ -8,6 +8,8 @@ pub mod entropy;
 mod eventually;
 #[cfg(feature = "client")]
 pub mod postgres;
+#[cfg(feature = "client")]
+pub mod server;
 pub mod servers;
 
 #[cfg(feature = "client")]

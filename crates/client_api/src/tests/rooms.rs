@@ -10,7 +10,7 @@ mod sending;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Face, home::Home, request};
+use super::{Answer, Face, request};
 
 /// A server with alice, bob and carol.
 struct Town {
@@ -19,7 +19,7 @@ struct Town {
 
 impl Town {
     fn new() -> Self {
-        let face = Face::real_over(Home::with_people());
+        let face = Face::at_home();
         Self { face }
     }
 

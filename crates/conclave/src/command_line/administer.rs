@@ -1,0 +1,96 @@
+//! `conclave user …` and `conclave invite`: orders, and what is printed of their answers.
+
+use std::time::{Duration, SystemTime};
+
+use config::Loaded;
+
+use super::{arguments::UserCommand, standard_input};
+use crate::{
+    Surroundings,
+    control::{Administrator, Answer, Order},
+    output,
+};
+
+/// The order that a command stands for; the password is read here, before anything is opened.
+pub(super) fn order_of_user(command: UserCommand) -> anyhow::Result<Order> {
+    Ok(match command {
+        UserCommand::Create {
+            name,
+            admin,
+            display_name,
+        } => Order::CreateUser {
+            password: standard_input::read_password(&format!("Password of {name}"))?,
+            name,
+            admin,
+            display_name,
+        },
+        UserCommand::List => Order::ListUsers { after: 0 },
+        UserCommand::ResetPassword { name } => Order::ResetPassword {
+            password: standard_input::read_password(&format!("New password of {name}"))?,
+            name,
+        },
+        UserCommand::Deactivate { name, erase } => Order::DeactivateUser { name, erase },
+    })
+}
+
+/// Has an order carried out, and prints the answer.
+pub(super) async fn administer(loaded: &Loaded, order: Order) -> anyhow::Result<()> {
+    let surroundings = Surroundings::of_this_machine();
+    let mut administrator = Administrator::reach(loaded, &surroundings).await?;
+    let outcome = carry_out(&mut administrator, order).await;
+    administrator.finish().await;
+    outcome
+}
+
+async fn carry_out(administrator: &mut Administrator, order: Order) -> anyhow::Result<()> {
+    let mut next = Some(order);
+    while let Some(order) = next.take() {
+        let answer = administrator.order(order).await?;
+        if let Answer::Users {
+            next: Some(after), ..
+        } = answer
+        {
+            next = Some(Order::ListUsers { after });
+        }
+        print(answer);
+    }
+    Ok(())
+}
+
+fn print(answer: Answer) {
+    match answer {
+        Answer::UserCreated { user_id } => output::say(format_args!("{user_id} is there")),
+        Answer::Users { users, .. } => {
+            for user in users {
+                let admin = if user.admin { " administrator" } else { "" };
+                let deactivated = if user.deactivated { " deactivated" } else { "" };
+                output::say(format_args!("{}{admin}{deactivated}", user.user_id));
+            }
+        }
+        Answer::PasswordReset { user_id } => output::say(format_args!(
+            "{user_id} has the new password, and no session any more"
+        )),
+        Answer::UserDeactivated { user_id } => {
+            output::say(format_args!("{user_id} is deactivated"));
+        }
+        Answer::Invited {
+            token,
+            expires_at,
+            server,
+        } => print_invitation(&token, expires_at, &server),
+        // Not an answer to what is asked here.
+        Answer::AuditVerified { .. } | Answer::Refused { .. } => {}
+    }
+}
+
+/// The token is the last word, so that scripts find it.
+fn print_invitation(token: &str, expires_at: i64, server: &str) {
+    let since = Duration::from_millis(u64::try_from(expires_at).unwrap_or(0));
+    let until = SystemTime::UNIX_EPOCH.checked_add(since);
+    let until = until.map_or("the end of time".to_owned(), |until| {
+        humantime::format_rfc3339_seconds(until).to_string()
+    });
+    output::say(format_args!(
+        "Until {until} somebody can register at {server} with the token\n{token}"
+    ));
+}

@@ -1,0 +1,164 @@
+//! What can be written behind `conclave`.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::Order;
+
+/// The messaging server that an organisation runs for itself.
+#[derive(Parser)]
+#[command(name = "conclave", version)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) sources: SourceOptions,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Args)]
+pub(super) struct SourceOptions {
+    /// The configuration file; without one, defaults and the environment count.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The folder for everything the server keeps on this machine.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data_dir: Option<String>,
+    /// The name that ends every user's id; it can never change.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) server_name: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Runs the server until it is told to stop.
+    Serve {
+        /// An address on which clients are served; may be given more than once.
+        #[arg(long, value_name = "ADDR")]
+        listen: Vec<String>,
+    },
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Manages people's accounts, beside a running server or without one.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Makes an invitation: a token with which one person registers, whoever else may.
+    Invite(Invite),
+    /// Looks at the audit record.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Prints every key with its value and origin, or says what is wrong and where.
+    Check {
+        /// As for `serve`.
+        #[arg(long, value_name = "ADDR")]
+        listen: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum UserCommand {
+    /// Makes an account; its password is the first line of standard input.
+    Create {
+        /// The name before the colon, such as `alice`.
+        name: String,
+        /// Makes it an administrator's.
+        #[arg(long)]
+        admin: bool,
+        /// The name that others see.
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+    },
+    /// Lists all accounts.
+    List,
+    /// Sets a password from the first line of standard input, and ends all sessions.
+    ResetPassword {
+        /// The name before the colon, or the whole id.
+        name: String,
+    },
+    /// Closes an account for good; its name is never given again.
+    Deactivate {
+        /// The name before the colon, or the whole id.
+        name: String,
+        /// Takes back what the person told of themselves, too.
+        #[arg(long)]
+        erase: bool,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Invite {
+    /// The user name that who registers with it gets.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Makes a registration token for so many people instead. It works where
+    /// `registration.mode` is `token`.
+    #[arg(long, value_name = "COUNT", conflicts_with = "name",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    uses: Option<u32>,
+    /// How long it is good.
+    #[arg(long, value_name = "TIME", default_value = "7days",
+          value_parser = humantime::parse_duration)]
+    valid_for: Duration,
+}
+
+#[derive(Subcommand)]
+pub(super) enum AuditCommand {
+    /// Proves that every record stands as it was written, or names the first that does not.
+    Verify {
+        /// A checkpoint that an earlier run printed: proves that nothing up to it was cut off.
+        #[arg(long, value_name = "SEQ:LINK")]
+        checkpoint: Option<String>,
+    },
+}
+
+impl Invite {
+    pub(super) fn into_order(self) -> Order {
+        let lifetime_ms = u64::try_from(self.valid_for.as_millis()).unwrap_or(u64::MAX);
+        Order::Invite {
+            name: self.name,
+            uses: self.uses,
+            lifetime_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_serve_accepts_is_the_contract() {
+        let line = "conclave serve --config c.toml --data-dir d --server-name n --listen [::1]:1";
+        let arguments = Arguments::try_parse_from(line.split(' ')).ok().unwrap();
+        assert_eq!(arguments.sources.data_dir.as_deref(), Some("d"));
+        assert!(matches!(arguments.command, Command::Serve { listen } if listen == ["[::1]:1"]));
+    }
+
+    #[test]
+    fn wrong_usage_is_told_apart_from_help() {
+        let kind = |line: &str| {
+            Arguments::try_parse_from(line.split(' '))
+                .err()
+                .unwrap()
+                .kind()
+        };
+        assert_eq!(
+            kind("conclave user create"),
+            ErrorKind::MissingRequiredArgument
+        );
+        assert_eq!(kind("conclave invite --uses 0"), ErrorKind::ValueValidation);
+        assert_eq!(kind("conclave --help"), ErrorKind::DisplayHelp);
+    }
+}

@@ -1,0 +1,15 @@
+//! `conclave config check`: reads the configuration and changes nothing.
+
+use config::{Config, Sources};
+
+use crate::output;
+
+/// Prints every key with its value and origin, or every problem.
+pub(super) fn check_config(sources: Sources) -> anyhow::Result<()> {
+    let loaded = Config::load(sources)?;
+    for warning in &loaded.warnings {
+        output::complain(format_args!("warning: {warning}"));
+    }
+    output::say(loaded.to_string().trim_end());
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The program's commands.
+
+mod administer;
+mod arguments;
+mod check_config;
+mod serve;
+mod standard_input;
+mod verify_audit;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use anyhow::Context;
+use clap::Parser;
+use config::{Config, Loaded, Overrides, Sources};
+
+use self::arguments::{Arguments, AuditCommand, Command, ConfigCommand, SourceOptions};
+use crate::output;
+
+/// Runs the program: 0 when it did what was asked, 1 when it could not, 2 when it was asked
+/// wrongly.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output and is no error; where neither can be written,
+            // nobody reads.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let sources = sources(arguments.sources, environment);
+    match execute(arguments.command, sources) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
+    match command {
+        Command::Config(ConfigCommand::Check { listen }) => {
+            check_config::check_config(with_listen(sources, &listen))
+        }
+        Command::Serve { listen } => {
+            let loaded = load(with_listen(sources, &listen))?;
+            block_on(serve::serve(&loaded))
+        }
+        Command::User(command) => {
+            let order = administer::order_of_user(command)?;
+            let loaded = load(sources)?;
+            block_on(administer::administer(&loaded, order))
+        }
+        Command::Invite(invite) => {
+            let loaded = load(sources)?;
+            block_on(administer::administer(&loaded, invite.into_order()))
+        }
+        Command::Audit(AuditCommand::Verify { checkpoint }) => {
+            let loaded = load(sources)?;
+            block_on(verify_audit::verify_audit(&loaded, checkpoint))
+        }
+    }
+}
+
+fn sources(
+    options: SourceOptions,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Sources {
+    // A value that is no text cannot be right, and is refused by the key that gets it.
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let environment = environment
+        .into_iter()
+        .map(|(name, value)| (text(name), text(value)));
+    let sources = Sources::default()
+        .with_environment(environment)
+        .with_overrides(Overrides {
+            data_dir: options.data_dir,
+            server_name: options.server_name,
+            listen: None,
+        });
+    match options.config {
+        Some(file) => sources.with_file(file),
+        None => sources,
+    }
+}
+
+fn with_listen(mut sources: Sources, listen: &[String]) -> Sources {
+    if !listen.is_empty() {
+        sources.overrides.listen = Some(listen.join(","));
+    }
+    sources
+}
+
+fn load(sources: Sources) -> anyhow::Result<Loaded> {
+    let loaded = Config::load(sources)?;
+    for warning in &loaded.warnings {
+        output::complain(format_args!("warning: {warning}"));
+    }
+    Ok(loaded)
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the operating system gives no threads")?
+        .block_on(work)
+}

@@ -1,0 +1,62 @@
+//! `conclave serve`: a node, from its start to the signal that ends it.
+
+use anyhow::Context;
+use config::Loaded;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{Node, Surroundings, open_files, output, telemetry};
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reads the TLS files again.
+pub(super) async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
+    telemetry::start(&loaded.config.log);
+    open_files::raise_limit();
+    // From here on a signal is kept until it is looked for: none ends the start half-way.
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let mut hang_up = listen_for(SignalKind::hangup())?;
+    let node = Node::start(loaded, Surroundings::of_this_machine()).await?;
+    greet(&node, loaded);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => node.reload_certificates(),
+        }
+    }
+    tracing::info!("the server is stopping");
+    tokio::select! {
+        () = node.stop() => Ok(()),
+        // Whoever asks twice does not want to wait.
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+fn listen_for(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("the operating system refuses to hand over signals")
+}
+
+/// Tells what the person who started it must know.
+fn greet(node: &Node, loaded: &Loaded) {
+    let name = &loaded.config.server.name;
+    for address in node.addresses() {
+        output::say(format_args!(
+            "Listening on {address}, for clients at {}",
+            node.public_url()
+        ));
+    }
+    if let Some(address) = node.metrics_address() {
+        output::say(format_args!("Metrics are at http://{address}/metrics"));
+    }
+    if node.is_new() || node.setup_link().is_some() {
+        output::say(format_args!(
+            "This server's name is {name}. It is part of every id and can never change: if it is \
+             not right, stop now, remove {} and start again with --server-name",
+            loaded.config.server.data_dir.display()
+        ));
+    }
+    if let Some(link) = node.setup_link() {
+        output::say(format_args!(
+            "Make the first administrator within seven days, once, at\n{link}"
+        ));
+    }
+}

@@ -1,0 +1,98 @@
+//! The audit record of a configuration that is another one than at this node's last start.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use anyhow::Context;
+use audit::{Act, Actor, AuditTrail, Record, Target};
+use config::{Loaded, Origin};
+use seal::Keyring;
+use store::Intent;
+
+use crate::{data_dir::DataDir, node::Owners};
+
+/// Remembers the last start: keys and keyed hashes of their values.
+const FILE: &str = "configuration.seen";
+
+/// Keys that say how this node is watched, and change nothing for anybody else.
+const WATCHING: [&str; 2] = ["log.", "metrics."];
+
+/// Records each key whose value has changed since the last start; at first, each that somebody
+/// has set.
+///
+/// The file is written after the commit: a crash between the two records a change twice, and
+/// losing the file records all that is set. No change goes unrecorded.
+pub(crate) async fn keep(
+    loaded: &Loaded,
+    keyring: &Keyring,
+    owners: &Owners,
+    data_dir: &DataDir,
+) -> anyhow::Result<()> {
+    let path = data_dir.path().join(FILE);
+    let before = read(&path)?;
+    let now = hashes(loaded, keyring);
+    let mut intent = Intent::new();
+    let mut changed = false;
+    for entry in &loaded.entries {
+        let Some(hash) = now.get(entry.key) else {
+            continue;
+        };
+        let is_new = match &before {
+            Some(before) => before.get(entry.key) != Some(hash),
+            None => entry.origin != Origin::Default,
+        };
+        if is_new {
+            changed = true;
+            let record = Record::new(Act::ConfigurationChanged, Actor::System)
+                .on(Target::configuration(entry.key))
+                // Secrets are masked in it.
+                .with("value", entry.value.clone())
+                .with("origin", entry.origin.to_string());
+            intent.add::<AuditTrail>(record);
+        }
+    }
+    if changed {
+        let committed = owners.log.commit(intent).await;
+        committed.map_err(store::CommitError::into_store)?;
+    }
+    if before.as_ref() != Some(&now) {
+        write(&path, &now).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(())
+}
+
+type Hashes = BTreeMap<String, String>;
+
+fn hashes(loaded: &Loaded, keyring: &Keyring) -> Hashes {
+    let watched = |key: &&str| !WATCHING.iter().any(|watching| key.starts_with(watching));
+    let entries = loaded.entries.iter().map(|entry| (entry.key, &entry.value));
+    entries
+        .filter(|(key, _)| watched(key))
+        .map(|(key, value)| {
+            let mut text = format!("{key} = {value}");
+            // Its value is masked like any secret's, and yet one is not like another.
+            if key == "registration.shared_secret"
+                && let Some(secret) = &loaded.config.registration.shared_secret
+            {
+                text.push_str(secret.expose());
+            }
+            let hash = keyring.blind("configuration", text.as_bytes());
+            let digits = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            (key.to_owned(), digits)
+        })
+        .collect()
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Hashes>> {
+    match fs::read_to_string(path) {
+        // A file that is not understood is as good as none: all is recorded anew.
+        Ok(text) => Ok(serde_json::from_str(&text).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
+}
+
+fn write(path: &Path, hashes: &Hashes) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, serde_json::to_vec_pretty(hashes)?)?;
+    fs::rename(&temporary, path)
+}

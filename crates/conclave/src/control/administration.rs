@@ -1,0 +1,197 @@
+//! Carrying out what the command line asks, in the process that has the database.
+
+use std::{error::Error, time::Duration};
+
+use accounts::{By, Grant, NewAccount, RegisterError, TokenError, TokenTerms};
+use audit::{Checkpoint, VerifyError};
+use ruma::OwnedUserId;
+use seal::Keyring;
+use store::Database;
+
+use super::{Answer, Order, UserLine};
+use crate::{node::Owners, storage::Storage};
+
+/// How many accounts are listed at once.
+const PAGE: u16 = 500;
+
+/// How long to wait when the socket fails.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Carries out orders. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Administration {
+    owners: Owners,
+    database: Database,
+    keyring: Keyring,
+    public_url: String,
+}
+
+/// A sentence for the person at the terminal.
+type Refusal = String;
+
+impl Administration {
+    /// Puts it together.
+    pub(crate) fn new(owners: Owners, storage: &Storage, public_url: String) -> Self {
+        Self {
+            owners,
+            public_url,
+            database: storage.database.clone(),
+            keyring: storage.keyring.clone(),
+        }
+    }
+
+    /// Does what is asked, as whoever may run the program on the server.
+    pub(crate) async fn carry_out(&self, order: Order) -> Answer {
+        let outcome = match order {
+            Order::CreateUser {
+                name,
+                password,
+                admin,
+                display_name,
+            } => {
+                let new = NewAccount {
+                    localpart: Some(name),
+                    password: Some(password.into_text()),
+                    admin,
+                    display_name,
+                    device: None,
+                };
+                self.create_user(new).await
+            }
+            Order::ListUsers { after } => self.list_users(after).await,
+            Order::ResetPassword { name, password } => {
+                self.reset_password(&name, &password.into_text()).await
+            }
+            Order::DeactivateUser { name, erase } => self.deactivate_user(&name, erase).await,
+            Order::Invite {
+                name,
+                uses,
+                lifetime_ms,
+            } => {
+                let terms = TokenTerms {
+                    invitation: uses.is_none(),
+                    localpart: name,
+                    uses_allowed: uses,
+                    lifetime: Some(Duration::from_millis(lifetime_ms)),
+                };
+                self.invite(terms).await
+            }
+            Order::VerifyAudit { checkpoint } => self.verify_audit(checkpoint.as_deref()).await,
+        };
+        outcome.unwrap_or_else(|sentence| Answer::Refused { sentence })
+    }
+
+    /// Waits a little before trying again.
+    pub(super) async fn pause(&self) {
+        self.owners.log.clock().sleep(PAUSE).await;
+    }
+
+    async fn create_user(&self, new: NewAccount) -> Result<Answer, Refusal> {
+        let name = new.localpart.clone().unwrap_or_default();
+        let made = self
+            .owners
+            .accounts
+            .register(new, Grant::Administrator, By::command_line())
+            .await;
+        let made = made.map_err(|error| match error {
+            RegisterError::Store(_) => failed("the account was not made", &error),
+            other => format!("the account {name} was not made: {other}"),
+        })?;
+        Ok(Answer::UserCreated {
+            user_id: made.user_id.to_string(),
+        })
+    }
+
+    async fn list_users(&self, after: i64) -> Result<Answer, Refusal> {
+        let accounts = self.owners.accounts.list(after, PAGE).await;
+        let accounts = accounts.map_err(|error| failed("accounts were not read", &error))?;
+        let is_full = accounts.len() == usize::from(PAGE);
+        let next = accounts.last().map(|last| last.user);
+        let users = accounts.into_iter().map(|account| UserLine {
+            user_id: account.user_id.to_string(),
+            admin: account.admin,
+            deactivated: account.deactivated_at.is_some(),
+        });
+        Ok(Answer::Users {
+            users: users.collect(),
+            next: next.filter(|_| is_full),
+        })
+    }
+
+    /// All sessions end: whoever knew the old password may have one.
+    async fn reset_password(&self, name: &str, password: &str) -> Result<Answer, Refusal> {
+        let user_id = self.user_id(name)?;
+        let refuse = |error: &(dyn Error + 'static)| {
+            failed(&format!("{user_id} has the old password"), error)
+        };
+        let by = By::command_line();
+        let reset = self
+            .owners
+            .lifecycle
+            .reset_password(&user_id, password, &by)
+            .await;
+        reset.map_err(|error| refuse(&error))?;
+        Ok(Answer::PasswordReset {
+            user_id: user_id.to_string(),
+        })
+    }
+
+    async fn deactivate_user(&self, name: &str, erase: bool) -> Result<Answer, Refusal> {
+        let user_id = self.user_id(name)?;
+        let refuse =
+            |error: &(dyn Error + 'static)| failed(&format!("{user_id} is not deactivated"), error);
+        let by = By::command_line();
+        let closed = self.owners.lifecycle.deactivate(&user_id, erase, &by).await;
+        closed.map_err(|error| refuse(&error))?;
+        Ok(Answer::UserDeactivated {
+            user_id: user_id.to_string(),
+        })
+    }
+
+    async fn invite(&self, terms: TokenTerms) -> Result<Answer, Refusal> {
+        let lifetime = terms.lifetime.unwrap_or_default();
+        let accounts = &self.owners.accounts;
+        let made = accounts.make_registration_token(terms, By::command_line());
+        let made = made.await.map_err(|error| match error {
+            TokenError::Store(_) => failed("no invitation was made", &error),
+            other => format!("no invitation was made: {other}"),
+        })?;
+        let expires_at = self.owners.log.clock().now().plus(lifetime);
+        Ok(Answer::Invited {
+            token: made.token,
+            server: self.public_url.clone(),
+            expires_at: expires_at.as_millis(),
+        })
+    }
+
+    async fn verify_audit(&self, checkpoint: Option<&str>) -> Result<Answer, Refusal> {
+        let checkpoint = checkpoint.map(str::parse::<Checkpoint>).transpose();
+        let checkpoint = checkpoint.map_err(|error| format!("--checkpoint: {error}"))?;
+        let verified = audit::verify(&self.database, &self.keyring, checkpoint).await;
+        let verified = verified.map_err(|error| match error {
+            VerifyError::Broken(broken) => {
+                format!("{broken}: the record does not stand as it was written")
+            }
+            VerifyError::Store(error) => failed("the audit record could not be read", &error),
+        })?;
+        Ok(Answer::AuditVerified {
+            records: verified.records,
+            erased: verified.erased,
+            checkpoint: verified.head.to_string(),
+        })
+    }
+
+    fn user_id(&self, name: &str) -> Result<OwnedUserId, Refusal> {
+        let accounts = &self.owners.accounts;
+        accounts.user_id_here(name).ok_or_else(|| {
+            let server = accounts.server_name();
+            format!("{name} is not a user of {server}: give a name such as alice, or the whole id")
+        })
+    }
+}
+
+fn failed(what: &str, error: &(dyn Error + 'static)) -> Refusal {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let causes: Vec<String> = chain.map(ToString::to_string).collect();
+    format!("{what}: {}", causes.join(": "))
+}

@@ -1,0 +1,71 @@
+//! What can be asked of a server on its own machine, and what it answers: a line of JSON each.
+
+use serde::{Deserialize, Serialize};
+
+use super::Password;
+
+/// What is asked.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Order {
+    /// Make an account.
+    CreateUser {
+        name: String,
+        password: Password,
+        admin: bool,
+        display_name: Option<String>,
+    },
+    /// List accounts, after one of them.
+    ListUsers { after: i64 },
+    /// Set a password, and end all sessions.
+    ResetPassword { name: String, password: Password },
+    /// Close an account.
+    DeactivateUser { name: String, erase: bool },
+    /// Make an invitation, or with `uses` a registration token.
+    Invite {
+        name: Option<String>,
+        uses: Option<u32>,
+        lifetime_ms: u64,
+    },
+    /// Prove that the audit record stands as it was written, up to a checkpoint at least.
+    VerifyAudit { checkpoint: Option<String> },
+}
+
+/// What is answered.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// The account is there.
+    UserCreated { user_id: String },
+    /// Some accounts, and after which to ask again if there may be more.
+    Users {
+        users: Vec<UserLine>,
+        next: Option<i64>,
+    },
+    /// The password is set.
+    PasswordReset { user_id: String },
+    /// The account is closed.
+    UserDeactivated { user_id: String },
+    /// The token, shown this once, when it ends in milliseconds since 1970, and where it counts.
+    Invited {
+        token: String,
+        expires_at: i64,
+        server: String,
+    },
+    /// The record stands.
+    AuditVerified {
+        records: u64,
+        erased: u64,
+        checkpoint: String,
+    },
+    /// It was not done: a sentence.
+    Refused { sentence: String },
+}
+
+/// One account in a list.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserLine {
+    pub(crate) user_id: String,
+    pub(crate) admin: bool,
+    pub(crate) deactivated: bool,
+}

@@ -1,0 +1,26 @@
+//! The server: command line, wiring, signals, telemetry.
+//!
+//! - [`run`]: the program, given arguments and environment.
+//! - [`Node`]: a whole server as one value; a process may have several.
+//! - [`Surroundings`]: the clock and the randomness that a node is given.
+
+mod clock;
+mod command_line;
+mod configuration_record;
+mod control;
+mod data_dir;
+mod entropy;
+mod metrics_page;
+mod node;
+mod open_files;
+mod output;
+mod serving;
+mod storage;
+mod surroundings;
+mod telemetry;
+
+pub use clock::SystemClock;
+pub use command_line::run;
+pub use entropy::SystemEntropy;
+pub use node::Node;
+pub use surroundings::Surroundings;

@@ -1,0 +1,192 @@
+//! A whole server as one value.
+
+mod doors;
+mod faces;
+mod owners;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::Router;
+use config::Loaded;
+use metrics_exporter_prometheus::PrometheusHandle;
+use model::time::Clock;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::doors::Doors;
+pub(crate) use self::owners::Owners;
+use crate::{
+    Surroundings, configuration_record,
+    control::{Administration, Socket},
+    data_dir::DataDir,
+    metrics_page, open_files,
+    serving::{self, Certificates, Ends, Service},
+    storage::Storage,
+};
+
+/// How long requests may take to finish when the node stops.
+const FINISH_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many may read metrics at once.
+const METRICS_CONNECTIONS: usize = 16;
+
+/// A running server. A process may have several, each with a data directory of its own.
+///
+/// Dropping it without [`Node::stop`] ends it as a crash would: what was acknowledged is kept.
+pub struct Node {
+    addresses: Vec<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
+    public_url: String,
+    setup_link: Option<String>,
+    is_new: bool,
+    certificates: Option<Arc<Certificates>>,
+    owners: Owners,
+    ends: Ends,
+    /// Given up last: as long as it is held, nobody else opens the database.
+    _data_dir: DataDir,
+}
+
+impl Node {
+    /// Starts a server: data directory, key, database, owners, listeners and faces, in this order.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what is wrong, where, and what to do.
+    pub async fn start(loaded: &Loaded, surroundings: Surroundings) -> anyhow::Result<Self> {
+        let counted = metrics_page::start();
+        let config = &loaded.config;
+        let data_dir = DataDir::lock(config);
+        let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
+        let storage = Storage::open(data_dir, loaded, &surroundings).await?;
+        let owners = Owners::start(config, &storage, &surroundings).await?;
+        configuration_record::keep(loaded, &storage.keyring, &owners, &storage.data_dir)
+            .await
+            .context("the configuration could not be recorded")?;
+        let doors = Doors::open(loaded).await?;
+        let public_url = doors.public_url;
+        let ends = Ends {
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let face = faces::build(config, &public_url, &owners, &surroundings, &ends).await?;
+        let setup = owners.accounts.make_setup_link().await;
+        let setup = setup.context("the setup link could not be made")?;
+        let socket = Socket::bind(storage.data_dir.path())?;
+        let administration = Administration::new(owners.clone(), &storage, public_url.clone());
+
+        let clock = &surroundings.clock;
+        let node = Self {
+            addresses: doors.addresses,
+            metrics_address: doors.metrics_address,
+            setup_link: setup.map(|token| faces::setup_link(&public_url, &token)),
+            public_url,
+            is_new: storage.is_new,
+            certificates: doors.certificates,
+            owners,
+            ends,
+            _data_dir: storage.data_dir,
+        };
+        node.serve_clients(face, doors.clients, clock);
+        if let Some(counted) = counted {
+            node.serve_metrics(counted, doors.metrics, clock);
+        }
+        let media = node.owners.media.clone();
+        node.spawn(async move { media.sweep_regularly().await });
+        node.spawn(socket.serve(administration, node.ends.tasks.clone()));
+        let engine = storage.database.engine_name();
+        tracing::info!(engine, url = node.public_url, "the server has started");
+        Ok(node)
+    }
+
+    fn serve_clients(&self, face: Router, listeners: Vec<TcpListener>, clock: &Arc<dyn Clock>) {
+        let service = Service {
+            router: face,
+            certificates: self.certificates.clone(),
+            most_connections: open_files::most_connections(),
+            clock: Arc::clone(clock),
+        };
+        serving::serve(service, listeners, &self.ends);
+        if let Some(certificates) = &self.certificates {
+            self.spawn(Arc::clone(certificates).follow_files(Arc::clone(clock)));
+        }
+    }
+
+    fn serve_metrics(
+        &self,
+        counted: PrometheusHandle,
+        listener: Option<TcpListener>,
+        clock: &Arc<dyn Clock>,
+    ) {
+        let service = Service {
+            router: metrics_page::routes(counted.clone()),
+            certificates: None,
+            most_connections: METRICS_CONNECTIONS,
+            clock: Arc::clone(clock),
+        };
+        serving::serve(service, listener.into_iter().collect(), &self.ends);
+        self.spawn(metrics_page::keep_up(counted, Arc::clone(clock)));
+    }
+
+    /// Runs something until the node stops.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.ends.stop.clone();
+        let running = async move { stop.run_until_cancelled(work).await };
+        self.ends.tasks.spawn(running);
+    }
+
+    /// The addresses on which it serves clients, with the ports that were chosen for port 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The address on which `/metrics` is, if it is served.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// Where clients reach it, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The link with which the first administrator is made, as long as there is none.
+    pub fn setup_link(&self) -> Option<&str> {
+        self.setup_link.as_deref()
+    }
+
+    /// Whether this start made the database.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Reads certificate and key again now, instead of when their files are seen to change.
+    pub fn reload_certificates(&self) {
+        if let Some(certificates) = &self.certificates {
+            certificates.reload();
+        }
+    }
+
+    /// Stops: nothing new is accepted, long polls end, requests finish within ten seconds, and
+    /// the log writes what is queued.
+    pub async fn stop(self) {
+        self.ends.stop.cancel();
+        self.ends.tasks.close();
+        let finished = tokio::time::timeout(FINISH_WITHIN, self.ends.tasks.wait()).await;
+        if finished.is_err() {
+            tracing::warn!("requests that did not finish were broken off");
+            self.ends.abort.cancel();
+            self.ends.tasks.wait().await;
+        }
+        self.owners.log.stop().await;
+        tracing::info!("the server has stopped");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.ends.stop.cancel();
+        self.ends.abort.cancel();
+    }
+}

@@ -1,0 +1,114 @@
+//! The owners of data over one log, wired in their order.
+
+use std::{sync::Arc, time::Duration};
+
+use accounts::{AccountChanges, Accounts, RegistrationMode};
+use anyhow::Context;
+use audit::AuditTrail;
+use blobs::Blobs;
+use config::{Config, FilesUrl};
+use keys::Keys;
+use lifecycle::Lifecycle;
+use media::Media;
+use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use store::{Log, LogBuilder};
+use zeroize::Zeroizing;
+
+use crate::{Surroundings, storage::Storage};
+
+/// How long an access token is good where the client can refresh it.
+const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// The owners of data, and the log in which all of them commit. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Owners {
+    pub(crate) log: Log,
+    pub(crate) accounts: Accounts,
+    pub(crate) rooms: Rooms,
+    pub(crate) keys: Keys,
+    pub(crate) media: Media,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+impl Owners {
+    /// Starts the log with the owners' appliers, in the order in which they run inside a batch.
+    pub(crate) async fn start(
+        config: &Config,
+        storage: &Storage,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<Self> {
+        let (database, keyring) = (&storage.database, &storage.keyring);
+        let Surroundings { clock, entropy } = surroundings;
+        let changes = AccountChanges::new(keyring.clone());
+        let rooms = Rooms::new(
+            rooms_options(config),
+            database.clone(),
+            keyring.clone(),
+            Arc::clone(clock),
+            Arc::clone(entropy),
+        );
+        let builder = LogBuilder::new(database.clone(), Arc::clone(clock))
+            .register(Arc::clone(&changes))
+            .register(Arc::new(rooms.clone()));
+        let builder = Media::register(Keys::register(builder, keyring), keyring);
+        // The record of an act comes after the act.
+        let trail = AuditTrail::new(keyring.clone(), Arc::clone(entropy));
+        let log = builder.register(Arc::new(trail)).start().await;
+        let log = log.context("the log could not be started")?;
+        let accounts = Accounts::new(
+            log.clone(),
+            changes,
+            keyring.clone(),
+            Arc::clone(entropy),
+            account_settings(config),
+        );
+        let keys = Keys::new(log.clone(), keyring.clone(), Arc::clone(entropy));
+        let FilesUrl::Folder(folder) = &config.files.url;
+        let blobs = Blobs::in_folder(folder.clone()).await;
+        let blobs = blobs.context("the folder of files.url could not be opened")?;
+        let media = Media::new(
+            log.clone(),
+            keyring.clone(),
+            blobs,
+            Arc::clone(entropy),
+            config.files.max_size.as_u64(),
+        );
+        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        Ok(Self {
+            log,
+            accounts,
+            rooms,
+            keys,
+            media,
+            lifecycle,
+        })
+    }
+}
+
+fn account_settings(config: &Config) -> accounts::Settings {
+    let registration = &config.registration;
+    let secret = registration.shared_secret.as_ref();
+    accounts::Settings {
+        server_name: config.server.name.clone(),
+        registration: match registration.mode {
+            config::RegistrationMode::Closed => RegistrationMode::Closed,
+            config::RegistrationMode::Token => RegistrationMode::Token,
+            config::RegistrationMode::Open => RegistrationMode::Open,
+        },
+        shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
+        access_token_lifetime: ACCESS_TOKEN_LIFETIME,
+        limit_guesses: config.rate_limits.enabled,
+    }
+}
+
+fn rooms_options(config: &Config) -> RoomsOptions {
+    RoomsOptions {
+        server_name: config.server.name.clone(),
+        default_version: config.rooms.default_version.clone(),
+        encryption: match config.encryption.rooms {
+            config::EncryptionPolicy::Off => EncryptionPolicy::Off,
+            config::EncryptionPolicy::Private => EncryptionPolicy::Private,
+            config::EncryptionPolicy::Required => EncryptionPolicy::Required,
+        },
+    }
+}

@@ -1,0 +1,27 @@
+//! What is said to the person at the terminal: the only place that prints.
+
+use std::fmt::Display;
+
+/// Says something on standard output: what a command was asked for.
+#[expect(clippy::print_stdout, reason = "this is the place that prints")]
+pub(crate) fn say(text: impl Display) {
+    println!("{text}");
+}
+
+/// Says something on standard error: what went wrong, or what is to be known beside the answer.
+#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+pub(crate) fn complain(text: impl Display) {
+    eprintln!("conclave: {text}");
+}
+
+/// Asks on standard error for what is then typed, on the same line.
+#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+pub(crate) fn ask(question: impl Display) {
+    eprint!("{question}: ");
+}
+
+/// Ends the line on which something was typed unseen.
+#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+pub(crate) fn ask_done() {
+    eprintln!();
+}

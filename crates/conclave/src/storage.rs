@@ -1,0 +1,158 @@
+//! The ground under the owners: data directory, master key, database, keyring, in this order.
+
+use std::error::Error;
+
+use anyhow::anyhow;
+use config::{Config, DatabaseUrl, Loaded};
+use seal::{KeySource, Keyring, MasterKey, SealError};
+use store::{Database, DatabaseOptions, Location, Migrations, StoreError};
+use zeroize::Zeroizing;
+
+use crate::{Surroundings, data_dir::DataDir};
+
+/// How many reads may go on at once.
+const READERS: usize = 16;
+
+const READ_NAME: &str = "SELECT value FROM facts WHERE name = 'server_name'";
+
+/// An open database and its keys, in a data directory that is this process's alone.
+pub(crate) struct Storage {
+    pub(crate) data_dir: DataDir,
+    pub(crate) database: Database,
+    pub(crate) keyring: Keyring,
+    /// Whether there was no database before.
+    pub(crate) is_new: bool,
+}
+
+/// The schemas of all owners.
+pub(crate) fn migrations() -> Vec<Migrations> {
+    vec![
+        seal::MIGRATIONS,
+        audit::MIGRATIONS,
+        accounts::MIGRATIONS,
+        rooms::MIGRATIONS,
+        keys::MIGRATIONS,
+        media::MIGRATIONS,
+    ]
+}
+
+impl Storage {
+    /// Opens what is there, or makes it. The key is checked before the database is touched.
+    pub(crate) async fn open(
+        data_dir: DataDir,
+        loaded: &Loaded,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<Self> {
+        let config = &loaded.config;
+        let location = location(config);
+        let explain = |error: SealError| explain_seal(error, loaded);
+        let name = Database::peek(&location, "facts", READ_NAME).await;
+        let name = name.map_err(|error| explain_store(&error, loaded))?;
+        let is_new = name.is_none_or(|rows| rows.is_empty());
+        let source = key_source(config);
+        let master = MasterKey::unlock(&source, &location, &*surroundings.entropy).await;
+        let master = master.map_err(explain)?;
+        let options = DatabaseOptions {
+            location,
+            server_name: config.server.name.to_string(),
+            migrations: migrations(),
+            readers: READERS,
+        };
+        let database = Database::open(options).await;
+        let database = database.map_err(|error| explain_store(&error, loaded))?;
+        let (entropy, clock) = (surroundings.entropy.clone(), surroundings.clock.clone());
+        let keyring = Keyring::unlock(&database, master, entropy, clock).await;
+        Ok(Self {
+            keyring: keyring.map_err(explain)?,
+            data_dir,
+            database,
+            is_new,
+        })
+    }
+}
+
+/// Whether a database is there that this program need not change to read it.
+///
+/// # Errors
+///
+/// When there is none, or its schema is older than the program: reading it would change it.
+pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
+    const READ: &str = "SELECT owner, number FROM schema_migrations";
+    let place = shown(loaded);
+    let applied = Database::peek(&location(&loaded.config), "schema_migrations", READ).await;
+    let applied = applied.map_err(|error| explain_store(&error, loaded))?;
+    let Some(applied) = applied else {
+        return Err(anyhow!(
+            "there is no database at {place}: point database.url or --data-dir at one"
+        ));
+    };
+    let is_there = |owner: &str, number: i64| {
+        applied
+            .iter()
+            .any(|row| row.text(0).ok() == Some(owner) && row.int(1).ok() == Some(number))
+    };
+    let missing = migrations().iter().any(|known| {
+        let mut steps = known.steps.iter();
+        steps.any(|step| !is_there(known.owner, step.number))
+    });
+    if missing {
+        return Err(anyhow!(
+            "the database at {place} is older than this program: start the server once, which \
+             brings it up to date"
+        ));
+    }
+    Ok(())
+}
+
+fn location(config: &Config) -> Location {
+    match &config.database.url {
+        DatabaseUrl::Sqlite(path) => Location::Sqlite(path.clone()),
+        DatabaseUrl::Postgres(url) => Location::Postgres(url.expose().to_owned()),
+    }
+}
+
+fn key_source(config: &Config) -> KeySource {
+    match &config.seal.key {
+        Some(key) => KeySource::Text(Zeroizing::new(key.expose().to_owned())),
+        None => KeySource::File(config.seal.key_file.clone()),
+    }
+}
+
+/// `database.url` without its password.
+fn shown(loaded: &Loaded) -> String {
+    let entry = loaded
+        .entries
+        .iter()
+        .find(|entry| entry.key == "database.url");
+    entry.map_or(String::new(), |entry| {
+        entry.value.trim_matches('"').to_owned()
+    })
+}
+
+fn explain_seal(error: SealError, loaded: &Loaded) -> anyhow::Error {
+    match error {
+        SealError::Store(error) => explain_store(&error, loaded),
+        other => other.into(),
+    }
+}
+
+fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
+    let place = shown(loaded);
+    let cause = chain(error);
+    match error {
+        // These are whole sentences.
+        StoreError::Refused(_) => anyhow!("{error}"),
+        StoreError::Postgres(_) | StoreError::Unavailable(_) => anyhow!(
+            "the database at {place} cannot be used ({cause}): check that PostgreSQL runs there, \
+             and that database.url is right"
+        ),
+        _ => anyhow!("the database at {place} cannot be used: {cause}"),
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    std::iter::successors(Some(error), |&error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
