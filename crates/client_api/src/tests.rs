@@ -9,6 +9,7 @@ mod home;
 mod inventory;
 mod limited;
 mod refusals;
+mod rooms;
 
 use std::{
     io,
@@ -93,7 +94,7 @@ impl Entropy for Counting {
     }
 }
 
-/// Knows `alice` and `bob`; every other token fails in the way it is named.
+/// Knows `alice`, `bob` and `carol`; every other token fails in the way it is named.
 struct Tokens;
 
 fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
@@ -117,6 +118,12 @@ impl Authenticate for Tokens {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
                 "bob" => Ok(caller(2, owned_user_id!("@bob:localhost"))),
+                "carol" => Ok(caller(3, owned_user_id!("@carol:localhost"))),
+                // The same person, at another device.
+                "alice's laptop" => Ok(Caller {
+                    device_id: Some(owned_device_id!("LAPTOP")),
+                    ..caller(1, owned_user_id!("@alice:localhost"))
+                }),
                 "expired" => Err(AuthFailure::Expired),
                 "locked" => Err(AuthFailure::Locked),
                 "deactivated" => Err(AuthFailure::Deactivated),
@@ -277,6 +284,11 @@ impl Face {
     /// The real endpoints alone, where a sample stands at the path of one.
     fn without_samples() -> Self {
         Self::routed(Home::empty(), false, routes::router)
+    }
+
+    /// The real endpoints alone, with people in the database.
+    fn at_home() -> Self {
+        Self::routed(Home::with_people(), false, routes::router)
     }
 
     fn routed(home: Home, limited: bool, route: impl FnOnce(ClientApi) -> Router) -> Self {

@@ -12,6 +12,8 @@ use crate::{
     create::size_of,
 };
 
+const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
+
 impl Rooms {
     /// Sends a message event.
     pub async fn send(
@@ -38,7 +40,7 @@ impl Rooms {
         content: CanonicalJsonObject,
     ) -> Result<OwnedEventId, RoomsError> {
         if kind == TimelineEventType::RoomCanonicalAlias {
-            self.check_aliases(room_id, &content).await?;
+            self.check_aliases(room_id, sender, &content).await?;
         }
         let draft = self.draft(room_id, sender, kind, Some(state_key.to_owned()), content);
         self.append(log, draft, None).await
@@ -126,10 +128,15 @@ impl Rooms {
     async fn check_aliases(
         &self,
         room_id: &RoomId,
+        sender: &UserId,
         content: &CanonicalJsonObject,
     ) -> Result<(), RoomsError> {
         let room = self.room(room_id).await?;
-        let current = room.state.get("m.room.canonical_alias", "");
+        // Where aliases point is told to those who may name them; others are refused anyway.
+        if !room.state.may_set_state(sender, CANONICAL_ALIAS) {
+            return Ok(());
+        }
+        let current = room.state.get(CANONICAL_ALIAS, "");
         let current: CanonicalJsonObject = current
             .and_then(|event| event.content_as().ok())
             .unwrap_or_default();

@@ -44,7 +44,7 @@ impl Home {
         Self::start(false)
     }
 
-    /// A database with `alice` and `bob`, each with a device `DEVICE`.
+    /// A database with `alice`, `bob` and `carol`, each with a device `DEVICE`.
     pub(super) fn with_people() -> Self {
         Self::start(true)
     }
@@ -137,6 +137,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     if people {
         join(&accounts, "alice").await;
         join(&accounts, "bob").await;
+        join(&accounts, "carol").await;
         let alice = accounts.account(user_id!("@alice:localhost")).await;
         let alice = alice.unwrap().unwrap();
         assert_eq!(alice.user, 1, "tokens of tests stand for the first users");

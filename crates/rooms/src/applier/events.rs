@@ -102,6 +102,10 @@ impl Rooms {
         context: &mut CheckContext<'_>,
     ) -> Result<Staged, RoomsRefusal> {
         let mut room = work.room(&event.room_id)?;
+        if event.draft.event_type == "m.room.create" {
+            let sentence = "a room has one create event, and it is its first";
+            return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
+        }
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
