@@ -32,6 +32,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         accounts::MIGRATIONS,
         rooms::MIGRATIONS,
         keys::MIGRATIONS,
+        media::MIGRATIONS,
     ]
 }
 

@@ -135,7 +135,12 @@ impl Administration {
         let act = Act::PasswordReset;
         let added = accounts.add_password(&mut intent, whose, password, act, &by);
         added.await.map_err(|error| refuse(&error))?;
-        accounts.add_sign_out_everywhere(&mut intent, whose, None, &by);
+        let devices = accounts.devices_of(account.user).await;
+        let devices = devices.map_err(|error| refuse(&error))?.into_iter();
+        let devices: Vec<_> = devices.map(|device| device.device_id).collect();
+        if !devices.is_empty() {
+            accounts.add_sign_out_everywhere(&mut intent, whose, &devices, &by);
+        }
         self.commit(intent).await.map_err(|error| refuse(&error))?;
         Ok(Answer::PasswordReset {
             user_id: user_id.to_string(),

@@ -47,6 +47,7 @@ pub(super) async fn build(
             accounts: owners.accounts.clone(),
             rooms: owners.rooms.clone(),
             keys: owners.keys.clone(),
+            media: owners.media.clone(),
             sync,
         },
     );
@@ -67,6 +68,7 @@ fn settings(config: &Config, public_url: &str) -> anyhow::Result<Settings> {
         block.map_err(|error| anyhow!("server.trusted_proxies: {error}"))
     });
     Ok(Settings {
+        server_name: config.server.name.clone(),
         public_url: public_url.to_owned(),
         trusted_proxies: TrustedProxies::new(blocks.collect::<anyhow::Result<_>>()?),
         rate_limits_enabled: config.rate_limits.enabled,

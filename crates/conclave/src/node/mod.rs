@@ -92,6 +92,8 @@ impl Node {
         if let Some(counted) = counted {
             node.serve_metrics(counted, doors.metrics, clock);
         }
+        let media = node.owners.media.clone();
+        node.spawn(async move { media.sweep_regularly().await });
         node.spawn(socket.serve(administration, node.ends.tasks.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use accounts::{AccountChanges, Accounts, RegistrationMode};
 use anyhow::Context;
 use audit::AuditTrail;
-use config::Config;
+use blobs::Blobs;
+use config::{Config, FilesUrl};
 use keys::Keys;
+use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
@@ -23,6 +25,7 @@ pub(crate) struct Owners {
     pub(crate) accounts: Accounts,
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
+    pub(crate) media: Media,
 }
 
 impl Owners {
@@ -33,6 +36,8 @@ impl Owners {
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
         let (database, keyring) = (&storage.database, &storage.keyring);
+        let FilesUrl::Folder(folder) = &config.files.url;
+        let blobs = Blobs::in_folder(folder.clone()).await?;
         let Surroundings { clock, entropy } = surroundings;
         let changes = AccountChanges::new(keyring.clone());
         let rooms = Rooms::new(
@@ -46,6 +51,7 @@ impl Owners {
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
         let builder = Keys::register(builder, keyring);
+        let builder = Media::register(builder, keyring);
         // The record of an act comes after the act.
         let trail = AuditTrail::new(keyring.clone(), Arc::clone(entropy));
         let log = builder.register(Arc::new(trail)).start().await;
@@ -58,11 +64,19 @@ impl Owners {
             account_settings(config),
         );
         let keys = Keys::new(log.clone(), keyring.clone(), Arc::clone(entropy));
+        let media = Media::new(
+            log.clone(),
+            keyring.clone(),
+            blobs,
+            Arc::clone(entropy),
+            config.files.max_size.as_u64(),
+        );
         Ok(Self {
             log,
             accounts,
             rooms,
             keys,
+            media,
         })
     }
 }
