@@ -43,13 +43,6 @@ pub enum Change {
         /// The devices; those that do not exist are passed over.
         device_ids: Vec<String>,
     },
-    /// Removes all devices but one.
-    RemoveOtherDevices {
-        /// The user.
-        user: i64,
-        /// The device that stays.
-        keep: Option<String>,
-    },
     /// Names a device.
     RenameDevice {
         /// The user.

@@ -175,21 +175,17 @@ impl Accounts {
         RemovedTicket(ticket)
     }
 
-    /// Adds the end of all of a user's sessions, or all but one, to an intent.
+    /// Adds the end of all sessions of a user, as they were listed just before, to an intent.
     pub fn add_sign_out_everywhere(
         &self,
         intent: &mut Intent,
         (user, user_id): (i64, &UserId),
-        keep: Option<&DeviceId>,
+        device_ids: &[OwnedDeviceId],
         by: &By,
     ) -> RemovedTicket {
-        let ticket = intent.add::<AccountChanges>(Change::RemoveOtherDevices {
-            user,
-            keep: keep.map(ToString::to_string),
-        });
         let target = Target::user(user_id.as_str());
         intent.add::<AuditTrail>(by.record(Act::SignedOutEverywhere).on(target));
-        RemovedTicket(ticket)
+        RemovedTicket(add_removal(intent, user, device_ids))
     }
 
     /// Adds the removal of devices to an intent; those that do not exist are passed over.
@@ -203,17 +199,24 @@ impl Accounts {
         if device_ids.len() > MAX_REMOVED {
             return Err(DeviceError::TooMany);
         }
-        let possible = |id: &&OwnedDeviceId| model::ids::check_device_id(id.as_str()).is_ok();
-        let device_ids: Vec<String> = device_ids
-            .iter()
-            .filter(possible)
-            .map(ToString::to_string)
-            .collect();
-        for device_id in &device_ids {
+        for device_id in device_ids {
             let target = Target::device(user_id.as_str(), device_id.as_str());
             intent.add::<AuditTrail>(by.record(Act::DeviceRemoved).on(target));
         }
-        let change = Change::RemoveDevices { user, device_ids };
-        Ok(RemovedTicket(intent.add::<AccountChanges>(change)))
+        Ok(RemovedTicket(add_removal(intent, user, device_ids)))
     }
+}
+
+/// What cannot be a device's id names no device, so there is nothing to remove.
+fn add_removal(
+    intent: &mut Intent,
+    user: i64,
+    device_ids: &[OwnedDeviceId],
+) -> Ticket<AccountChanges> {
+    let device_ids = device_ids
+        .iter()
+        .filter(|id| model::ids::check_device_id(id.as_str()).is_ok())
+        .map(ToString::to_string)
+        .collect();
+    intent.add::<AccountChanges>(Change::RemoveDevices { user, device_ids })
 }

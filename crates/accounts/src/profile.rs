@@ -24,6 +24,12 @@ const MAX_FIELD_BYTES: usize = 255;
 /// How large a profile may be, as the specification says.
 const MAX_PROFILE_BYTES: usize = 64 * 1024;
 
+/// How long a display name may be, as rooms have to show it.
+const MAX_NAME_CHARACTERS: usize = 256;
+
+/// How long an avatar's address may be.
+const MAX_URL_BYTES: usize = 1_000;
+
 /// Why a profile field was not set.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
@@ -33,6 +39,9 @@ pub enum ProfileError {
     /// The field's name is empty, too long or has a NUL.
     #[error("a profile field has a name of 1 to {MAX_FIELD_BYTES} bytes without U+0000")]
     Field,
+    /// The value is not of the kind that the field has.
+    #[error("{0}")]
+    Value(&'static str),
     /// The profile would be too large.
     #[error("a profile has at most {MAX_PROFILE_BYTES} bytes")]
     TooLarge,
@@ -118,6 +127,7 @@ impl Accounts {
             return Err(ProfileError::Field);
         }
         if let Some(value) = value {
+            check_value(field, value)?;
             let snapshot = self.database().snapshot().await?;
             let mut profile = self.profile_at(&snapshot, user).await?;
             profile.insert(field.to_owned(), value.clone());
@@ -130,5 +140,20 @@ impl Accounts {
         let field = field.to_owned();
         let change = Change::SetProfileField { user, field, value };
         Ok(intent.add::<AccountChanges>(change))
+    }
+}
+
+/// Rooms show names and avatars, so they are text, and bounded more tightly than the rest.
+fn check_value(field: &str, value: &Value) -> Result<(), ProfileError> {
+    match (field, value.as_str()) {
+        (DISPLAY_NAME, Some(name)) if name.chars().count() <= MAX_NAME_CHARACTERS => Ok(()),
+        (DISPLAY_NAME, _) => Err(ProfileError::Value(
+            "a display name is text of at most 256 characters",
+        )),
+        (AVATAR_URL, Some(url)) if url.len() <= MAX_URL_BYTES => Ok(()),
+        (AVATAR_URL, _) => Err(ProfileError::Value(
+            "an avatar is an mxc:// address of at most 1,000 bytes",
+        )),
+        _ => Ok(()),
     }
 }

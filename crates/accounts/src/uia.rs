@@ -26,6 +26,8 @@ pub enum Operation {
     ChangePassword,
     /// Closing the account.
     Deactivate,
+    /// Making a token with which another device signs in.
+    MakeLoginToken,
     /// Replacing cross-signing keys.
     UploadCrossSigningKeys,
 }
@@ -37,6 +39,7 @@ impl Operation {
             Self::RemoveDevices => "remove_devices",
             Self::ChangePassword => "change_password",
             Self::Deactivate => "deactivate",
+            Self::MakeLoginToken => "make_login_token",
             Self::UploadCrossSigningKeys => "upload_cross_signing_keys",
         }
     }

@@ -106,7 +106,6 @@ impl<'a> Wanted<'a> {
             Change::Confirm { user, .. }
             | Change::EndSession { user, .. }
             | Change::RemoveDevices { user, .. }
-            | Change::RemoveOtherDevices { user, .. }
             | Change::RenameDevice { user, .. }
             | Change::SetPassword { user, .. }
             | Change::Deactivate { user, .. }

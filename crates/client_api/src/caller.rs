@@ -1,11 +1,11 @@
 //! [`Caller`]: who makes a request, as an extractor that refuses everybody else.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, net::IpAddr, sync::Arc};
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::{
     ClientApi,
@@ -42,6 +42,16 @@ impl Caller {
             .as_deref()
             .ok_or_else(|| ApiError::forbidden("this session has no device"))
     }
+
+    /// Refuses what the caller asks for in another's name.
+    pub(crate) fn check_is(&self, user_id: &UserId) -> Result<(), ApiError> {
+        if self.user_id == user_id {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(
+            "one can do this for one's own account only",
+        ))
+    }
 }
 
 /// Why an access token is not accepted.
@@ -73,8 +83,12 @@ impl From<AuthFailure> for ApiError {
 
 /// Tells whom an access token belongs to.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Looks the token up.
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>>;
+    /// Looks the token up, and notes from where it was used.
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>>;
 }
 
 impl FromRequestParts<ClientApi> for Caller {
@@ -85,7 +99,9 @@ impl FromRequestParts<ClientApi> for Caller {
             check_stranger(parts, api)?;
             return Err(ApiError::missing_token());
         };
-        let caller = match api.authenticator().authenticate(&token).await {
+        let address = parts.extensions.get::<ClientAddress>();
+        let address = address.map(|address| address.0);
+        let caller = match api.authenticator().authenticate(&token, address).await {
             Ok(caller) => caller,
             Err(failure) => {
                 // Guessing tokens, or asking with a dead one in a loop, is limited by address.

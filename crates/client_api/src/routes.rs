@@ -4,6 +4,22 @@ use axum::{Router, middleware};
 
 use crate::{
     ClientApi,
+    account::{
+        change_password::change_password,
+        check_registration_token_validity::check_registration_token_validity,
+        deactivate::deactivate, get_username_availability::get_username_availability,
+        register::register, whoami::whoami,
+    },
+    account_data::{
+        get_global_account_data::get_global_account_data,
+        get_room_account_data::get_room_account_data,
+        set_global_account_data::set_global_account_data,
+        set_room_account_data::set_room_account_data,
+    },
+    aliases::{
+        delete_alias::delete_alias, get_alias::get_alias, room_aliases::room_aliases,
+        set_alias::set_alias,
+    },
     backup::{
         create_version::create_version, delete_keys::delete_keys,
         delete_room_keys::delete_room_keys, delete_session_key::delete_session_key,
@@ -13,9 +29,15 @@ use crate::{
         put_session_key::put_session_key, update_version::update_version,
     },
     cors::allow_any_origin,
+    device::{
+        delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
+        get_devices::get_devices, update_device::update_device,
+    },
+    directory::{get_visibility::get_visibility, set_visibility::set_visibility},
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
+    filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
         claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
         upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
@@ -26,9 +48,47 @@ use crate::{
         get_media_config::{get_media_config, get_media_config_v3},
         upload_file::upload_file,
     },
+    membership::{
+        ban_user::ban_user,
+        forget_room::forget_room,
+        get_members::get_members,
+        invite_user::invite_user,
+        join_room::{join_room, join_room_by_id},
+        joined_members::joined_members,
+        kick_user::kick_user,
+        knock_room::knock_room,
+        leave_room::leave_room,
+        unban_user::unban_user,
+    },
+    messages::{
+        get_context::get_context, get_event::get_event, get_messages::get_messages,
+        redact_event::redact_event, send_event::send_event,
+    },
+    presence::{get_presence::get_presence, set_presence::set_presence},
+    profile::{
+        delete_profile_field::delete_profile_field, get_profile::get_profile,
+        get_profile_field::get_profile_field, set_profile_field::set_profile_field,
+    },
+    push_rule::{
+        delete_pushrule::delete_pushrule, get_pushrule::get_pushrule,
+        get_pushrule_actions::get_pushrule_actions, get_pushrule_enabled::get_pushrule_enabled,
+        get_pushrules_all::get_pushrules_all,
+        get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
+        set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
+    },
+    receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     request::observe,
+    room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
+    rooms::{create_room::create_room, joined_rooms::joined_rooms},
+    session::{
+        get_login_token::get_login_token, get_login_types::get_login_types, login::login,
+        logout::logout, logout_all::logout_all, refresh_token::refresh_token,
+    },
+    synapse_admin,
     sync::sync,
+    tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
     to_device::send_to_device::send_to_device,
+    typing::set_typing,
 };
 
 /// The largest send to devices: a room key for each of hundreds of devices.
@@ -42,10 +102,73 @@ fn endpoints() -> Vec<Endpoint> {
         // Server discovery
         by_anyone(well_known),
         by_anyone(versions),
+        // Client authentication: legacy API
+        by_anyone(get_login_types).class(Class::Login),
+        by_anyone(login).class(Class::Login),
+        by_caller(get_login_token).class(Class::Login),
+        by_anyone(refresh_token),
+        by_caller(logout),
+        by_caller(logout_all),
+        // Account registration and management
+        by_anyone(register).class(Class::Register),
+        by_anyone(get_username_availability).class(Class::Register),
+        by_anyone(check_registration_token_validity).class(Class::Register),
+        by_caller(change_password).class(Class::Login),
+        by_caller(deactivate).class(Class::Login),
+        by_caller(whoami),
         // Capabilities negotiation
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Content repository
+        by_caller(get_media_config),
+        by_caller(download_file),
+        by_caller(download_file_as),
+        by_caller(get_media_config_v3),
+        by_caller(upload_file).class(Class::Upload),
+        // Getting events for a room
+        by_caller(get_event),
+        by_caller(joined_members),
+        by_caller(get_members),
+        by_caller(get_state),
+        with_empty_state_key(by_caller(get_state_event)),
+        by_caller(get_messages),
+        // Sending events to a room
+        with_empty_state_key(by_caller(set_state)).class(Class::Send),
+        by_caller(send_event).class(Class::Send),
+        // Redactions
+        by_caller(redact_event).class(Class::Send),
+        // Creation
+        by_caller(create_room).class(Class::Invite),
+        // Room aliases
+        by_anyone(get_alias),
+        by_caller(set_alias),
+        by_caller(delete_alias),
+        by_caller(room_aliases),
+        // Room membership
+        by_caller(joined_rooms),
+        by_caller(invite_user).class(Class::Invite),
+        by_caller(join_room),
+        by_caller(join_room_by_id),
+        by_caller(knock_room),
+        by_caller(forget_room),
+        by_caller(leave_room),
+        by_caller(kick_user),
+        by_caller(ban_user),
+        by_caller(unban_user),
+        // Listing rooms
+        by_anyone(get_visibility),
+        by_caller(set_visibility),
+        // Typing notifications
+        by_caller(set_typing),
+        // Receipts
+        by_caller(send_receipt),
+        by_caller(set_read_markers),
+        // Presence
+        by_caller(get_presence),
+        by_caller(set_presence),
+        // Event context
+        by_caller(get_context),
         // Send-to-device messaging
         by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups
@@ -69,13 +192,52 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys),
         by_caller(upload_signatures),
         by_caller(upload_keys),
-        // Content repository
-        by_caller(get_media_config),
-        by_caller(download_file),
-        by_caller(download_file_as),
-        by_caller(get_media_config_v3),
-        by_caller(upload_file).class(Class::Upload),
+        // Filtering
+        by_caller(create_filter),
+        by_caller(get_filter),
+        // Profiles
+        by_anyone(get_profile),
+        by_anyone(get_profile_field),
+        by_caller(set_profile_field),
+        by_caller(delete_profile_field),
+        // Device management
+        by_caller(get_devices),
+        by_caller(get_device),
+        by_caller(update_device),
+        by_caller(delete_device).class(Class::Login),
+        by_caller(delete_devices).class(Class::Login),
+        // Push notifications: push rules
+        by_caller(get_pushrules_all),
+        by_caller(get_pushrules_global_scope),
+        by_caller(get_pushrule),
+        by_caller(set_pushrule),
+        by_caller(delete_pushrule),
+        by_caller(get_pushrule_enabled),
+        by_caller(set_pushrule_enabled),
+        by_caller(get_pushrule_actions),
+        by_caller(set_pushrule_actions),
+        // Client config
+        by_caller(get_global_account_data),
+        by_caller(set_global_account_data),
+        by_caller(get_room_account_data),
+        by_caller(set_room_account_data),
+        // Room tagging
+        by_caller(get_tags),
+        by_caller(create_tag),
+        by_caller(delete_tag),
+        // Synapse's admin API
+        by_anyone(synapse_admin::register_nonce::register_nonce).class(Class::Register),
+        by_anyone(synapse_admin::register::register).class(Class::Register),
     ]
+}
+
+/// An empty state key may be left out, with or without the slash before it.
+fn with_empty_state_key(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .also_at("/_matrix/client/r0/rooms/{room_id}/state/{event_type}")
+        .also_at("/_matrix/client/r0/rooms/{room_id}/state/{event_type}/")
+        .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}")
+        .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}/")
 }
 
 /// Every path that this face answers, sorted.

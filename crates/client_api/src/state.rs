@@ -5,6 +5,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use axum::extract::FromRef;
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use rooms::Rooms;
@@ -36,6 +37,8 @@ pub struct Owners {
     pub log: Log,
     /// People, devices, sessions, and what people keep.
     pub accounts: Accounts,
+    /// What asks several owners at once.
+    pub lifecycle: Lifecycle,
     /// Rooms.
     pub rooms: Rooms,
     /// End-to-end encryption.
@@ -123,6 +126,12 @@ impl FromRef<ClientApi> for Accounts {
     }
 }
 
+impl FromRef<ClientApi> for Lifecycle {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.lifecycle.clone()
+    }
+}
+
 impl FromRef<ClientApi> for Rooms {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.rooms.clone()
@@ -135,6 +144,12 @@ impl FromRef<ClientApi> for Keys {
     }
 }
 
+impl FromRef<ClientApi> for Media {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.media.clone()
+    }
+}
+
 impl FromRef<ClientApi> for Sync {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.sync.clone()
@@ -144,11 +159,5 @@ impl FromRef<ClientApi> for Sync {
 impl FromRef<ClientApi> for Arc<dyn Clock> {
     fn from_ref(api: &ClientApi) -> Self {
         Self::clone(&api.0.clock)
-    }
-}
-
-impl FromRef<ClientApi> for Media {
-    fn from_ref(api: &ClientApi) -> Self {
-        api.0.owners.media.clone()
     }
 }

@@ -108,7 +108,11 @@ fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
 }
 
 impl Authenticate for Tokens {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        _: Option<std::net::IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
         Box::pin(async move {
             match token {
                 "alice" => Ok(caller(1, owned_user_id!("@alice:localhost"))),
@@ -262,24 +266,38 @@ impl Face {
     }
 
     fn over(home: Home, limited: bool) -> Self {
-        let (api, clock) = api(&home, limited);
-        let router = routes::assemble(sample_endpoints(), api.clone())
-            // The real endpoints have the same layers; what is not a sample goes to them.
-            .fallback_service(routes::router(api));
-        Self {
-            router,
-            clock,
-            home,
-        }
+        let with_samples = |api: ClientApi| {
+            routes::assemble(sample_endpoints(), api.clone())
+                // The real endpoints have the same layers; what is not a sample goes to them.
+                .fallback_service(routes::router(api))
+        };
+        Self::routed(home, limited, with_samples)
     }
 
-    /// The real endpoints alone.
-    fn real() -> Self {
-        let home = Home::empty();
-        let (api, clock) = api(&home, false);
-        let router = routes::router(api);
+    /// The real endpoints alone, where a sample stands at the path of one.
+    fn without_samples() -> Self {
+        Self::routed(Home::empty(), false, routes::router)
+    }
+
+    fn routed(home: Home, limited: bool, route: impl FnOnce(ClientApi) -> Router) -> Self {
+        let clock = Arc::new(HandClock::default());
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let settings = Settings {
+            server_name: owned_server_name!("localhost"),
+            public_url: "http://localhost:8008".to_owned(),
+            trusted_proxies: TrustedProxies::new(proxies),
+            rate_limits_enabled: limited,
+            default_room_version: RoomVersionId::V12,
+        };
+        let api = ClientApi::new(
+            settings,
+            Arc::<HandClock>::clone(&clock),
+            Arc::new(Counting::default()),
+            Arc::new(Tokens),
+            home.owners.clone(),
+        );
         Self {
-            router,
+            router: route(api),
             clock,
             home,
         }
@@ -301,26 +319,6 @@ impl Face {
     async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
         self.ask(request("alice", method, path, body)).await
     }
-}
-
-fn api(home: &Home, limited: bool) -> (ClientApi, Arc<HandClock>) {
-    let clock = Arc::new(HandClock::default());
-    let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-    let settings = Settings {
-        server_name: owned_server_name!("localhost"),
-        public_url: "http://localhost:8008".to_owned(),
-        trusted_proxies: TrustedProxies::new(proxies),
-        rate_limits_enabled: limited,
-        default_room_version: RoomVersionId::V12,
-    };
-    let api = ClientApi::new(
-        settings,
-        Arc::<HandClock>::clone(&clock),
-        Arc::new(Counting::default()),
-        Arc::new(Tokens),
-        home.owners.clone(),
-    );
-    (api, clock)
 }
 
 fn request(token: &str, method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {

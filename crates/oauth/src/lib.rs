@@ -1,1 +1,24 @@
 //! The authorization server and its pages.
+//!
+//! Pages are rendered here, without scripts, in the language the browser asks for.
+
+mod language;
+mod page;
+mod setup;
+mod state;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
+
+pub use state::{AddressOf, Pages};
+
+/// The largest form.
+const FORM_BYTES: usize = 16 * 1024;
+
+/// The pages as one router.
+pub fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/_conclave/setup", get(setup::show).post(setup::submit))
+        .route("/_conclave/pages.css", get(page::style))
+        .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .with_state(pages)
+}

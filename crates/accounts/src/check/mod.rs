@@ -45,9 +45,6 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
         Change::RemoveDevices { user, device_ids } => {
             sessions::remove(work, *user, device_ids.clone(), context)
         }
-        Change::RemoveOtherDevices { user, keep } => {
-            sessions::remove_others(work, *user, keep.as_deref(), context)
-        }
         Change::RenameDevice {
             user,
             device_id,
@@ -134,7 +131,7 @@ fn deactivate(work: &mut Work, user: i64, erase: bool, context: &mut CheckContex
     };
     work.accounts.set(user, account);
     work.purged.set(user, erase);
-    sessions::remove_others(work, user, None, context)?;
+    sessions::remove_all(work, user, context)?;
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }

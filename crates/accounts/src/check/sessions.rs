@@ -247,20 +247,14 @@ pub(super) fn remove(
     Ok(Verdict::Apply(Outcome::Removed(removed)))
 }
 
-pub(super) fn remove_others(
-    work: &mut Work,
-    user: i64,
-    keep: Option<&str>,
-    context: &mut CheckContext<'_>,
-) -> Checked {
-    let others = work
+pub(super) fn remove_all(work: &mut Work, user: i64, context: &mut CheckContext<'_>) -> Checked {
+    let devices = work
         .devices
         .iter()
-        .map(|((owner, device_id), _)| (*owner, device_id.as_str()))
-        .filter(|(owner, device_id)| *owner == user && Some(*device_id) != keep)
-        .map(|(_, device_id)| device_id.to_owned())
+        .filter(|((owner, _), _)| *owner == user)
+        .map(|((_, device_id), _)| device_id.clone())
         .collect();
-    remove(work, user, others, context)
+    remove(work, user, devices, context)
 }
 
 pub(super) fn rename(

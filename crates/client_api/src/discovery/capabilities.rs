@@ -84,7 +84,7 @@ pub(crate) async fn capabilities(
             set_avatar_url: yes(),
             profile_fields: yes(),
             thirdparty_id_changes: no(),
-            get_login_token: no(),
+            get_login_token: yes(),
         },
     })
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use accounts::{Accounts, Operation};
+use accounts::{Accounts, By, Operation};
 use audit::Act;
 use axum::extract::State;
 use keys::{CrossSigningError, CrossSigningUpload, Keys};
@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     matrix::Matrix,
     origin::{CameFrom, add_record},
-    uia::prove_owner,
+    session::uia,
 };
 
 /// Publishes the caller's cross-signing keys.
@@ -40,14 +40,12 @@ pub(crate) async fn upload_signing_keys(
     };
     if keys.cross_signing_change_needs_proof(&upload).await? {
         let operation = Operation::UploadCrossSigningKeys;
-        prove_owner(
-            &accounts,
-            operation,
-            &caller,
-            req.auth.as_ref(),
-            origin.clone(),
-        )
-        .await?;
+        let session = caller.session()?;
+        let by = By::session(&session, origin.clone());
+        let answer = uia::answer(req.auth.as_ref());
+        accounts
+            .prove_owner(operation, &session, answer, &by)
+            .await?;
         upload.authenticated = true;
     }
     let act = match upload.authenticated && upload.master_key.is_some() {

@@ -47,7 +47,7 @@ fn header<'a>(response: &'a Response<()>, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn what_one_uploads_another_downloads() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let content: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
     let answer = upload(
         &face,
@@ -93,7 +93,7 @@ async fn what_one_uploads_another_downloads() {
 
 #[tokio::test]
 async fn what_could_run_in_a_browser_is_only_to_be_saved() {
-    let face = Face::real();
+    let face = Face::without_samples();
     for (content_type, answered) in [
         ("text/html", "text/html"),
         ("image/svg+xml", "image/svg+xml"),
@@ -109,7 +109,7 @@ async fn what_could_run_in_a_browser_is_only_to_be_saved() {
 
 #[tokio::test]
 async fn an_empty_file_is_a_file() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let place = place(&upload(&face, "", "text/plain", "").await);
     let (response, bytes) = download(&face, &place).await;
     assert_eq!((response.status().as_u16(), bytes.len()), (200, 0));
@@ -118,7 +118,7 @@ async fn an_empty_file_is_a_file() {
 
 #[tokio::test]
 async fn a_head_request_tells_what_a_download_would() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let place = place(&upload(&face, "", "text/plain", "12345").await);
     let request = request("bob", "HEAD", &format!("{DOWNLOAD}{place}"), "");
     let response = face.router.clone().oneshot(request).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_head_request_tells_what_a_download_would() {
 
 #[tokio::test]
 async fn nobody_reads_or_writes_without_a_token() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let place = place(&upload(&face, "", "text/plain", "x").await);
     for (method, path) in [
         ("POST", UPLOAD.to_owned()),
@@ -156,7 +156,7 @@ async fn nobody_reads_or_writes_without_a_token() {
 
 #[tokio::test]
 async fn the_largest_size_is_told_and_kept() {
-    let face = Face::real();
+    let face = Face::without_samples();
     for path in [
         "/_matrix/client/v1/media/config",
         "/_matrix/media/v3/config",
@@ -189,7 +189,7 @@ async fn the_largest_size_is_told_and_kept() {
 
 #[tokio::test]
 async fn an_upload_that_breaks_off_is_told_so() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let broken = stream::iter([
         Ok(Bytes::from_static(b"a beginning")),
         Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
@@ -217,7 +217,7 @@ async fn an_upload_that_breaks_off_is_told_so() {
 
 #[tokio::test]
 async fn files_that_are_not_here_are_not_found() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let place = place(&upload(&face, "", "text/plain", "x").await);
     let id = place.strip_prefix("/localhost/").unwrap();
     for path in [
@@ -238,7 +238,7 @@ async fn files_that_are_not_here_are_not_found() {
 
 #[tokio::test]
 async fn impossible_names_are_refused() {
-    let face = Face::real();
+    let face = Face::without_samples();
     let long = "n".repeat(1_025);
     let answer = upload(&face, &format!("?filename={long}"), "text/plain", "x").await;
     assert_eq!(
@@ -258,7 +258,7 @@ async fn impossible_names_are_refused() {
 
 #[tokio::test]
 async fn what_this_server_does_not_do_yet_is_unrecognized() {
-    let face = Face::real();
+    let face = Face::without_samples();
     for (method, path) in [
         ("POST", "/_matrix/media/v1/create"),
         (
@@ -290,11 +290,10 @@ fn file_of_length(folder: &Path, length: u64) -> Option<std::path::PathBuf> {
 
 #[tokio::test]
 async fn a_damaged_file_is_an_error_or_a_broken_answer_and_never_wrong_bytes() {
-    let face = Face::real();
-    // A length that no other test uploads.
+    let face = Face::without_samples();
     let content = vec![7_u8; 150_001];
     let place = place(&upload(&face, "", "text/plain", content.clone()).await);
-    let path = file_of_length(&face.home.files.clone(), 150_001 + 3 * 16).unwrap();
+    let path = file_of_length(&face.home.files, 150_001 + 3 * 16).unwrap();
     let whole = fs::read(&path).unwrap();
 
     let mut changed_late = whole.clone();

@@ -13,6 +13,7 @@ use accounts::{
 use audit::AuditTrail;
 use blobs::Blobs;
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
@@ -23,6 +24,7 @@ use testkit::{clock::FakeClock, entropy::SeededEntropy};
 
 use crate::Owners;
 
+/// The largest file that is taken.
 pub(super) const MAX_FILE_BYTES: u64 = 1_000_000;
 
 pub(super) const PASSWORD: &str = "correct horse";
@@ -54,7 +56,7 @@ impl Home {
             let folder = tempfile::tempdir().unwrap();
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let owners = runtime.block_on(owners(folder.path(), people));
-            started.send((owners, files_of(folder.path()))).unwrap();
+            started.send((owners, folder.path().join("files"))).unwrap();
             // Nothing is ever sent: it returns when the other side is dropped.
             let _ = ended.recv();
         });
@@ -65,10 +67,6 @@ impl Home {
             _running: running,
         }
     }
-}
-
-fn files_of(folder: &Path) -> PathBuf {
-    folder.join("files")
 }
 
 async fn owners(folder: &Path, people: bool) -> Owners {
@@ -143,15 +141,9 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         let alice = alice.unwrap().unwrap();
         assert_eq!(alice.user, 1, "tokens of tests stand for the first users");
     }
-    let blobs = Blobs::in_folder(files_of(folder)).await.unwrap();
-    let media = Media::new(
-        log.clone(),
-        keyring.clone(),
-        blobs,
-        entropy.clone(),
-        MAX_FILE_BYTES,
-    );
-    let keys = Keys::new(log.clone(), keyring, entropy);
+    let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
+    let blobs = Blobs::in_folder(folder.join("files")).await.unwrap();
+    let media = Media::new(log.clone(), keyring, blobs, entropy, MAX_FILE_BYTES);
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),
@@ -162,6 +154,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     );
     Owners {
         sync: sync.await.unwrap(),
+        lifecycle: Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone()),
         log,
         accounts,
         rooms,

@@ -2,13 +2,11 @@
 
 use std::{error::Error, time::Duration};
 
-use accounts::{
-    AccountChanges, AccountError, By, Grant, NewAccount, RegisterError, TokenError, TokenTerms,
-};
-use audit::{Act, Checkpoint, VerifyError};
+use accounts::{By, Grant, NewAccount, RegisterError, TokenError, TokenTerms};
+use audit::{Checkpoint, VerifyError};
 use ruma::OwnedUserId;
 use seal::Keyring;
-use store::{CommitError, Database, Intent};
+use store::Database;
 
 use super::{Answer, Order, UserLine};
 use crate::{node::Owners, storage::Storage};
@@ -126,22 +124,13 @@ impl Administration {
         let refuse = |error: &(dyn Error + 'static)| {
             failed(&format!("{user_id} has the old password"), error)
         };
-        let accounts = &self.owners.accounts;
-        let account = accounts.account(&user_id).await;
-        let account = account.map_err(|error| refuse(&error))?;
-        let account = account.ok_or_else(|| refuse(&AccountError::NoSuchUser))?;
-        let whose = (account.user, &*user_id);
-        let (mut intent, by) = (Intent::new(), By::command_line());
-        let act = Act::PasswordReset;
-        let added = accounts.add_password(&mut intent, whose, password, act, &by);
-        added.await.map_err(|error| refuse(&error))?;
-        let devices = accounts.devices_of(account.user).await;
-        let devices = devices.map_err(|error| refuse(&error))?.into_iter();
-        let devices: Vec<_> = devices.map(|device| device.device_id).collect();
-        if !devices.is_empty() {
-            accounts.add_sign_out_everywhere(&mut intent, whose, &devices, &by);
-        }
-        self.commit(intent).await.map_err(|error| refuse(&error))?;
+        let by = By::command_line();
+        let reset = self
+            .owners
+            .lifecycle
+            .reset_password(&user_id, password, &by)
+            .await;
+        reset.map_err(|error| refuse(&error))?;
         Ok(Answer::PasswordReset {
             user_id: user_id.to_string(),
         })
@@ -151,25 +140,12 @@ impl Administration {
         let user_id = self.user_id(name)?;
         let refuse =
             |error: &(dyn Error + 'static)| failed(&format!("{user_id} is not deactivated"), error);
-        let accounts = &self.owners.accounts;
-        let account = accounts.account(&user_id).await;
-        let account = account.map_err(|error| refuse(&error))?;
-        let account = account.ok_or_else(|| refuse(&AccountError::NoSuchUser))?;
-        let (mut intent, by) = (Intent::new(), By::command_line());
-        accounts.add_deactivation(&mut intent, (account.user, &user_id), erase, &by);
-        self.commit(intent).await.map_err(|error| refuse(&error))?;
+        let by = By::command_line();
+        let closed = self.owners.lifecycle.deactivate(&user_id, erase, &by).await;
+        closed.map_err(|error| refuse(&error))?;
         Ok(Answer::UserDeactivated {
             user_id: user_id.to_string(),
         })
-    }
-
-    async fn commit(&self, intent: Intent) -> Result<(), AccountError> {
-        let committed = self.owners.log.commit(intent).await;
-        let refused = |error: CommitError| match error.refusal::<AccountChanges>() {
-            Ok(refusal) => refusal.into(),
-            Err(error) => AccountError::Store(error.into_store()),
-        };
-        committed.map(drop).map_err(refused)
     }
 
     async fn invite(&self, terms: TokenTerms) -> Result<Answer, Refusal> {

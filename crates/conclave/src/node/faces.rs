@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use axum::{Router, middleware};
+use axum::{Router, http::HeaderMap, middleware};
 use client_api::{
     ClientApi, Settings,
     address::{AddressBlock, TrustedProxies},
     routes,
 };
 use config::Config;
+use oauth::Pages;
 use sync::Sync;
 
 use super::Owners;
@@ -37,14 +38,19 @@ pub(super) async fn build(
         config.presence.enabled,
     );
     let sync = sync.await.context("syncing could not be started")?;
+    let settings = settings(config, public_url)?;
+    let proxies = settings.trusted_proxies.clone();
+    let address_of = move |peer, headers: &HeaderMap| proxies.client_address(peer, headers).0;
+    let pages = Pages::new(owners.accounts.clone(), public_url, Arc::new(address_of));
     let api = ClientApi::new(
-        settings(config, public_url)?,
+        settings,
         Arc::clone(&surroundings.clock),
         Arc::clone(&surroundings.entropy),
         Arc::new(owners.accounts.clone()),
         client_api::Owners {
             log: owners.log.clone(),
             accounts: owners.accounts.clone(),
+            lifecycle: owners.lifecycle.clone(),
             rooms: owners.rooms.clone(),
             keys: owners.keys.clone(),
             media: owners.media.clone(),
@@ -54,7 +60,9 @@ pub(super) async fn build(
     let stop = ends.stop.clone();
     let clients =
         routes::router(api).layer(middleware::from_fn_with_state(stop.clone(), end_long_polls));
-    Ok(clients.merge(health_routes(owners.log.clone(), stop)))
+    Ok(clients
+        .merge(oauth::router(pages))
+        .merge(health_routes(owners.log.clone(), stop)))
 }
 
 /// The link under which the first administrator is made.

@@ -8,6 +8,7 @@ use audit::AuditTrail;
 use blobs::Blobs;
 use config::{Config, FilesUrl};
 use keys::Keys;
+use lifecycle::Lifecycle;
 use media::Media;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
@@ -26,6 +27,7 @@ pub(crate) struct Owners {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) media: Media,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Owners {
@@ -36,8 +38,6 @@ impl Owners {
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
         let (database, keyring) = (&storage.database, &storage.keyring);
-        let FilesUrl::Folder(folder) = &config.files.url;
-        let blobs = Blobs::in_folder(folder.clone()).await?;
         let Surroundings { clock, entropy } = surroundings;
         let changes = AccountChanges::new(keyring.clone());
         let rooms = Rooms::new(
@@ -50,8 +50,7 @@ impl Owners {
         let builder = LogBuilder::new(database.clone(), Arc::clone(clock))
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
-        let builder = Keys::register(builder, keyring);
-        let builder = Media::register(builder, keyring);
+        let builder = Media::register(Keys::register(builder, keyring), keyring);
         // The record of an act comes after the act.
         let trail = AuditTrail::new(keyring.clone(), Arc::clone(entropy));
         let log = builder.register(Arc::new(trail)).start().await;
@@ -64,6 +63,9 @@ impl Owners {
             account_settings(config),
         );
         let keys = Keys::new(log.clone(), keyring.clone(), Arc::clone(entropy));
+        let FilesUrl::Folder(folder) = &config.files.url;
+        let blobs = Blobs::in_folder(folder.clone()).await;
+        let blobs = blobs.context("the folder of files.url could not be opened")?;
         let media = Media::new(
             log.clone(),
             keyring.clone(),
@@ -71,12 +73,14 @@ impl Owners {
             Arc::clone(entropy),
             config.files.max_size.as_u64(),
         );
+        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         Ok(Self {
             log,
             accounts,
             rooms,
             keys,
             media,
+            lifecycle,
         })
     }
 }

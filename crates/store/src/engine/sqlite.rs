@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -10,7 +10,9 @@ use std::{
 
 use parking_lot::Mutex;
 use rusqlite::{
-    OpenFlags, params_from_iter,
+    OpenFlags,
+    hooks::Wal,
+    params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
 use tokio::sync::oneshot;
@@ -21,7 +23,7 @@ use crate::{Row, StoreError, Value};
 const STATEMENT_CACHE: usize = 512;
 
 /// How large the write-ahead log may grow before it is copied back, in pages of 4 KiB.
-const CHECKPOINT_PAGES: i64 = 2_000;
+const CHECKPOINT_PAGES: i32 = 2_000;
 
 /// A connection that one thread uses at a time.
 pub(crate) struct Connection {
@@ -118,6 +120,18 @@ impl Connection {
         }
         ended?;
         written
+    }
+
+    /// Wakes the checkpointer after each commit that leaves the write-ahead log too long.
+    pub(crate) fn when_grown(&self, checkpointer: Checkpointer) -> Result<(), StoreError> {
+        let hook = move |_: &mut Wal, pages| {
+            if pages >= CHECKPOINT_PAGES {
+                // The thread ends only with this sender.
+                let _ = checkpointer.wake.send(());
+            }
+            Ok(())
+        };
+        Ok(self.inner.lock().raw.wal_hook(Some(hook))?)
     }
 
     /// Runs statements that take no parameters, such as a migration.
@@ -321,9 +335,9 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(crate) fn start(path: PathBuf) -> Result<Self, StoreError> {
+    pub(crate) fn start(path: &Path) -> Result<Self, StoreError> {
         let (wake, woken) = mpsc::channel();
-        let raw = rusqlite::Connection::open(&path)?;
+        let raw = rusqlite::Connection::open(path)?;
         raw.busy_timeout(Duration::from_secs(1))?;
         spawn("checkpointer".to_owned(), move || {
             while woken.recv().is_ok() {
@@ -338,16 +352,6 @@ impl Checkpointer {
             }
         })?;
         Ok(Self { wake })
-    }
-
-    /// Tells that so many pages were written since the last call that gave `true`.
-    pub(crate) fn wrote(&self, pages: &mut i64, more: i64) {
-        *pages += more;
-        if *pages >= CHECKPOINT_PAGES {
-            *pages = 0;
-            // The thread ends only with this sender.
-            let _ = self.wake.send(());
-        }
     }
 }
 

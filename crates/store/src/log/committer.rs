@@ -52,8 +52,6 @@ pub(crate) struct Committer {
 pub(crate) enum Writer {
     Sqlite {
         connection: Arc<Connection>,
-        checkpointer: Checkpointer,
-        unchecked_pages: i64,
     },
     Postgres {
         connector: Connector,
@@ -68,13 +66,9 @@ impl Committer {
                 let connection = writer.lock().take().ok_or_else(|| {
                     StoreError::Refused("the log of this database is already running".to_owned())
                 })?;
-                let checkpointer = Checkpointer::start(path.clone())?;
+                connection.when_grown(Checkpointer::start(path)?)?;
                 let connection = Arc::new(connection);
-                let writer = Writer::Sqlite {
-                    connection,
-                    checkpointer,
-                    unchecked_pages: 0,
-                };
+                let writer = Writer::Sqlite { connection };
                 let committer = Self {
                     shared: Arc::clone(&shared),
                     writer,
@@ -179,10 +173,7 @@ impl Committer {
         loop {
             let failure = match self.connected().await {
                 Ok(kind) => match attempt::run(&self.shared, kind, batch).await {
-                    Ok(answers) => {
-                        self.writer.wrote(batch.len());
-                        return Ok(answers);
-                    }
+                    Ok(answers) => return Ok(answers),
                     Err(failure) => failure,
                 },
                 Err(error) => Failure::Lost(error),
@@ -238,7 +229,7 @@ impl Committer {
 
     async fn connected(&mut self) -> Result<ReaderKind, StoreError> {
         match &mut self.writer {
-            Writer::Sqlite { connection, .. } => Ok(ReaderKind::SqliteHere(Arc::clone(connection))),
+            Writer::Sqlite { connection } => Ok(ReaderKind::SqliteHere(Arc::clone(connection))),
             Writer::Postgres { connector, session } => {
                 if let Some(session) = session
                     && !session.is_closed()
@@ -271,30 +262,13 @@ impl Committer {
     }
 
     /// Only SQLite's local writes come here: they share its one writer.
-    fn write_local(&mut self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
-        let Writer::Sqlite { connection, .. } = &self.writer else {
+    fn write_local(&self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
+        let Writer::Sqlite { connection } = &self.writer else {
             return Err(StoreError::Refused(
                 "local writes have sessions of their own".to_owned(),
             ));
         };
-        let answers = connection.local_write(write);
-        self.writer.wrote(1);
-        answers
-    }
-}
-
-impl Writer {
-    fn wrote(&mut self, intents: usize) {
-        if let Self::Sqlite {
-            checkpointer,
-            unchecked_pages,
-            ..
-        } = self
-        {
-            // A change dirties a handful of pages: its rows and their indexes.
-            let pages = i64::try_from(intents).unwrap_or(i64::MAX).saturating_mul(8);
-            checkpointer.wrote(unchecked_pages, pages);
-        }
+        connection.local_write(write)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use store::{LocalWrite, Location};
+use testkit::eventually;
 use tokio::task::JoinSet;
 
 use crate::support::{Db, cells::Act, several};
@@ -73,4 +75,26 @@ async fn a_second_log_over_one_opened_database_is_refused() {
     let again = store::LogBuilder::new(node.database().clone(), clock);
     assert!(again.start().await.is_err());
     node.act(1, Act::Set(1)).await.unwrap();
+}
+
+/// Otherwise every reader would search an ever longer write-ahead log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_written_is_copied_back_into_the_file() {
+    const NOTE_BYTES: usize = 1024 * 1024;
+    let db = Db::sqlite();
+    let node = db.node().await;
+    for id in 0..24 {
+        let sql = "INSERT INTO scratch (id, note) VALUES ($1, $2)";
+        let note = "x".repeat(NOTE_BYTES);
+        let write = LocalWrite::new().and(sql, vec![id.into(), note.into()]);
+        node.log.write_local(write).await.unwrap();
+    }
+    let Location::Sqlite(path) = &db.location else {
+        panic!("this is SQLite");
+    };
+    eventually("the file has grown", || async {
+        let grown = std::fs::metadata(path).unwrap().len() > 8 * NOTE_BYTES as u64;
+        grown.then_some(())
+    })
+    .await;
 }

@@ -1,0 +1,93 @@
+//! `POST /_matrix/client/v3/register` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register
+
+use accounts::{Accounts, By, NewAccount, NewDevice, RegisterError, Registered};
+use axum::extract::State;
+use ruma::api::{
+    client::account::register::{
+        self,
+        v3::{Request, Response},
+    },
+    error::ErrorKind,
+};
+use tracing::instrument;
+use zeroize::Zeroizing;
+
+use crate::{error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+
+/// Makes an account, and begins its first session.
+#[instrument(name = "client.register", skip_all)]
+pub(crate) async fn register(
+    State(accounts): State<Accounts>,
+    CameFrom(origin): CameFrom,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    check_kind(&req)?;
+    if let Some(name) = &req.username {
+        // Before anything is to be proved: the person chooses another name first.
+        accounts.check_available(name).await?;
+    }
+    let grant = accounts
+        .prove_registration(uia::answer(req.auth.as_ref()))
+        .await?;
+    let device = NewDevice {
+        device_id: req.device_id,
+        display_name: req.initial_device_display_name,
+        refreshable: req.refresh_token,
+    };
+    let new = NewAccount {
+        localpart: req.username,
+        password: req.password.map(Zeroizing::new),
+        device: (!req.inhibit_login).then_some(device),
+        ..NewAccount::default()
+    };
+    if new.password.is_none() {
+        return Err(ApiError::missing_param("password is missing"));
+    }
+    let registered = accounts.register(new, grant, By::anonymous(origin)).await?;
+    Ok(Matrix(answer(registered)))
+}
+
+fn check_kind(req: &Request) -> Result<(), ApiError> {
+    if req.kind != register::RegistrationKind::User {
+        return Err(ApiError::new(
+            http::StatusCode::FORBIDDEN,
+            ErrorKind::GuestAccessForbidden,
+            "this server has no guests",
+        ));
+    }
+    if req.login_type.is_some() {
+        return Err(ApiError::forbidden(
+            "only an application service can register in this way",
+        ));
+    }
+    Ok(())
+}
+
+fn answer(registered: Registered) -> Response {
+    let mut response = Response::new(registered.user_id);
+    if let Some(signed_in) = registered.signed_in {
+        response.access_token = Some(signed_in.access_token);
+        response.device_id = Some(signed_in.device_id);
+        response.refresh_token = signed_in.refresh_token;
+        response.expires_in = signed_in.expires_in;
+    }
+    response
+}
+
+impl From<RegisterError> for ApiError {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Closed | RegisterError::AnotherName | RegisterError::Token => {
+                Self::forbidden(error)
+            }
+            RegisterError::AdministratorExists => Self::forbidden(error),
+            RegisterError::Name(_) => Self::invalid_username(error),
+            RegisterError::Taken => Self::user_in_use(error),
+            RegisterError::Password(_) => Self::weak_password(error),
+            RegisterError::Device(_) => Self::invalid_param(error),
+            RegisterError::Store(error) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Access tokens of people, looked up in [`Accounts`].
+
+use std::net::IpAddr;
+
+use accounts::{Accounts, AuthError, Session};
+use futures_util::future::BoxFuture;
+
+use crate::{
+    caller::{AuthFailure, Authenticate, Caller},
+    error::ApiError,
+};
+
+impl Authenticate for Accounts {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Caller, AuthFailure>> {
+        Box::pin(async move {
+            let session = Accounts::authenticate(self, token).await?;
+            if let Err(error) = self.note_activity(&session, address).await {
+                // When a device was last seen is no reason to refuse what it asks.
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "a device's activity could not be noted");
+            }
+            Ok(Caller {
+                user_id: session.user_id,
+                user: session.user,
+                device_id: Some(session.device_id),
+                session: session.session,
+                is_guest: false,
+                is_admin: session.admin,
+            })
+        })
+    }
+}
+
+impl From<AuthError> for AuthFailure {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Unknown => Self::Unknown,
+            AuthError::Expired => Self::Expired,
+            AuthError::Store(error) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl Caller {
+    /// The caller's session, for what only somebody with a device can do.
+    pub(crate) fn session(&self) -> Result<Session, ApiError> {
+        let device_id = self.device_id.clone().ok_or_else(|| {
+            ApiError::forbidden(
+                "this needs a session on a device, which an application service has not",
+            )
+        })?;
+        Ok(Session {
+            user_id: self.user_id.clone(),
+            user: self.user,
+            device_id,
+            session: self.session,
+            admin: self.is_admin,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! User-interactive authentication between its wire form and [`accounts`].
+//!
+//! See <https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api>.
+
+use accounts::{Answer, Challenge, ProofRefusal, ProveError, Stage, StageProof};
+use ruma::api::{
+    client::uiaa::{AuthData, AuthFlow, AuthType, UiaaInfo, UserIdentifier},
+    error::{ErrorKind, StandardErrorBody},
+};
+use serde_json::{json, value::to_raw_value};
+
+use crate::error::ApiError;
+
+/// What a client proves with its `auth` object.
+pub(crate) fn answer(auth: Option<&AuthData>) -> Option<Answer<'_>> {
+    let auth = auth?;
+    let proof = match auth {
+        AuthData::Dummy(_) => StageProof::Dummy,
+        AuthData::RegistrationToken(data) => StageProof::RegistrationToken(&data.token),
+        AuthData::Password(data) => match &data.identifier {
+            UserIdentifier::Matrix(matrix) => StageProof::Password {
+                name: Some(&matrix.user),
+                password: &data.password,
+            },
+            // Only user names identify people here.
+            _ => StageProof::None,
+        },
+        // A stage that is not offered proves nothing.
+        _ => StageProof::None,
+    };
+    let session = auth.session();
+    Some(Answer { session, proof })
+}
+
+impl From<ProveError> for ApiError {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Challenge(challenge) => Self::uiaa(wire_form(challenge)),
+            ProveError::Limited(wait) => Self::limit_exceeded(wait),
+            ProveError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+fn wire_form(challenge: Challenge) -> UiaaInfo {
+    let stage = |stage: Stage| match stage {
+        Stage::Dummy => AuthType::Dummy,
+        Stage::RegistrationToken => AuthType::RegistrationToken,
+        Stage::Password => AuthType::Password,
+    };
+    let flows = challenge
+        .flows
+        .into_iter()
+        .map(|stages| AuthFlow::new(stages.into_iter().map(stage).collect()));
+    let mut info = UiaaInfo::new(flows.collect());
+    info.params = to_raw_value(&json!({})).ok();
+    info.session = Some(challenge.session);
+    info.auth_error = challenge.refusal.map(|refusal| {
+        let kind = match refusal {
+            ProofRefusal::Password => ErrorKind::Forbidden,
+            ProofRefusal::RegistrationToken => ErrorKind::Unauthorized,
+        };
+        Box::new(StandardErrorBody::new(kind, refusal.to_string()))
+    });
+    info
+}

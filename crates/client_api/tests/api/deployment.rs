@@ -1,0 +1,149 @@
+//! A deployment of one or two nodes over a database of its own: everything below the face.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+use audit::AuditTrail;
+use blobs::Blobs;
+use keys::Keys;
+use lifecycle::Lifecycle;
+use media::Media;
+use model::time::Clock;
+use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use ruma::{RoomVersionId, owned_server_name};
+use seal::{KeySource, Keyring, MasterKey};
+use store::{Database, DatabaseOptions, Location, Log, LogBuilder};
+use sync::Sync;
+use testkit::{clock::FakeClock, entropy::SeededEntropy};
+use zeroize::Zeroizing;
+
+/// A database, its master key and a clock.
+pub(crate) struct Deployment {
+    pub(crate) clock: FakeClock,
+    pub(crate) registration: RegistrationMode,
+    pub(crate) shared_secret: Option<&'static str>,
+    location: Location,
+    directory: tempfile::TempDir,
+    nodes: AtomicU64,
+}
+
+/// What a node is made of.
+pub(crate) struct Parts {
+    pub(crate) log: Log,
+    pub(crate) accounts: Accounts,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) rooms: Rooms,
+    pub(crate) keys: Keys,
+    pub(crate) media: Media,
+    pub(crate) sync: Sync,
+}
+
+impl Deployment {
+    /// Over a file in a directory of its own.
+    pub(crate) fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(directory.path().join("conclave.db"));
+        Self::over(location, directory)
+    }
+
+    /// Over any database, with the master key in `directory`.
+    pub(crate) fn over(location: Location, directory: tempfile::TempDir) -> Self {
+        Self {
+            clock: FakeClock::default(),
+            registration: RegistrationMode::Open,
+            shared_secret: None,
+            location,
+            directory,
+            nodes: 1.into(),
+        }
+    }
+
+    /// Starts a node.
+    pub(crate) async fn node(&self) -> Parts {
+        let seed = self.nodes.fetch_add(1, Ordering::Relaxed);
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let source = KeySource::File(self.directory.path().join("master.key"));
+        let master = MasterKey::unlock(&source, &self.location, &*entropy);
+        let master = master.await.unwrap();
+        let database = Database::open(DatabaseOptions {
+            location: self.location.clone(),
+            server_name: "localhost".to_owned(),
+            migrations: vec![
+                seal::MIGRATIONS,
+                accounts::MIGRATIONS,
+                rooms::MIGRATIONS,
+                keys::MIGRATIONS,
+                media::MIGRATIONS,
+                audit::MIGRATIONS,
+            ],
+            readers: 4,
+        });
+        let database = database.await.unwrap();
+        let keyring = Keyring::unlock(&database, master, entropy.clone(), Arc::clone(&clock));
+        let keyring = keyring.await.unwrap();
+        let options = RoomsOptions {
+            server_name: owned_server_name!("localhost"),
+            default_version: RoomVersionId::V12,
+            encryption: EncryptionPolicy::Off,
+        };
+        let rooms = Rooms::new(
+            options,
+            database.clone(),
+            keyring.clone(),
+            Arc::clone(&clock),
+            entropy.clone(),
+        );
+        let changes = AccountChanges::new(keyring.clone());
+        let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let builder = LogBuilder::new(database, clock)
+            .register(Arc::clone(&changes))
+            .register(Arc::new(rooms.clone()));
+        let builder = Media::register(Keys::register(builder, &keyring), &keyring);
+        let builder = builder.register(Arc::new(trail));
+        let log = builder.start().await.unwrap();
+        let settings = Settings {
+            server_name: owned_server_name!("localhost"),
+            registration: self.registration,
+            shared_secret: self
+                .shared_secret
+                .map(|secret| Zeroizing::new(secret.into())),
+            access_token_lifetime: std::time::Duration::from_secs(300),
+            limit_guesses: true,
+        };
+        let accounts = Accounts::new(
+            log.clone(),
+            changes,
+            keyring.clone(),
+            entropy.clone(),
+            settings,
+        );
+        let blobs = Blobs::in_folder(self.directory.path().join("files"))
+            .await
+            .unwrap();
+        let media = Media::new(
+            log.clone(),
+            keyring.clone(),
+            blobs,
+            entropy.clone(),
+            1_000_000,
+        );
+        let keys = Keys::new(log.clone(), keyring, entropy);
+        let (people, rooms_read, keys_read) = (accounts.clone(), rooms.clone(), keys.clone());
+        let sync = Sync::start(log.clone(), people, rooms_read, keys_read, seed, true);
+        let sync = sync.await.unwrap();
+        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        Parts {
+            log,
+            accounts,
+            lifecycle,
+            rooms,
+            keys,
+            media,
+            sync,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The client-server API over HTTP, as clients meet it, on both engines.
+
+#[cfg(test)]
+mod account;
+#[cfg(test)]
+mod deployment;
+#[cfg(test)]
+mod kept;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod session;

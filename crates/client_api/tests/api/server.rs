@@ -1,0 +1,189 @@
+//! Nodes with their faces, asked without a network between.
+
+use std::sync::Arc;
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use ruma::{RoomVersionId, owned_server_name};
+use serde_json::{Value, json};
+use store::Location;
+use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
+use tower::ServiceExt;
+
+use crate::deployment::{Deployment, Parts};
+
+/// Runs each test on both engines.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::server::Server::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::server::Server::postgres().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// A deployment, and the PostgreSQL database it may be on.
+pub(crate) struct Server {
+    pub(crate) deployment: Deployment,
+    _database: Option<TestDatabase>,
+}
+
+/// A node that can be asked.
+pub(crate) struct Node {
+    pub(crate) parts: Parts,
+    router: Router,
+}
+
+/// The password of everybody here.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+impl Server {
+    pub(crate) fn sqlite() -> Self {
+        Self {
+            deployment: Deployment::sqlite(),
+            _database: None,
+        }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = testkit::postgres::database().await;
+        let location = Location::Postgres(database.url.clone());
+        Self {
+            deployment: Deployment::over(location, tempfile::tempdir().unwrap()),
+            _database: Some(database),
+        }
+    }
+
+    pub(crate) async fn node(&self) -> Node {
+        let parts = self.deployment.node().await;
+        let owners = Owners {
+            log: parts.log.clone(),
+            accounts: parts.accounts.clone(),
+            lifecycle: parts.lifecycle.clone(),
+            rooms: parts.rooms.clone(),
+            keys: parts.keys.clone(),
+            media: parts.media.clone(),
+            sync: parts.sync.clone(),
+        };
+        let settings = Settings {
+            server_name: owned_server_name!("localhost"),
+            public_url: "http://localhost:8008".to_owned(),
+            trusted_proxies: TrustedProxies::new(Vec::new()),
+            rate_limits_enabled: false,
+            default_room_version: RoomVersionId::V12,
+        };
+        let api = ClientApi::new(
+            settings,
+            Arc::new(self.deployment.clock.clone()),
+            Arc::new(SeededEntropy::new(99)),
+            Arc::new(parts.accounts.clone()),
+            owners,
+        );
+        Node {
+            parts,
+            router: routes::router(api),
+        }
+    }
+}
+
+/// Somebody who is signed in.
+pub(crate) struct User {
+    pub(crate) user_id: String,
+    pub(crate) token: String,
+}
+
+impl Node {
+    /// Asks, with a token unless it is empty.
+    pub(crate) async fn ask(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+    ) -> (StatusCode, Value) {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut request = request.body(body.into()).unwrap();
+        let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes);
+        (parts.status, body.unwrap_or(Value::Null))
+    }
+
+    /// Asks what must succeed.
+    pub(crate) async fn ok(&self, token: &str, method: &str, path: &str, body: Value) -> Value {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let (status, answer) = self.ask(token, method, path, body).await;
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
+    }
+
+    /// Asks what must be refused, and gives the status and the errcode.
+    pub(crate) async fn refused(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, String) {
+        let (status, answer) = self.ask(token, method, path, body.to_owned()).await;
+        assert_ne!(status, 200, "{method} {path}: {answer}");
+        if answer.get("errcode").is_some() {
+            assert!(!answer["error"].as_str().unwrap().is_empty(), "{answer}");
+        }
+        let errcode = answer["errcode"].as_str().unwrap_or("").to_owned();
+        (status.as_u16(), errcode)
+    }
+
+    /// Registers somebody where registration is open.
+    pub(crate) async fn join(&self, name: &str) -> User {
+        let body = json!({
+            "username": name,
+            "password": PASSWORD,
+            "device_id": "PHONE",
+            "auth": { "type": "m.login.dummy" },
+        });
+        let answer = self
+            .ok("", "POST", "/_matrix/client/v3/register", body)
+            .await;
+        User {
+            user_id: answer["user_id"].as_str().unwrap().to_owned(),
+            token: answer["access_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Whether a token is accepted.
+    pub(crate) async fn knows(&self, token: &str) -> bool {
+        let path = "/_matrix/client/v3/account/whoami";
+        self.ask(token, "GET", path, "").await.0 == 200
+    }
+}
+
+/// The password, proved to user-interactive authentication.
+pub(crate) fn password_of(name: &str) -> Value {
+    json!({
+        "type": "m.login.password",
+        "identifier": { "type": "m.id.user", "user": name },
+        "password": PASSWORD,
+    })
+}

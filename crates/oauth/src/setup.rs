@@ -1,0 +1,168 @@
+//! `/_conclave/setup`: the page that makes the first administrator.
+//!
+//! Its one-time token is what allows the form, so a form from elsewhere can do nothing.
+
+use accounts::{RegisterError, Registered, SetupLink};
+use axum::{
+    Form,
+    extract::{
+        Query, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    response::Response,
+};
+use http::{Extensions, HeaderMap, StatusCode};
+use minijinja::context;
+use serde::Deserialize;
+use store::StoreError;
+use tracing::instrument;
+use zeroize::Zeroizing;
+
+use crate::{
+    language::{Language, Texts},
+    state::Pages,
+};
+
+/// What the link carries.
+#[derive(Deserialize)]
+pub(crate) struct Link {
+    token: String,
+}
+
+/// What the form carries.
+#[derive(Deserialize)]
+pub(crate) struct Submitted {
+    token: String,
+    username: String,
+    password: String,
+    repeated: String,
+}
+
+/// `GET /_conclave/setup`: shows the form, or why there is none.
+#[instrument(name = "pages.setup", skip_all)]
+pub(crate) async fn show(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    link: Result<Query<Link>, QueryRejection>,
+) -> Response {
+    let language = Language::of(&headers);
+    let token = link.map(|link| link.0.token).unwrap_or_default();
+    match pages.accounts.setup_link(&token).await {
+        Ok(SetupLink::Usable) => pages.form(language, &token, "", None),
+        Ok(link) => pages.no_form(language, link),
+        Err(error) => pages.failed(language, &error),
+    }
+}
+
+/// `POST /_conclave/setup`: makes the administrator, and uses the link up.
+#[instrument(name = "pages.set_up", skip_all)]
+pub(crate) async fn submit(
+    State(pages): State<Pages>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    form: Result<Form<Submitted>, FormRejection>,
+) -> Response {
+    let language = Language::of(&headers);
+    let texts = language.texts();
+    let Ok(Form(form)) = form else {
+        let status = StatusCode::BAD_REQUEST;
+        let templates = &pages.templates;
+        return templates.message(status, language, texts.failed_title, texts.incomplete);
+    };
+    let (password, repeated) = (Zeroizing::new(form.password), Zeroizing::new(form.repeated));
+    let token = form.token.as_str();
+    // Looked at first: without a good link nothing is hashed.
+    match pages.accounts.setup_link(token).await {
+        Ok(SetupLink::Usable) => {}
+        Ok(link) => return pages.no_form(language, link),
+        Err(error) => return pages.failed(language, &error),
+    }
+    let username = form.username.trim().to_lowercase();
+    if password != repeated {
+        let error = Some(("repeated", texts.passwords_differ));
+        return pages.form(language, token, &username, error);
+    }
+    let by = pages.stranger(&extensions, &headers);
+    let made = pages.accounts.set_up(token, username.clone(), password, by);
+    match made.await {
+        Ok(made) => pages.done(language, &made),
+        Err(error) => pages.refused(language, token, &username, error),
+    }
+}
+
+impl Pages {
+    fn form(
+        &self,
+        language: Language,
+        token: &str,
+        username: &str,
+        error: Option<(&'static str, &'static str)>,
+    ) -> Response {
+        let status = match error {
+            None => StatusCode::OK,
+            Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let (field, error) = error.unzip();
+        let server_name = self.accounts.server_name().as_str();
+        let values = context! { token, username, server_name, field, error };
+        self.templates.page(status, language, "setup.html", values)
+    }
+
+    fn no_form(&self, language: Language, link: SetupLink) -> Response {
+        let Texts {
+            link_unknown_title,
+            link_unknown,
+            link_used_title,
+            link_used,
+            ..
+        } = language.texts();
+        let (status, title, sentence) = match link {
+            SetupLink::Done => (StatusCode::GONE, link_used_title, link_used),
+            SetupLink::Usable | SetupLink::Unknown => {
+                (StatusCode::NOT_FOUND, link_unknown_title, link_unknown)
+            }
+        };
+        self.templates.message(status, language, title, sentence)
+    }
+
+    fn done(&self, language: Language, made: &Registered) -> Response {
+        let user_id = made.user_id.as_str();
+        let values = context! { user_id, public_url => &*self.public_url };
+        self.templates
+            .page(StatusCode::OK, language, "setup_done.html", values)
+    }
+
+    fn refused(
+        &self,
+        language: Language,
+        token: &str,
+        username: &str,
+        error: RegisterError,
+    ) -> Response {
+        let texts = language.texts();
+        let wrong = match error {
+            RegisterError::Name(_) => ("username", texts.bad_name),
+            RegisterError::Taken => ("username", texts.name_taken),
+            RegisterError::Password(_) => ("password", texts.bad_password),
+            RegisterError::AdministratorExists => {
+                return self.no_form(language, SetupLink::Done);
+            }
+            // Somebody else was faster: the link was good a moment ago.
+            RegisterError::Token => return self.no_form(language, SetupLink::Done),
+            RegisterError::Store(error) => return self.failed(language, &error),
+            RegisterError::Closed | RegisterError::Device(_) | RegisterError::AnotherName => {
+                return self.no_form(language, SetupLink::Unknown);
+            }
+        };
+        self.form(language, token, username, Some(wrong))
+    }
+
+    fn failed(&self, language: Language, error: &StoreError) -> Response {
+        let error: &dyn std::error::Error = error;
+        tracing::error!(error, "the setup page failed");
+        let texts = language.texts();
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.templates
+            .message(status, language, texts.failed_title, texts.failed)
+    }
+}

@@ -1,0 +1,210 @@
+//! The setup page as a browser meets it, on both engines.
+
+#[cfg(test)]
+mod suite {
+    use std::{net::IpAddr, sync::Arc};
+
+    use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+    use audit::AuditTrail;
+    use axum::{Router, body::Body};
+    use http::{Request, StatusCode, header};
+    use http_body_util::BodyExt;
+    use model::time::Clock;
+    use oauth::Pages;
+    use ruma::owned_server_name;
+    use seal::{KeySource, Keyring, MasterKey};
+    use store::{Database, DatabaseOptions, Location, LogBuilder};
+    use tempfile::TempDir;
+    use testkit::{clock::FakeClock, entropy::SeededEntropy};
+    use tower::ServiceExt;
+
+    struct Site {
+        router: Router,
+        accounts: Accounts,
+    }
+
+    async fn site(location: Location, directory: &TempDir, seed: u64) -> Site {
+        let entropy = Arc::new(SeededEntropy::new(seed));
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
+        let source = KeySource::File(directory.path().join("master.key"));
+        let master = MasterKey::unlock(&source, &location, &*entropy).await;
+        let options = DatabaseOptions {
+            location,
+            server_name: "example.org".to_owned(),
+            migrations: vec![seal::MIGRATIONS, accounts::MIGRATIONS, audit::MIGRATIONS],
+            readers: 2,
+        };
+        let database = Database::open(options).await.unwrap();
+        let clock_of_keys = Arc::clone(&clock);
+        let keyring =
+            Keyring::unlock(&database, master.unwrap(), entropy.clone(), clock_of_keys).await;
+        let keyring = keyring.unwrap();
+        let changes = AccountChanges::new(keyring.clone());
+        let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let builder = LogBuilder::new(database, clock)
+            .register(Arc::clone(&changes))
+            .register(Arc::new(trail));
+        let log = builder.start().await.unwrap();
+        let settings = Settings {
+            server_name: owned_server_name!("example.org"),
+            registration: RegistrationMode::Closed,
+            shared_secret: None,
+            access_token_lifetime: std::time::Duration::from_secs(300),
+            limit_guesses: true,
+        };
+        let accounts = Accounts::new(log, changes, keyring, entropy, settings);
+        let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {
+            peer.unwrap_or(IpAddr::from([192, 0, 2, 1]))
+        });
+        let pages = Pages::new(accounts.clone(), "http://localhost:8008", address);
+        Site {
+            router: oauth::router(pages),
+            accounts,
+        }
+    }
+
+    impl Site {
+        async fn ask(&self, request: Request<Body>) -> (StatusCode, http::HeaderMap, String) {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await.unwrap().to_bytes();
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            (parts.status, parts.headers, text)
+        }
+
+        async fn get(&self, token: &str, language: &str) -> (StatusCode, http::HeaderMap, String) {
+            let request = Request::get(format!("/_conclave/setup?token={token}"))
+                .header(header::ACCEPT_LANGUAGE, language)
+                .body(Body::empty());
+            self.ask(request.unwrap()).await
+        }
+
+        async fn post(&self, form: String) -> (StatusCode, http::HeaderMap, String) {
+            let request = Request::post("/_conclave/setup")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(form));
+            self.ask(request.unwrap()).await
+        }
+    }
+
+    fn form(token: &str, name: &str, password: &str, repeated: &str) -> String {
+        format!("token={token}&username={name}&password={password}&repeated={repeated}")
+    }
+
+    const GOOD: &str = "correct+horse";
+
+    async fn the_page_makes_one_administrator_and_is_gone(site: Site) {
+        let token = site.accounts.make_setup_link().await.unwrap().unwrap();
+        let (status, headers, page) = site.get(&token, "en").await;
+        assert_eq!(status, 200);
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'"));
+        assert!(!page.contains("<script") && !page.contains("style="));
+        assert!(page.contains("example.org") && page.contains(r#"lang="en""#));
+        for field in ["username", "password", "repeated"] {
+            assert!(
+                page.contains(&format!(r#"<label for="{field}">"#)),
+                "{field}"
+            );
+        }
+        let (_, _, chinese) = site.get(&token, "zh-CN,zh;q=0.9").await;
+        assert!(chinese.contains(r#"lang="zh-Hans""#) && chinese.contains("创建第一位管理员"));
+
+        let (status, _, page) = site.post(form(&token, "+Root", GOOD, GOOD)).await;
+        assert_eq!(status, 200, "{page}");
+        assert!(page.contains("@root:example.org") && page.contains("localhost:8008"));
+        let root = ruma::user_id!("@root:example.org");
+        assert!(site.accounts.account(root).await.unwrap().unwrap().admin);
+        let (status, _, page) = site.get(&token, "en").await;
+        assert_eq!(status, 410);
+        assert!(page.contains("This server has an administrator"));
+        let (status, _, _) = site.post(form(&token, "eve", GOOD, GOOD)).await;
+        assert_eq!(status, 410);
+        let eve = ruma::user_id!("@eve:example.org");
+        assert!(site.accounts.account(eve).await.unwrap().is_none());
+    }
+
+    async fn what_is_wrong_is_said_beside_the_form(site: Site) {
+        let token = site.accounts.make_setup_link().await.unwrap().unwrap();
+        for (name, password, repeated, sentence) in [
+            ("a+b", GOOD, GOOD, "cannot be a user name"),
+            ("", GOOD, GOOD, "cannot be a user name"),
+            ("root", "short", "short", "must have 8 characters"),
+            ("root", GOOD, "another+horse", "are not the same"),
+            ("%3Cscript%3E", GOOD, GOOD, "cannot be a user name"),
+        ] {
+            let (status, _, page) = site.post(form(&token, name, password, repeated)).await;
+            assert_eq!(status, 422, "{name}");
+            assert!(page.contains(sentence), "{name}: {page}");
+            assert!(page.contains(r#"role="alert""#) && page.contains(r#"aria-invalid="true""#));
+            assert!(!page.contains("<script") && !page.contains("correct horse"));
+        }
+        for bad in ["", "token=x", "%"] {
+            let (status, _, _) = site.post(bad.to_owned()).await;
+            assert_eq!(status, 400, "{bad}");
+        }
+        let (status, _, _) = site
+            .post(form(&token, &"x".repeat(20_000), GOOD, GOOD))
+            .await;
+        assert_eq!(status, 400);
+        assert!(site.accounts.make_setup_link().await.unwrap().is_some());
+    }
+
+    async fn a_link_that_never_was_is_not_found(site: Site) {
+        for token in ["", "cnv_s_no", "%00", "%ff"] {
+            let (status, _, page) = site.get(token, "en").await;
+            assert_eq!(status, 404, "{token}");
+            assert!(page.contains("it prints a new link"));
+        }
+        let (status, _, _) = site.post(form("cnv_s_no", "root", GOOD, GOOD)).await;
+        assert_eq!(status, 404);
+    }
+
+    macro_rules! on_both_engines {
+        ($($test:ident),* $(,)?) => {
+            mod sqlite {
+                use super::{Location, site};
+                $(#[tokio::test]
+                async fn $test() {
+                    let directory = tempfile::tempdir().unwrap();
+                    let location = Location::Sqlite(directory.path().join("conclave.db"));
+                    super::$test(site(location, &directory, 1).await).await;
+                })*
+            }
+            mod postgres {
+                use super::{Location, site};
+                $(#[tokio::test]
+                async fn $test() {
+                    let database = testkit::postgres::database().await;
+                    let directory = tempfile::tempdir().unwrap();
+                    let location = Location::Postgres(database.url.clone());
+                    super::$test(site(location, &directory, 1).await).await;
+                })*
+            }
+        };
+    }
+
+    on_both_engines! {
+        the_page_makes_one_administrator_and_is_gone,
+        what_is_wrong_is_said_beside_the_form,
+        a_link_that_never_was_is_not_found,
+    }
+
+    #[tokio::test]
+    async fn two_nodes_that_use_the_link_at_once_make_one_administrator() {
+        let database = testkit::postgres::database().await;
+        let directory = tempfile::tempdir().unwrap();
+        let location = || Location::Postgres(database.url.clone());
+        let one = site(location(), &directory, 1).await;
+        let other = site(location(), &directory, 2).await;
+        let token = one.accounts.make_setup_link().await.unwrap().unwrap();
+        let (first, second) = tokio::join!(
+            one.post(form(&token, "one", GOOD, GOOD)),
+            other.post(form(&token, "other", GOOD, GOOD))
+        );
+        let mut statuses = [first.0.as_u16(), second.0.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 410]);
+        assert_eq!(one.accounts.list(0, 10).await.unwrap().len(), 1);
+    }
+}
