@@ -173,6 +173,11 @@ impl TestServer {
             .expect("one's own child can be waited for")
     }
 
+    /// Sets a key of the configuration, for the next start and all further commands.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.environment.push(variable(key, value));
+    }
+
     async fn begin(&mut self) {
         let open = |name: &str| {
             let mut options = std::fs::OpenOptions::new();

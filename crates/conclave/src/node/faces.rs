@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use axum::{Router, middleware};
+use axum::{Router, http::HeaderMap, middleware};
 use client_api::{
     ClientApi, Settings,
     address::{AddressBlock, TrustedProxies},
     routes,
 };
 use config::Config;
-use oauth::{AddressOf, Pages};
+use oauth::Pages;
 use sync::Sync;
 
 use super::Owners;
@@ -40,9 +40,8 @@ pub(super) async fn build(
     let sync = sync.await.context("syncing could not be started")?;
     let settings = settings(config, public_url)?;
     let proxies = settings.trusted_proxies.clone();
-    let address_of: AddressOf =
-        Arc::new(move |peer, headers| proxies.client_address(peer, headers).0);
-    let pages = oauth::router(Pages::new(owners.accounts.clone(), public_url, address_of));
+    let address_of = move |peer, headers: &HeaderMap| proxies.client_address(peer, headers).0;
+    let pages = Pages::new(owners.accounts.clone(), public_url, Arc::new(address_of));
     let api = ClientApi::new(
         settings,
         Arc::clone(&surroundings.clock),
@@ -62,7 +61,7 @@ pub(super) async fn build(
     let clients =
         routes::router(api).layer(middleware::from_fn_with_state(stop.clone(), end_long_polls));
     Ok(clients
-        .merge(pages)
+        .merge(oauth::router(pages))
         .merge(health_routes(owners.log.clone(), stop)))
 }
 

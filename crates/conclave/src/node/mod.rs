@@ -92,8 +92,7 @@ impl Node {
         if let Some(counted) = counted {
             node.serve_metrics(counted, doors.metrics, clock);
         }
-        let media = node.owners.media.clone();
-        node.spawn(async move { media.sweep_regularly().await });
+        node.finish_what_was_begun();
         node.spawn(socket.serve(administration, node.ends.tasks.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -127,6 +126,19 @@ impl Node {
         };
         serving::serve(service, listener.into_iter().collect(), &self.ends);
         self.spawn(metrics_page::keep_up(counted, Arc::clone(clock)));
+    }
+
+    /// What an earlier start was interrupted in.
+    fn finish_what_was_begun(&self) {
+        let Owners {
+            media, lifecycle, ..
+        } = self.owners.clone();
+        self.spawn(async move { media.sweep_regularly().await });
+        self.spawn(async move {
+            if let Err(error) = lifecycle.finish_deactivations().await {
+                tracing::warn!(%error, "closed accounts may still be in rooms until the next start");
+            }
+        });
     }
 
     /// Runs something until the node stops.

@@ -88,7 +88,11 @@ where
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = never_asks(&*service.clock, &was_asked) => return,
+        // Half a head is no request: hyper would wait for the other half.
         () = ends.stop.cancelled() => {
+            if !was_asked.load(Ordering::Relaxed) {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

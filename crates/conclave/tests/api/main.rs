@@ -1,0 +1,11 @@
+//! Whole servers in this process, over HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of tests panics as a test does"
+)]
+
+mod connections;
+mod http;
+mod nodes;
+mod tls;

@@ -1,0 +1,122 @@
+//! `conclave config check`, and what an operator is told at the start.
+
+use std::process::Output;
+
+use testkit::server::{Engine, TestServer};
+use tokio::process::Command;
+
+use crate::{printed, program, refusal};
+
+async fn check(text: &str, environment: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.toml"), text).unwrap();
+    let output = Command::new(program())
+        .args([
+            "config", "check", "--config", "c.toml", "--listen", "[::1]:9",
+        ])
+        .envs(environment.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .await
+        .unwrap();
+    let entries = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(entries, 1, "checking makes nothing");
+    output
+}
+
+#[tokio::test]
+async fn every_key_is_shown_with_its_value_and_origin() {
+    let environment = [("CONCLAVE__SEAL__KEY", "c2VjcmV0")];
+    let shown = printed(&check("[server]\nname = \"example.org\"\n", &environment).await);
+    for line in [
+        "server.name = \"example.org\"  # c.toml:2:8",
+        "server.listen = [\"[::1]:9\"]  # command line --listen",
+        "seal.key = \"********\"  # environment variable CONCLAVE__SEAL__KEY",
+        "registration.mode = \"closed\"  # default",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn every_problem_is_told_with_its_place() {
+    let text = "[server]\nnaem = \"x\"\n[registration]\nmode = \"opne\"\n";
+    let output = check(text, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("c.toml:2:1: "), "{told}");
+    assert!(told.contains("c.toml:4:8: "), "{told}");
+    assert!(told.contains("\"closed\", \"token\", \"open\""), "{told}");
+}
+
+#[tokio::test]
+async fn a_configuration_file_that_is_not_there_is_named() {
+    let output = Command::new(program())
+        .args(["serve", "--config", "nowhere.toml"])
+        .output()
+        .await
+        .unwrap();
+    assert!(refusal(&output).starts_with("nowhere.toml:1:1: "));
+}
+
+#[tokio::test]
+async fn the_first_start_tells_the_link_and_the_name_until_somebody_administers() {
+    let mut server = TestServer::start_program(program(), Engine::Sqlite, &[]).await;
+    let told = server.output();
+    assert!(told.contains("This server's name is localhost."), "{told}");
+    assert!(told.contains("can never change"), "{told}");
+    let link = format!("{}/_conclave/setup?token=", server.url());
+    assert!(
+        told.contains(&link.replace("127.0.0.1", "localhost")),
+        "{told}"
+    );
+
+    let create = ["user", "create", "--admin", "alice"];
+    printed(&server.command(&create, "correct horse\n").await);
+    server.stop().await;
+    let before = server.output().matches("setup?token=").count();
+    server.restart().await;
+    assert_eq!(server.output().matches("setup?token=").count(), before);
+}
+
+#[tokio::test]
+async fn a_changed_configuration_is_in_the_audit_record_once() {
+    let records = async |server: &TestServer| {
+        let verified = printed(&server.command(&["audit", "verify"], "").await);
+        let count = verified.split(' ').next().unwrap();
+        count.parse::<u32>().unwrap()
+    };
+    let mut server = TestServer::start_program(program(), Engine::Sqlite, &[]).await;
+    let first = records(&server).await;
+    server.restart().await;
+    assert_eq!(records(&server).await, first);
+    server.set("registration.mode", "open");
+    server.restart().await;
+    assert_eq!(records(&server).await, first + 1);
+    server.restart().await;
+    assert_eq!(records(&server).await, first + 1);
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_named_without_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(program())
+        .arg("serve")
+        .env(
+            "CONCLAVE__DATABASE__URL",
+            "postgres://me:s3cret@127.0.0.1:1/chat",
+        )
+        .env("CONCLAVE__SERVER__LISTEN", "127.0.0.1:0")
+        .current_dir(folder.path())
+        .output()
+        .await
+        .unwrap();
+    let sentence = refusal(&output);
+    let start = "the database at postgres://me:********@127.0.0.1:1/chat cannot be used (";
+    assert!(sentence.starts_with(start), "{sentence}");
+    assert!(
+        sentence.ends_with("and that database.url is right"),
+        "{sentence}"
+    );
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"));
+}
