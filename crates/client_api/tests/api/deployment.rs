@@ -7,13 +7,17 @@ use std::sync::{
 
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
 use audit::AuditTrail;
+use blobs::Blobs;
+use client_api::Owners;
 use keys::Keys;
 use lifecycle::Lifecycle;
+use media::Media;
 use model::time::Clock;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
-use store::{Database, DatabaseOptions, Location, Log, LogBuilder};
+use store::{Database, DatabaseOptions, Location, LogBuilder};
+use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
 use zeroize::Zeroizing;
 
@@ -25,15 +29,6 @@ pub(crate) struct Deployment {
     location: Location,
     directory: tempfile::TempDir,
     nodes: AtomicU64,
-}
-
-/// What a node is made of.
-pub(crate) struct Parts {
-    pub(crate) log: Log,
-    pub(crate) accounts: Accounts,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) rooms: Rooms,
-    pub(crate) keys: Keys,
 }
 
 impl Deployment {
@@ -57,7 +52,7 @@ impl Deployment {
     }
 
     /// Starts a node.
-    pub(crate) async fn node(&self) -> Parts {
+    pub(crate) async fn node(&self) -> Owners {
         let seed = self.nodes.fetch_add(1, Ordering::Relaxed);
         let entropy = Arc::new(SeededEntropy::new(seed));
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -72,6 +67,7 @@ impl Deployment {
                 accounts::MIGRATIONS,
                 rooms::MIGRATIONS,
                 keys::MIGRATIONS,
+                media::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -96,7 +92,8 @@ impl Deployment {
         let builder = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
-        let builder = Keys::register(builder, &keyring).register(Arc::new(trail));
+        let builder = Media::register(Keys::register(builder, &keyring), &keyring);
+        let builder = builder.register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
             server_name: owned_server_name!("localhost"),
@@ -114,14 +111,27 @@ impl Deployment {
             entropy.clone(),
             settings,
         );
-        let keys = Keys::new(log.clone(), keyring, entropy);
+        let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
-        Parts {
+        let blobs = Blobs::in_folder(self.directory.path().join("files")).await;
+        let blobs = blobs.unwrap();
+        let media = Media::new(log.clone(), keyring, blobs, entropy, 1_000_000);
+        let sync = Sync::start(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            keys.clone(),
+            seed,
+            true,
+        );
+        Owners {
+            sync: sync.await.unwrap(),
             log,
             accounts,
             lifecycle,
             rooms,
             keys,
+            media,
         }
     }
 }

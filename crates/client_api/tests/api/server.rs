@@ -6,13 +6,13 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use ruma::RoomVersionId;
+use ruma::{RoomVersionId, owned_server_name};
 use serde_json::{Value, json};
 use store::Location;
 use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
 use tower::ServiceExt;
 
-use crate::deployment::{Deployment, Parts};
+use crate::deployment::Deployment;
 
 /// Runs each test on both engines.
 macro_rules! on_both_engines {
@@ -41,7 +41,7 @@ pub(crate) struct Server {
 
 /// A node that can be asked.
 pub(crate) struct Node {
-    pub(crate) parts: Parts,
+    pub(crate) parts: Owners,
     router: Router,
 }
 
@@ -67,14 +67,8 @@ impl Server {
 
     pub(crate) async fn node(&self) -> Node {
         let parts = self.deployment.node().await;
-        let owners = Owners {
-            log: parts.log.clone(),
-            accounts: parts.accounts.clone(),
-            lifecycle: parts.lifecycle.clone(),
-            rooms: parts.rooms.clone(),
-            keys: parts.keys.clone(),
-        };
         let settings = Settings {
+            server_name: owned_server_name!("localhost"),
             public_url: "http://localhost:8008".to_owned(),
             trusted_proxies: TrustedProxies::new(Vec::new()),
             rate_limits_enabled: false,
@@ -82,10 +76,10 @@ impl Server {
         };
         let api = ClientApi::new(
             settings,
-            owners,
             Arc::new(self.deployment.clock.clone()),
             Arc::new(SeededEntropy::new(99)),
             Arc::new(parts.accounts.clone()),
+            parts.clone(),
         );
         Node {
             parts,
