@@ -151,6 +151,16 @@ impl ApiError {
         Self::bad_request(ErrorKind::RoomInUse, sentence)
     }
 
+    /// 400 `M_BAD_ALIAS`: an alias does not point at the room that names it.
+    pub fn bad_alias(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::BadAlias, sentence)
+    }
+
+    /// 400 `M_UNKNOWN`: refused for a reason that has no errcode of its own.
+    pub fn unknown(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::Unknown, sentence)
+    }
+
     /// 400 `M_BAD_STATE`: the change does not fit the state it would be applied to.
     pub fn bad_state(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::BadState, sentence)

@@ -2,29 +2,39 @@
 
 pub mod address;
 pub mod arguments;
-mod backup;
 pub mod caller;
 pub mod discovery;
 pub mod endpoint;
 pub mod error;
-mod keys;
 pub mod limits;
 pub mod matrix;
-mod media;
 pub mod origin;
 pub mod request;
 pub mod routes;
-mod to_device;
 
 mod account;
 mod account_data;
+mod aliases;
+mod backup;
 mod cors;
 mod device;
+mod directory;
+mod events;
 mod filter;
 mod json;
+mod keys;
+mod media;
+mod membership;
+mod messages;
 mod metrics;
+mod people;
+mod presence;
 mod profile;
 mod push_rule;
+mod receipts;
+mod refusals;
+mod room_state;
+mod rooms;
 mod session;
 mod state;
 mod synapse_admin;
@@ -32,5 +42,7 @@ mod sync;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod to_device;
+mod typing;
 
 pub use state::{ClientApi, Owners, Settings};

@@ -16,6 +16,10 @@ use crate::{
         set_global_account_data::set_global_account_data,
         set_room_account_data::set_room_account_data,
     },
+    aliases::{
+        delete_alias::delete_alias, get_alias::get_alias, room_aliases::room_aliases,
+        set_alias::set_alias,
+    },
     backup::{
         create_version::create_version, delete_keys::delete_keys,
         delete_room_keys::delete_room_keys, delete_session_key::delete_session_key,
@@ -29,6 +33,7 @@ use crate::{
         delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
         get_devices::get_devices, update_device::update_device,
     },
+    directory::{get_visibility::get_visibility, set_visibility::set_visibility},
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
@@ -43,6 +48,23 @@ use crate::{
         get_media_config::{get_media_config, get_media_config_v3},
         upload_file::upload_file,
     },
+    membership::{
+        ban_user::ban_user,
+        forget_room::forget_room,
+        get_members::get_members,
+        invite_user::invite_user,
+        join_room::{join_room, join_room_by_id},
+        joined_members::joined_members,
+        kick_user::kick_user,
+        knock_room::knock_room,
+        leave_room::leave_room,
+        unban_user::unban_user,
+    },
+    messages::{
+        get_context::get_context, get_event::get_event, get_messages::get_messages,
+        redact_event::redact_event, send_event::send_event,
+    },
+    presence::{get_presence::get_presence, set_presence::set_presence},
     profile::{
         delete_profile_field::delete_profile_field, get_profile::get_profile,
         get_profile_field::get_profile_field, set_profile_field::set_profile_field,
@@ -54,7 +76,10 @@ use crate::{
         get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
         set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
     },
+    receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     request::observe,
+    room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
+    rooms::{create_room::create_room, joined_rooms::joined_rooms},
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -63,6 +88,7 @@ use crate::{
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
     to_device::send_to_device::send_to_device,
+    typing::set_typing,
 };
 
 /// The largest send to devices: a room key for each of hundreds of devices.
@@ -100,6 +126,49 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(download_file_as),
         by_caller(get_media_config_v3),
         by_caller(upload_file).class(Class::Upload),
+        // Getting events for a room
+        by_caller(get_event),
+        by_caller(joined_members),
+        by_caller(get_members),
+        by_caller(get_state),
+        with_empty_state_key(by_caller(get_state_event)),
+        by_caller(get_messages),
+        // Sending events to a room
+        with_empty_state_key(by_caller(set_state)).class(Class::Send),
+        by_caller(send_event).class(Class::Send),
+        // Redactions
+        by_caller(redact_event).class(Class::Send),
+        // Creation
+        by_caller(create_room).class(Class::Invite),
+        // Room aliases
+        by_anyone(get_alias),
+        by_caller(set_alias),
+        by_caller(delete_alias),
+        by_caller(room_aliases),
+        // Room membership
+        by_caller(joined_rooms),
+        by_caller(invite_user).class(Class::Invite),
+        by_caller(join_room),
+        by_caller(join_room_by_id),
+        by_caller(knock_room),
+        by_caller(forget_room),
+        by_caller(leave_room),
+        by_caller(kick_user),
+        by_caller(ban_user),
+        by_caller(unban_user),
+        // Listing rooms
+        by_anyone(get_visibility),
+        by_caller(set_visibility),
+        // Typing notifications
+        by_caller(set_typing),
+        // Receipts
+        by_caller(send_receipt),
+        by_caller(set_read_markers),
+        // Presence
+        by_caller(get_presence),
+        by_caller(set_presence),
+        // Event context
+        by_caller(get_context),
         // Send-to-device messaging
         by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups
@@ -160,6 +229,15 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(synapse_admin::register_nonce::register_nonce).class(Class::Register),
         by_anyone(synapse_admin::register::register).class(Class::Register),
     ]
+}
+
+/// An empty state key may be left out, with or without the slash before it.
+fn with_empty_state_key(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .also_at("/_matrix/client/r0/rooms/{room_id}/state/{event_type}")
+        .also_at("/_matrix/client/r0/rooms/{room_id}/state/{event_type}/")
+        .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}")
+        .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}/")
 }
 
 /// Every path that this face answers, sorted.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ruma::{OwnedEventId, events::room::member::MembershipState};
+use ruma::{OwnedEventId, OwnedRoomId, events::room::member::MembershipState};
 use store::{Reader, StoreError};
 
 use crate::{Rooms, stored::event_id_at};
@@ -52,6 +52,9 @@ pub struct MemberCounts {
 
 const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos \
      FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
+
+const JOINED: &str =
+    "SELECT room FROM memberships WHERE user_id = $1 AND membership = 'join' ORDER BY room";
 
 const RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts FROM receipts \
      WHERE room = $1 AND pos > $2 AND pos <= $3 ORDER BY pos";
@@ -105,6 +108,21 @@ impl Rooms {
                 })
             })
             .collect()
+    }
+
+    /// The rooms that a user is in.
+    pub async fn joined_rooms(
+        &self,
+        reader: &Reader,
+        user: i64,
+    ) -> Result<Vec<OwnedRoomId>, StoreError> {
+        let mut rooms = Vec::new();
+        for row in reader.query(JOINED, &[user.into()]).await? {
+            let name = self.names().room_name(reader, row.int(0)?).await?;
+            let room_id = OwnedRoomId::try_from(&*name);
+            rooms.push(room_id.map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?);
+        }
+        Ok(rooms)
     }
 
     /// Receipts that were given after `after`, up to and including `up_to`. Private ones are

@@ -196,6 +196,14 @@ impl Rooms {
     }
 }
 
+impl Rooms {
+    /// Commits an intent of several owners; what rooms refuse of it is told.
+    pub async fn commit_all(&self, log: &Log, intent: Intent) -> Result<Pos, RoomsError> {
+        let committed = log.commit(intent).await.map_err(from_commit)?;
+        Ok(committed.last_pos())
+    }
+}
+
 /// A commit's error as one of rooms.
 pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
     match error.refusal::<Rooms>() {

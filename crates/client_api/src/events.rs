@@ -1,0 +1,150 @@
+//! Events of one room as one caller sees them, spliced into responses.
+
+use std::sync::Arc;
+
+use model::{event::Pdu, time::Clock};
+use rooms::{History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent};
+use ruma::{EventId, OwnedEventId, RoomId, serde::Raw};
+use store::{Snapshot, StoreError};
+use sync::{Beside, Reader, state_event, timeline_event};
+
+use crate::{caller::Caller, error::ApiError};
+
+/// One room at one moment, for one caller.
+pub(crate) struct RoomView<'a> {
+    rooms: &'a Rooms,
+    caller: &'a Caller,
+    clock: &'a dyn Clock,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) room: Arc<Room>,
+    pub(crate) history: History,
+}
+
+impl<'a> RoomView<'a> {
+    /// Opens the view; what of it the caller may see is told by its history.
+    pub(crate) async fn open(
+        rooms: &'a Rooms,
+        clock: &'a dyn Clock,
+        caller: &'a Caller,
+        room_id: &RoomId,
+    ) -> Result<Self, RoomsError> {
+        let room = rooms.room(room_id).await?;
+        let snapshot = rooms.snapshot().await?;
+        let history = rooms.history(&snapshot, &room, &caller.user_id).await?;
+        Ok(Self {
+            rooms,
+            caller,
+            clock,
+            snapshot,
+            room,
+            history,
+        })
+    }
+
+    /// One event, if the caller may see it.
+    pub(crate) async fn visible(&self, event_id: &EventId) -> Result<StoredEvent, RoomsError> {
+        let event = self.rooms.event(&self.snapshot, &self.room, event_id);
+        let visible = event.await?.filter(|event| self.history.shows(event));
+        visible.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
+    }
+
+    /// Events of the timeline, ready to be sent.
+    pub(crate) async fn timeline<T>(
+        &self,
+        events: &[StoredEvent],
+    ) -> Result<Vec<Raw<T>>, ApiError> {
+        let mut rendered = Vec::with_capacity(events.len());
+        for event in events {
+            rendered.push(self.event(event).await.map_err(ApiError::internal)?);
+        }
+        Ok(rendered)
+    }
+
+    /// One event of the timeline, ready to be sent.
+    pub(crate) async fn event<T>(&self, event: &StoredEvent) -> Result<Raw<T>, StoreError> {
+        let room_id = Some(&*self.room.room_id);
+        let because = match &event.redacted_by {
+            Some(by) => self.redaction(by).await?,
+            None => None,
+        };
+        let because = because.map(|because| {
+            let beside = Beside {
+                room_id,
+                ..Beside::default()
+            };
+            timeline_event(&because, self.reader(), beside)
+        });
+        let replaced = match event.pdu.state_slot() {
+            Some((kind, key)) => {
+                let before = event.ord;
+                let replaced =
+                    self.rooms
+                        .state_event_before(&self.snapshot, &self.room, kind, key, before);
+                replaced.await?
+            }
+            None => None,
+        };
+        // At the event: what it changes of the reader's own membership counts already.
+        let membership = self.history.membership_before(event.ord.saturating_add(1));
+        let beside = Beside {
+            membership: Some(membership.as_str()),
+            prev_content: replaced.as_ref().map(|event| event.content()),
+            redacted_because: because.as_deref(),
+            room_id,
+        };
+        Ok(Raw::from_json(timeline_event(event, self.reader(), beside)))
+    }
+
+    async fn redaction(&self, by: &OwnedEventId) -> Result<Option<StoredEvent>, StoreError> {
+        self.rooms.event(&self.snapshot, &self.room, by).await
+    }
+
+    /// A state event, ready to be sent.
+    pub(crate) fn state<T>(&self, event: &Pdu) -> Raw<T> {
+        let now = self.clock.now();
+        Raw::from_json(state_event(event, now, Some(&self.room.room_id)))
+    }
+
+    /// The state before a place in the timeline; the current one comes from memory.
+    pub(crate) async fn state_before(&self, ord: i64) -> Result<Vec<Arc<Pdu>>, StoreError> {
+        if ord == i64::MAX {
+            return Ok(self.room.state.iter().cloned().collect());
+        }
+        self.rooms
+            .state_before(&self.snapshot, &self.room, ord)
+            .await
+    }
+
+    /// The member events of those who sent these events, as they stood after the newest one.
+    pub(crate) async fn senders<T>(
+        &self,
+        events: &[StoredEvent],
+    ) -> Result<Vec<Raw<T>>, StoreError> {
+        const MEMBER: &str = "m.room.member";
+
+        let Some(newest) = events.iter().map(|event| event.ord).max() else {
+            return Ok(Vec::new());
+        };
+        let mut senders: Vec<_> = events.iter().map(|event| event.pdu.sender()).collect();
+        senders.sort_unstable();
+        senders.dedup();
+        let mut members = Vec::with_capacity(senders.len());
+        for sender in senders {
+            let sender = sender.as_str();
+            let before = newest.saturating_add(1);
+            let member =
+                self.rooms
+                    .state_event_before(&self.snapshot, &self.room, MEMBER, sender, before);
+            members.extend(member.await?.as_deref().map(|member| self.state(member)));
+        }
+        Ok(members)
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            device_id: self.caller.device_id.as_ref().map(|id| id.as_str()),
+            user_id: &self.caller.user_id,
+            now: self.clock.now(),
+        }
+    }
+}

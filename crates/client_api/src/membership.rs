@@ -1,0 +1,26 @@
+//! Who is in a room.
+
+pub(crate) mod ban_user;
+pub(crate) mod forget_room;
+pub(crate) mod get_members;
+pub(crate) mod invite_user;
+pub(crate) mod join_room;
+pub(crate) mod joined_members;
+pub(crate) mod kick_user;
+pub(crate) mod knock_room;
+pub(crate) mod leave_room;
+pub(crate) mod unban_user;
+
+use rooms::Rooms;
+use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
+
+use crate::error::ApiError;
+
+/// The room that a client names by its id or by an alias.
+pub(crate) async fn named(rooms: &Rooms, name: &RoomOrAliasId) -> Result<OwnedRoomId, ApiError> {
+    if let Ok(room_id) = <&RoomId>::try_from(name) {
+        return Ok(room_id.to_owned());
+    }
+    let alias = <&RoomAliasId>::try_from(name).map_err(ApiError::invalid_param)?;
+    Ok(rooms.resolve_alias(alias).await?)
+}

@@ -1,0 +1,52 @@
+//! `GET /_matrix/client/v3/rooms/{roomId}/members` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmembers
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::{event::Pdu, time::Clock};
+use rooms::Rooms;
+use ruma::{
+    api::client::membership::get_member_events::v3::{Request, Response},
+    events::room::member::MembershipState,
+};
+use sync::timeline_boundary;
+use tracing::instrument;
+
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    events::RoomView,
+    matrix::Matrix,
+    refusals::{not_joined, to_outsiders},
+};
+
+/// Lists the member events of a room, now or at a token; who has left sees those of their leaving.
+#[instrument(name = "client.get_members", skip_all, fields(room.id = %req.room_id))]
+pub(crate) async fn get_members(
+    State(rooms): State<Rooms>,
+    State(clock): State<Arc<dyn Clock>>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    let view = RoomView::open(&rooms, &*clock, &caller, &req.room_id).await;
+    let view = view.map_err(to_outsiders)?;
+    let readable = view.history.state_before().ok_or_else(not_joined)?;
+    let at = req.at.as_deref().map(timeline_boundary).transpose();
+    let at = at.map_err(|error| ApiError::invalid_param(format_args!("at: {error}")))?;
+    let before = at.map_or(readable, |at| at.min(readable));
+    let state = view
+        .state_before(before)
+        .await
+        .map_err(ApiError::internal)?;
+    let wanted = |event: &&Arc<Pdu>| {
+        let is = |membership: &MembershipState| event.membership() == Some(membership);
+        event.membership().is_some()
+            && req.membership.as_ref().is_none_or(is)
+            && !req.not_membership.as_ref().is_some_and(is)
+    };
+    let members = state.iter().filter(wanted);
+    let chunk = members.map(|event| view.state(event)).collect();
+    Ok(Matrix(Response::new(chunk)))
+}

@@ -1,0 +1,77 @@
+//! `GET /_matrix/client/v3/rooms/{roomId}/messages` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::time::Clock;
+use rooms::{Direction, PageRequest, Rooms};
+use ruma::api::{
+    self,
+    client::message::get_message_events::v3::{Request, Response},
+};
+use sync::{boundary_token, timeline_boundary};
+use tracing::instrument;
+
+use super::{compiled, page_length};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    events::RoomView,
+    matrix::Matrix,
+    refusals::{not_joined, to_outsiders},
+};
+
+/// Gives a page of a room's timeline, in either direction, as far as the caller may see it.
+#[instrument(name = "client.get_messages", skip_all, fields(room.id = %req.room_id))]
+pub(crate) async fn get_messages(
+    State(rooms): State<Rooms>,
+    State(clock): State<Arc<dyn Clock>>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    let filter = compiled(&req.filter)?;
+    let from = boundary("from", req.from.as_deref())?;
+    let to = boundary("to", req.to.as_deref())?;
+    let view = RoomView::open(&rooms, &*clock, &caller, &req.room_id).await;
+    let view = view.map_err(to_outsiders)?;
+    if !view.history.is_known() && !view.history.is_world_readable_now() {
+        return Err(not_joined());
+    }
+    let (direction, end) = match req.dir {
+        api::Direction::Backward => (
+            Direction::Backward,
+            view.snapshot.head().get().saturating_add(1),
+        ),
+        // Before everything, what was imported included.
+        api::Direction::Forward => (Direction::Forward, i64::MIN),
+    };
+    let from = from.unwrap_or(end);
+    let request = PageRequest {
+        from,
+        to,
+        direction,
+        limit: page_length(req.limit),
+        filter: &filter,
+    };
+    let page = rooms
+        .page(&view.snapshot, &view.room, &view.history, &request)
+        .await
+        .map_err(ApiError::internal)?;
+    let mut response = Response::new();
+    response.start = boundary_token(from);
+    // Without an end there is nothing more; what lies beyond `to` was only not asked for.
+    response.end = page.next.or(to).map(boundary_token);
+    if filter.lazy_load_members {
+        let senders = view.senders(&page.events).await;
+        response.state = senders.map_err(ApiError::internal)?;
+    }
+    response.chunk = view.timeline(&page.events).await?;
+    Ok(Matrix(response))
+}
+
+fn boundary(name: &str, token: Option<&str>) -> Result<Option<i64>, ApiError> {
+    let boundary = token.map(timeline_boundary).transpose();
+    boundary.map_err(|error| ApiError::invalid_param(format_args!("{name}: {error}")))
+}

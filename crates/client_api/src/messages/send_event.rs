@@ -1,0 +1,42 @@
+//! `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
+
+use axum::extract::State;
+use rooms::Rooms;
+use ruma::api::client::message::send_message_event::v3::{Request, Response};
+use store::Log;
+use tracing::instrument;
+
+use super::transaction;
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    refusals::{content_of, to_outsiders},
+};
+
+/// Sends a message; sending it again under the same transaction id gives the same event.
+#[instrument(name = "client.send_event", skip_all, fields(room.id = %req.room_id))]
+pub(crate) async fn send_event(
+    State(rooms): State<Rooms>,
+    State(log): State<Log>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    let content = content_of("content", &req.body)?;
+    let transaction = transaction(&caller, &req.txn_id)?;
+    let kind = req.event_type.to_string().into();
+    let event_id = rooms
+        .send(
+            &log,
+            &req.room_id,
+            &caller.user_id,
+            kind,
+            content,
+            transaction,
+        )
+        .await
+        .map_err(to_outsiders)?;
+    Ok(Matrix(Response::new(event_id)))
+}

@@ -1,0 +1,58 @@
+//! Who people are to rooms: how they are shown, and whether they can be invited.
+
+use accounts::{
+    Accounts,
+    profile::{AVATAR_URL, DISPLAY_NAME},
+};
+use rooms::MemberProfile;
+use ruma::{OwnedMxcUri, UserId};
+
+use crate::error::ApiError;
+
+/// How somebody with an account here is shown in rooms; `None` when there is no such account.
+pub(crate) async fn shown(
+    accounts: &Accounts,
+    user_id: &UserId,
+) -> Result<Option<MemberProfile>, ApiError> {
+    let profile = accounts
+        .profile(user_id)
+        .await
+        .map_err(ApiError::internal)?;
+    let Some(profile) = profile else {
+        return Ok(None);
+    };
+    let text = |field: &str| profile.get(field)?.as_str().filter(|text| !text.is_empty());
+    Ok(Some(MemberProfile {
+        displayname: text(DISPLAY_NAME).map(str::to_owned),
+        avatar_url: text(AVATAR_URL).map(OwnedMxcUri::from),
+    }))
+}
+
+/// How the caller is shown; a caller has an account, unless it was closed this moment.
+pub(crate) async fn own(accounts: &Accounts, user_id: &UserId) -> Result<MemberProfile, ApiError> {
+    Ok(shown(accounts, user_id).await?.unwrap_or_default())
+}
+
+/// How somebody who is to be invited is shown.
+///
+/// Refuses people whom this server does not know: an invitation to nobody would stand for ever.
+pub(crate) async fn invitable(
+    accounts: &Accounts,
+    user_id: &UserId,
+) -> Result<MemberProfile, ApiError> {
+    if user_id.server_name() != accounts.server_name() {
+        return Err(ApiError::forbidden(format_args!(
+            "{user_id} is on another server, and this server does not federate"
+        )));
+    }
+    let account = accounts
+        .account(user_id)
+        .await
+        .map_err(ApiError::internal)?;
+    match account {
+        Some(account) if account.deactivated_at.is_none() => own(accounts, user_id).await,
+        _ => Err(ApiError::not_found(format_args!(
+            "there is no user {user_id}"
+        ))),
+    }
+}

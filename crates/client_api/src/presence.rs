@@ -1,0 +1,4 @@
+//! Whether people are there.
+
+pub(crate) mod get_presence;
+pub(crate) mod set_presence;

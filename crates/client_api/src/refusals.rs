@@ -1,0 +1,72 @@
+//! What rooms refuse, as clients are told it.
+
+use std::{fmt::Display, time::Duration};
+
+use model::{ids::IdRefusal, json::JsonRefusal};
+use rooms::{RoomsError, RoomsRefusal};
+use ruma::{CanonicalJsonObject, serde::Raw};
+
+use crate::{endpoint::DEFAULT_BODY_LIMIT, error::ApiError};
+
+impl From<RoomsError> for ApiError {
+    fn from(error: RoomsError) -> Self {
+        match error {
+            RoomsError::Refused(refusal) => refusal.into(),
+            RoomsError::Store(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<RoomsRefusal> for ApiError {
+    fn from(refusal: RoomsRefusal) -> Self {
+        match &refusal {
+            RoomsRefusal::NoSuchRoom(_)
+            | RoomsRefusal::NoSuchEvent
+            | RoomsRefusal::NoSuchAlias(_) => Self::not_found(refusal),
+            RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
+                Self::forbidden(refusal)
+            }
+            RoomsRefusal::Invalid(_) => Self::invalid_param(refusal),
+            RoomsRefusal::TooLarge | RoomsRefusal::TooMuch => Self::too_large(refusal),
+            RoomsRefusal::AliasTaken(_) => Self::room_in_use(refusal),
+            RoomsRefusal::BadAlias(_) => Self::bad_alias(refusal),
+            RoomsRefusal::UnsupportedVersion(_) => Self::unsupported_room_version(refusal),
+            RoomsRefusal::NotLeft => Self::unknown(refusal),
+            // Every moment's name of this second is taken: the next one is free.
+            RoomsRefusal::RoomExists => Self::limit_exceeded(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// For what only members may do: a room that is not there is answered like one that the caller
+/// is not in, so that nobody learns which rooms exist.
+pub(crate) fn to_outsiders(error: RoomsError) -> ApiError {
+    match error {
+        RoomsError::Refused(RoomsRefusal::NoSuchRoom(_)) => not_joined(),
+        other => other.into(),
+    }
+}
+
+/// The caller is not in the room.
+pub(crate) fn not_joined() -> ApiError {
+    ApiError::forbidden("you are not in this room")
+}
+
+impl From<IdRefusal> for ApiError {
+    fn from(refusal: IdRefusal) -> Self {
+        Self::invalid_param(refusal)
+    }
+}
+
+/// A part of a body, as it goes into an event; `name` is how the client knows it.
+pub(crate) fn content_of<T>(name: &str, raw: &Raw<T>) -> Result<CanonicalJsonObject, ApiError> {
+    content_in(name, raw.json().get())
+}
+
+/// The same for text.
+pub(crate) fn content_in(name: impl Display, text: &str) -> Result<CanonicalJsonObject, ApiError> {
+    model::json::canonical_object(text, DEFAULT_BODY_LIMIT).map_err(|refusal| match refusal {
+        JsonRefusal::TooLarge { .. } => ApiError::too_large(format_args!("{name}: {refusal}")),
+        other => ApiError::bad_json(format_args!("{name}: {other}")),
+    })
+}

@@ -1,0 +1,150 @@
+//! `POST /_matrix/client/v3/createRoom` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
+
+use accounts::Accounts;
+use axum::extract::State;
+use model::ids::new_room_alias;
+use rooms::{CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal};
+use ruma::{
+    OwnedUserId,
+    api::client::room::{
+        Visibility,
+        create_room::v3::{Request, Response, RoomPreset},
+    },
+    events::AnyInitialStateEvent,
+    serde::Raw,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use store::{Intent, Log};
+use tracing::instrument;
+
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    people,
+    refusals::{content_in, content_of},
+};
+
+/// Makes a room: its state, its alias and the invitations to it stand together, or not at all.
+#[instrument(name = "client.create_room", skip_all, fields(user.id = %caller.user_id))]
+pub(crate) async fn create_room(
+    State(rooms): State<Rooms>,
+    State(accounts): State<Accounts>,
+    State(log): State<Log>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    let room = wanted(&rooms, &accounts, &caller, req).await?;
+    let nothing_more = |_: &_| Intent::new();
+    let made = rooms.create(&log, &room, nothing_more).await;
+    Ok(Matrix(Response::new(made.map_err(refusal)?)))
+}
+
+fn refusal(error: RoomsError) -> ApiError {
+    match error {
+        // The rules of rooms refuse the maker's own state: it is no valid room.
+        RoomsError::Refused(RoomsRefusal::Forbidden(sentence)) => {
+            ApiError::invalid_room_state(sentence)
+        }
+        other => other.into(),
+    }
+}
+
+async fn wanted(
+    rooms: &Rooms,
+    accounts: &Accounts,
+    caller: &Caller,
+    req: Request,
+) -> Result<CreateRoom, ApiError> {
+    if !req.invite_3pid.is_empty() {
+        return Err(ApiError::forbidden("this server invites by user id alone"));
+    }
+    let published = match req.visibility {
+        Visibility::Public => true,
+        Visibility::Private => false,
+        other => {
+            return Err(ApiError::bad_json(format_args!(
+                "visibility: {other} is unknown"
+            )));
+        }
+    };
+    let alias = req
+        .room_alias_name
+        .map(|name| new_room_alias(&name, rooms.server_name()))
+        .transpose()?;
+    let creation_content = req.creation_content.as_ref();
+    let power_levels = req.power_level_content_override.as_ref();
+    Ok(CreateRoom {
+        creator: caller.user_id.clone(),
+        profile: people::own(accounts, &caller.user_id).await?,
+        version: req.room_version,
+        preset: preset(req.preset, published)?,
+        published,
+        name: req.name.filter(|name| !name.is_empty()),
+        topic: req.topic.filter(|topic| !topic.is_empty()),
+        alias,
+        invite: invited(accounts, req.invite).await?,
+        initial_state: initial_state(&req.initial_state)?,
+        creation_content: creation_content
+            .map(|content| content_of("creation_content", content))
+            .transpose()?
+            .unwrap_or_default(),
+        power_levels: power_levels
+            .map(|content| content_of("power_level_content_override", content))
+            .transpose()?,
+        is_direct: req.is_direct,
+    })
+}
+
+fn preset(preset: Option<RoomPreset>, published: bool) -> Result<Preset, ApiError> {
+    match preset {
+        Some(RoomPreset::PrivateChat) => Ok(Preset::PrivateChat),
+        Some(RoomPreset::TrustedPrivateChat) => Ok(Preset::TrustedPrivateChat),
+        Some(RoomPreset::PublicChat) => Ok(Preset::PublicChat),
+        None if published => Ok(Preset::PublicChat),
+        None => Ok(Preset::PrivateChat),
+        Some(other) => Err(ApiError::bad_json(format_args!(
+            "preset: {other} is unknown"
+        ))),
+    }
+}
+
+async fn invited(
+    accounts: &Accounts,
+    invite: Vec<OwnedUserId>,
+) -> Result<Vec<(OwnedUserId, MemberProfile)>, ApiError> {
+    let mut invited: Vec<(OwnedUserId, MemberProfile)> = Vec::new();
+    for user_id in invite {
+        if invited.iter().all(|(known, _)| *known != user_id) {
+            let profile = people::invitable(accounts, &user_id).await?;
+            invited.push((user_id, profile));
+        }
+    }
+    Ok(invited)
+}
+
+fn initial_state(events: &[Raw<AnyInitialStateEvent>]) -> Result<Vec<InitialState>, ApiError> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(rename = "type")]
+        kind: String,
+        #[serde(default)]
+        state_key: String,
+        #[serde(borrow)]
+        content: &'a RawValue,
+    }
+    let read = |(index, event): (usize, &Raw<AnyInitialStateEvent>)| {
+        let event: Event<'_> = serde_json::from_str(event.json().get())
+            .map_err(|error| ApiError::bad_json(format_args!("initial_state[{index}]: {error}")))?;
+        let name = format_args!("initial_state[{index}].content").to_string();
+        Ok(InitialState {
+            kind: event.kind.into(),
+            state_key: event.state_key,
+            content: content_in(name, event.content.get())?,
+        })
+    };
+    events.iter().enumerate().map(read).collect()
+}

@@ -1,0 +1,46 @@
+//! `PUT /_matrix/client/v3/rooms/{roomId}/typing/{userId}` ([spec])
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use model::time::Clock;
+use rooms::Rooms;
+use ruma::api::client::typing::create_typing_event::v3::{Request, Response, Typing};
+use sync::Sync;
+use tracing::instrument;
+
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    refusals::{not_joined, to_outsiders},
+};
+
+/// Tells the others in a room that the caller types, or has stopped.
+#[instrument(name = "client.set_typing", skip_all, fields(room.id = %req.room_id))]
+pub(crate) async fn set_typing(
+    State(rooms): State<Rooms>,
+    State(sync): State<Sync>,
+    State(clock): State<Arc<dyn Clock>>,
+    caller: Caller,
+    Matrix(req): Matrix<Request>,
+) -> Result<Matrix<Response>, ApiError> {
+    if req.user_id != caller.user_id {
+        return Err(ApiError::forbidden("nobody types for another"));
+    }
+    let room = rooms.room(&req.room_id).await.map_err(to_outsiders)?;
+    if !room.state.is_joined(&caller.user_id) {
+        return Err(not_joined());
+    }
+    let for_how_long = match req.state {
+        Typing::Yes(info) => Some(info.timeout),
+        Typing::No => None,
+    };
+    let typing = sync.ephemeral();
+    if typing.set_typing(room.room, caller.user, for_how_long, clock.now()) {
+        sync.typing_changed(room.room);
+    }
+    Ok(Matrix(Response::new()))
+}
