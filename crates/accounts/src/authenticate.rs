@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::time::Timestamp;
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 use store::StoreError;
 
 use crate::{
@@ -79,6 +79,19 @@ impl Accounts {
             session: token.session,
             admin: state.admin,
         })
+    }
+
+    /// Whether a session that was authenticated earlier has not ended since.
+    pub async fn session_stands(
+        &self,
+        user: i64,
+        device_id: &DeviceId,
+        session: i64,
+    ) -> Result<bool, StoreError> {
+        let state = self.inner.changes.user_state(self.database(), user).await?;
+        let state = state.filter(|state| !state.deactivated);
+        let known = state.and_then(|state| Some(state.sessions.get(device_id.as_str())?.session));
+        Ok(known == Some(session))
     }
 
     async fn token(&self, hash: Hash) -> Result<Option<Arc<TokenRow>>, StoreError> {

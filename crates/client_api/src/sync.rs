@@ -16,7 +16,7 @@ use ruma::{
     presence::PresenceState,
 };
 use store::Log;
-use sync::{Presence, Sync, SyncRequest, SyncToken, Syncer};
+use sync::{Presence, Sync, SyncError, SyncRequest, SyncToken, Syncer};
 use tracing::instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
@@ -51,11 +51,15 @@ pub(crate) async fn sync(
         user: caller.user,
         user_id: &caller.user_id,
         device_id,
+        session: caller.session,
     };
     let answer = sync
         .sync(syncer, &request)
         .await
-        .map_err(ApiError::internal)?;
+        .map_err(|error| match error {
+            SyncError::SessionEnded => ApiError::unknown_token(false),
+            SyncError::Store(error) => ApiError::internal(error),
+        })?;
     Ok(Json(answer).into_response())
 }
 

@@ -16,5 +16,5 @@ pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
     Summary, SyncResponse, Timeline, UnreadCounts,
 };
-pub use sync::{Sync, SyncRequest, Syncer};
+pub use sync::{Sync, SyncError, SyncRequest, Syncer};
 pub use token::{BadToken, Ephemeral, SyncToken, boundary_token, timeline_boundary};

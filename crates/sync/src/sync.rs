@@ -60,6 +60,19 @@ pub struct Syncer<'a> {
     pub user_id: &'a UserId,
     /// The device.
     pub device_id: &'a DeviceId,
+    /// The device's session, which may end while it waits.
+    pub session: i64,
+}
+
+/// Why a sync is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The session ended while it waited.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a client asks.
@@ -140,7 +153,7 @@ impl Sync {
         &self,
         syncer: Syncer<'_>,
         request: &SyncRequest,
-    ) -> Result<SyncResponse, StoreError> {
+    ) -> Result<SyncResponse, SyncError> {
         let inner = &self.inner;
         let since = request.since.filter(|since| since.epoch == inner.epoch);
         if let Some(since) = since {
@@ -154,13 +167,28 @@ impl Sync {
             // Registered before reading: what commits in between rings.
             let rooms = inner.joined_rooms(syncer.user).await?;
             let waiter = inner.wakers.register(syncer.user, rooms);
+            let Syncer {
+                user,
+                device_id,
+                session,
+                ..
+            } = syncer;
+            if !inner
+                .accounts
+                .session_stands(user, device_id, session)
+                .await?
+            {
+                return Err(SyncError::SessionEnded);
+            }
             let answer = inner.answer(syncer, request, since).await?;
             if !may_wait || !answer.is_empty() {
                 return Ok(answer);
             }
             tokio::select! {
                 () = waiter.woken() => {}
-                () = &mut deadline => return inner.answer(syncer, request, since).await,
+                () = &mut deadline => {
+                    return Ok(inner.answer(syncer, request, since).await?);
+                }
             }
         }
     }

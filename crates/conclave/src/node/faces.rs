@@ -10,6 +10,7 @@ use client_api::{
     routes,
 };
 use config::Config;
+use oauth::{AddressOf, Pages};
 use sync::Sync;
 
 use super::Owners;
@@ -37,8 +38,13 @@ pub(super) async fn build(
         config.presence.enabled,
     );
     let sync = sync.await.context("syncing could not be started")?;
+    let settings = settings(config, public_url)?;
+    let proxies = settings.trusted_proxies.clone();
+    let address_of: AddressOf =
+        Arc::new(move |peer, headers| proxies.client_address(peer, headers).0);
+    let pages = oauth::router(Pages::new(owners.accounts.clone(), public_url, address_of));
     let api = ClientApi::new(
-        settings(config, public_url)?,
+        settings,
         Arc::clone(&surroundings.clock),
         Arc::clone(&surroundings.entropy),
         Arc::new(owners.accounts.clone()),
@@ -55,7 +61,9 @@ pub(super) async fn build(
     let stop = ends.stop.clone();
     let clients =
         routes::router(api).layer(middleware::from_fn_with_state(stop.clone(), end_long_polls));
-    Ok(clients.merge(health_routes(owners.log.clone(), stop)))
+    Ok(clients
+        .merge(pages)
+        .merge(health_routes(owners.log.clone(), stop)))
 }
 
 /// The link under which the first administrator is made.
