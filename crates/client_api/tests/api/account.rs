@@ -2,9 +2,15 @@
 
 use accounts::{By, RegistrationMode, TokenTerms};
 use aws_lc_rs::hmac;
+use model::room_state::StateView;
+use ruma::{OwnedRoomId, events::room::member::MembershipState, user_id};
 use serde_json::{Value, json};
+use store::Intent;
 
-use crate::server::{PASSWORD, Server, on_both_engines, password_of};
+use crate::{
+    kept::create_room,
+    server::{Node, PASSWORD, Server, on_both_engines, password_of},
+};
 
 on_both_engines! {
     one_registers_after_the_challenge_and_is_signed_in,
@@ -13,6 +19,7 @@ on_both_engines! {
     the_shared_secret_registers_and_is_unknown_where_it_is_not_set,
     a_new_password_ends_other_sessions_unless_they_are_to_stay,
     a_closed_account_is_closed,
+    a_closed_account_leaves_its_rooms_even_after_an_interruption,
 }
 
 const REGISTER: &str = "/_matrix/client/v3/register";
@@ -235,4 +242,43 @@ async fn a_closed_account_is_closed(server: Server) {
     assert_eq!(login, (403, "M_FORBIDDEN".to_owned()));
     let taken = "/_matrix/client/v3/register/available?username=alice";
     assert_eq!(node.refused("", "GET", taken, "").await.1, "M_USER_IN_USE");
+}
+
+async fn is_in(node: &Node, room_id: &OwnedRoomId) -> bool {
+    let room = node.parts.rooms.room(room_id).await.unwrap();
+    room.state.membership(user_id!("@alice:localhost")) == MembershipState::Join
+}
+
+async fn a_closed_account_leaves_its_rooms_even_after_an_interruption(server: Server) {
+    let node = server.node().await;
+    node.join("alice").await;
+    let alice = user_id!("@alice:localhost");
+    let mut room_ids = Vec::new();
+    for _ in 0..2 {
+        let none = |_: &OwnedRoomId| Intent::new();
+        let request = create_room(alice.to_owned());
+        let made = node.parts.rooms.create(&node.parts.log, &request, none);
+        room_ids.push(made.await.unwrap());
+    }
+    // What an interrupted closing leaves behind: a closed account in rooms.
+    let account = node.parts.accounts.account(alice).await.unwrap().unwrap();
+    let mut intent = Intent::new();
+    let by = By::command_line();
+    let whose = (account.user, alice);
+    node.parts
+        .accounts
+        .add_deactivation(&mut intent, whose, false, &by);
+    node.parts.log.commit(intent).await.unwrap();
+    assert!(is_in(&node, &room_ids[0]).await);
+    node.parts.lifecycle.finish_deactivations().await.unwrap();
+    for room_id in &room_ids {
+        assert!(!is_in(&node, room_id).await);
+    }
+    let head = node.parts.log.applied();
+    node.parts.lifecycle.finish_deactivations().await.unwrap();
+    assert_eq!(
+        node.parts.log.applied(),
+        head,
+        "there is nothing left to do"
+    );
 }

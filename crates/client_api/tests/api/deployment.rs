@@ -8,6 +8,7 @@ use std::sync::{
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
 use audit::AuditTrail;
 use blobs::Blobs;
+use client_api::Owners;
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
@@ -15,7 +16,7 @@ use model::time::Clock;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
-use store::{Database, DatabaseOptions, Location, Log, LogBuilder};
+use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
 use zeroize::Zeroizing;
@@ -28,17 +29,6 @@ pub(crate) struct Deployment {
     location: Location,
     directory: tempfile::TempDir,
     nodes: AtomicU64,
-}
-
-/// What a node is made of.
-pub(crate) struct Parts {
-    pub(crate) log: Log,
-    pub(crate) accounts: Accounts,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) rooms: Rooms,
-    pub(crate) keys: Keys,
-    pub(crate) media: Media,
-    pub(crate) sync: Sync,
 }
 
 impl Deployment {
@@ -62,7 +52,7 @@ impl Deployment {
     }
 
     /// Starts a node.
-    pub(crate) async fn node(&self) -> Parts {
+    pub(crate) async fn node(&self) -> Owners {
         let seed = self.nodes.fetch_add(1, Ordering::Relaxed);
         let entropy = Arc::new(SeededEntropy::new(seed));
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -121,29 +111,27 @@ impl Deployment {
             entropy.clone(),
             settings,
         );
-        let blobs = Blobs::in_folder(self.directory.path().join("files"))
-            .await
-            .unwrap();
-        let media = Media::new(
-            log.clone(),
-            keyring.clone(),
-            blobs,
-            entropy.clone(),
-            1_000_000,
-        );
-        let keys = Keys::new(log.clone(), keyring, entropy);
-        let (people, rooms_read, keys_read) = (accounts.clone(), rooms.clone(), keys.clone());
-        let sync = Sync::start(log.clone(), people, rooms_read, keys_read, seed, true);
-        let sync = sync.await.unwrap();
+        let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
-        Parts {
+        let blobs = Blobs::in_folder(self.directory.path().join("files")).await;
+        let blobs = blobs.unwrap();
+        let media = Media::new(log.clone(), keyring, blobs, entropy, 1_000_000);
+        let sync = Sync::start(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            keys.clone(),
+            seed,
+            true,
+        );
+        Owners {
+            sync: sync.await.unwrap(),
             log,
             accounts,
             lifecycle,
             rooms,
             keys,
             media,
-            sync,
         }
     }
 }

@@ -135,7 +135,7 @@ async fn a_new_name_is_shown_in_the_rooms_one_is_in(server: Server) {
     }
 }
 
-fn create_room(creator: ruma::OwnedUserId) -> CreateRoom {
+pub(crate) fn create_room(creator: ruma::OwnedUserId) -> CreateRoom {
     CreateRoom {
         creator,
         profile: MemberProfile::default(),

@@ -12,7 +12,7 @@ use store::Location;
 use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
 use tower::ServiceExt;
 
-use crate::deployment::{Deployment, Parts};
+use crate::deployment::Deployment;
 
 /// Runs each test on both engines.
 macro_rules! on_both_engines {
@@ -41,7 +41,7 @@ pub(crate) struct Server {
 
 /// A node that can be asked.
 pub(crate) struct Node {
-    pub(crate) parts: Parts,
+    pub(crate) parts: Owners,
     router: Router,
 }
 
@@ -67,15 +67,6 @@ impl Server {
 
     pub(crate) async fn node(&self) -> Node {
         let parts = self.deployment.node().await;
-        let owners = Owners {
-            log: parts.log.clone(),
-            accounts: parts.accounts.clone(),
-            lifecycle: parts.lifecycle.clone(),
-            rooms: parts.rooms.clone(),
-            keys: parts.keys.clone(),
-            media: parts.media.clone(),
-            sync: parts.sync.clone(),
-        };
         let settings = Settings {
             server_name: owned_server_name!("localhost"),
             public_url: "http://localhost:8008".to_owned(),
@@ -88,7 +79,7 @@ impl Server {
             Arc::new(self.deployment.clock.clone()),
             Arc::new(SeededEntropy::new(99)),
             Arc::new(parts.accounts.clone()),
-            owners,
+            parts.clone(),
         );
         Node {
             parts,

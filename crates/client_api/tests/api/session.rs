@@ -13,6 +13,7 @@ on_both_engines! {
     a_login_token_signs_another_device_in,
     signing_out_ends_one_session_and_signing_out_everywhere_all,
     devices_are_listed_named_and_removed_by_their_owner_alone,
+    the_keys_of_a_device_go_with_it,
 }
 
 const LOGIN: &str = "/_matrix/client/v3/login";
@@ -237,4 +238,35 @@ async fn devices_are_listed_named_and_removed_by_their_owner_alone(server: Serve
     .await;
     assert!(!node.knows(&alice.token).await);
     assert!(node.knows(&bob.token).await);
+}
+
+async fn the_keys_of_a_device_go_with_it(server: Server) {
+    let node = server.node().await;
+    let alice = node.join("alice").await;
+    let upload = "/_matrix/client/v3/keys/upload";
+    let key = "A".repeat(43);
+    let keys = json!({"one_time_keys": {"curve25519:AAAA": key}});
+    let counts = |answer: Value| {
+        answer["one_time_key_counts"]["curve25519"]
+            .as_i64()
+            .unwrap_or(0)
+    };
+    let logout = "/_matrix/client/v3/logout";
+    let everywhere = "/_matrix/client/v3/logout/all";
+    let delete = "/_matrix/client/v3/delete_devices";
+    let device = json!({"devices": ["LAPTOP"], "auth": password_of("alice")});
+    for (end, body) in [
+        (logout, json!({})),
+        (delete, device),
+        (everywhere, json!({})),
+    ] {
+        let laptop = token_of(&node, "LAPTOP").await;
+        let uploaded = node.ok(&laptop, "POST", upload, keys.clone()).await;
+        assert_eq!(counts(uploaded), 1);
+        let by = if end == delete { &alice.token } else { &laptop };
+        node.ok(by, "POST", end, body).await;
+        let laptop = token_of(&node, "LAPTOP").await;
+        let left = node.ok(&laptop, "POST", upload, json!({})).await;
+        assert_eq!(counts(left), 0, "{end}");
+    }
 }
