@@ -36,8 +36,33 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
 }
 
 pub(crate) async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str) -> Answer {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = head("GET", path, "");
     stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(stream).await
+}
+
+/// Asks as the owner of a token.
+pub(crate) async fn get_as(address: SocketAddr, token: &str, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = head("GET", path, &format!("Authorization: Bearer {token}\r\n"));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(stream).await
+}
+
+pub(crate) async fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let more = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
+    let request = head("POST", path, &more) + body;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(stream).await
+}
+
+/// The head of a request, with the headers in `more`, each with its line end.
+pub(crate) fn head(method: &str, path: &str, more: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n")
+}
+
+pub(crate) async fn read_answer(mut stream: impl AsyncRead + Unpin) -> Answer {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

@@ -8,4 +8,6 @@
 mod connections;
 mod http;
 mod nodes;
+mod people;
+mod stopping;
 mod tls;
