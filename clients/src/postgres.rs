@@ -23,15 +23,15 @@ pub struct Database {
 }
 
 impl Database {
-    /// Creates an empty database; none when there is no server for tests.
+    /// Creates an empty database.
     ///
     /// # Errors
     ///
-    /// When the server does not do it.
-    pub async fn create() -> Result<Option<Self>> {
-        let Some(server_url) = env::var_os(VARIABLE) else {
-            return Ok(None);
-        };
+    /// When no server for tests is named, or it does not do it.
+    pub async fn create() -> Result<Self> {
+        let server_url = env::var_os(VARIABLE).with_context(|| {
+            format!("{VARIABLE} names no server: run `cargo xtask test --clients`")
+        })?;
         let server_url = server_url
             .into_string()
             .ok()
@@ -41,11 +41,11 @@ impl Database {
         url.set_path(&name);
         let statement = format!("CREATE DATABASE {name} TEMPLATE template0");
         execute(&server_url, &statement).await?;
-        Ok(Some(Self {
+        Ok(Self {
             url: url.into(),
             server_url,
             name,
-        }))
+        })
     }
 
     /// Removes the database, whoever still uses it.

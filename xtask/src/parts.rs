@@ -157,6 +157,9 @@ pub(crate) fn clients(
     let mut command = client_tests(&manifest, filter.as_slice());
     command.env(SERVER_VARIABLE, server);
     servers.announce(&mut command);
+    if !servers.have_postgres() {
+        command.args(["--", "--skip", "on_postgres"]);
+    }
     report.run("clients", command).map(drop)
 }
 

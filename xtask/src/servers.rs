@@ -14,6 +14,11 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
+    /// Whether there is a PostgreSQL among them.
+    pub(crate) fn have_postgres(&self) -> bool {
+        self.postgres.is_some()
+    }
+
     /// Tells a test process where the servers are.
     pub(crate) fn announce(&self, command: &mut Command) {
         command.env(NATS_URL_VARIABLE, self.nats.url());
