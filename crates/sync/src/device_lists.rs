@@ -7,8 +7,9 @@ use ruma::{UserId, events::room::member::MembershipState};
 use store::{Pos, Snapshot, StoreError};
 
 use crate::{
+    reading::user_id,
     response::DeviceLists,
-    sync::{Inner, Syncer, user_id},
+    sync::{Inner, Syncer},
 };
 
 /// What became of other people's devices after `since`: changed where they share a room with

@@ -2,6 +2,7 @@
 
 mod device_lists;
 mod ephemeral;
+mod reading;
 mod render;
 mod response;
 mod rooms_part;

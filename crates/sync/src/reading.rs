@@ -1,0 +1,344 @@
+//! What one sync reads, all of it at one moment: rooms, the user's own data, presence.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use accounts::account_data::AccountDataEntry;
+use model::{filter::SyncFilter, time::Timestamp};
+use rooms::{Membership, ReceiptEntry, Room};
+use ruma::{OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset};
+use serde_json::{json, value::to_raw_value};
+use store::{Pos, Snapshot, StoreError};
+
+use crate::{
+    ephemeral::Presence,
+    render::{Reader, raw},
+    response::{ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, SyncResponse},
+    rooms_part::RoomReader,
+    sync::{Inner, Syncer},
+    token::Ephemeral,
+};
+
+/// One sync at one moment.
+pub(crate) struct Reading<'a> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) syncer: Syncer<'a>,
+    pub(crate) filter: &'a SyncFilter,
+    pub(crate) full_state: bool,
+    pub(crate) since_pos: Option<i64>,
+    pub(crate) ephemeral_since: Option<Ephemeral>,
+}
+
+impl Reading<'_> {
+    pub(crate) async fn account_data(&self) -> Result<Vec<AccountDataEntry>, StoreError> {
+        let since = if self.full_state {
+            0
+        } else {
+            self.since_pos.unwrap_or(0)
+        };
+        let (from, to) = (Pos::new(since), self.snapshot.head());
+        self.inner
+            .accounts
+            .account_data_since(self.snapshot, self.syncer.user, from, to)
+            .await
+    }
+
+    pub(crate) async fn global_account_data(
+        &self,
+        entries: &[AccountDataEntry],
+    ) -> Result<Events, StoreError> {
+        let mut events = Vec::new();
+        let push_rules = accounts::push_rules::PUSH_RULES;
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.room == 0 && entry.kind != push_rules)
+        {
+            if self.filter.account_data.matches_type(&entry.kind) {
+                events.push(account_data_event(entry));
+            }
+        }
+        let rules_changed = entries
+            .iter()
+            .any(|entry| entry.room == 0 && entry.kind == push_rules);
+        let first = self.since_pos.is_none() || self.full_state;
+        if (first || rules_changed) && self.filter.account_data.matches_type(push_rules) {
+            let Syncer { user, user_id, .. } = self.syncer;
+            let rules = self
+                .inner
+                .accounts
+                .push_rules_at(self.snapshot, user, user_id)
+                .await?;
+            let event = json!({ "type": push_rules, "content": { "global": rules } });
+            events.push(to_raw_value(&event).expect("push rules are JSON"));
+        }
+        Ok(Events { events })
+    }
+
+    pub(crate) async fn rooms(
+        &self,
+        memberships: &[Membership],
+        entries: &[AccountDataEntry],
+        response: &mut SyncResponse,
+    ) -> Result<(), StoreError> {
+        let now = self.inner.clock.now();
+        let device_id = Some(self.syncer.device_id.as_str());
+        let reader = RoomReader {
+            rooms: &self.inner.rooms,
+            snapshot: self.snapshot,
+            reader: Reader {
+                device_id,
+                user_id: self.syncer.user_id,
+                now,
+            },
+            filter: self.filter,
+            full_state: self.full_state,
+        };
+        let since = self.since_pos.unwrap_or(0);
+        let head = self.snapshot.head().get();
+        let user = self.syncer.user;
+        let receipts = self
+            .inner
+            .rooms
+            .receipts_near(self.snapshot, user, since, head)
+            .await?;
+        let rules = self
+            .inner
+            .accounts
+            .push_rules(user, self.syncer.user_id)
+            .await?;
+        for membership in memberships {
+            let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
+            let room = self
+                .inner
+                .rooms
+                .room_by_number(self.snapshot, membership.room)
+                .await?;
+            let Some(room) = room else { continue };
+            if !self.filter.rooms.matches(&room.room_id) {
+                continue;
+            }
+            let id = room.room_id.clone();
+            match membership.membership {
+                MembershipState::Join => {
+                    let receipts = receipts.get(&room.room).map_or(&[][..], Vec::as_slice);
+                    let told = self
+                        .joined(&reader, &room, membership, entries, receipts, &rules)
+                        .await?;
+                    if let Some(told) = told {
+                        response.rooms.join.insert(id, told);
+                    }
+                }
+                MembershipState::Invite if is_new || self.full_state => {
+                    let events = reader.stripped(&room, membership).await?;
+                    let invite_state = Events { events };
+                    response
+                        .rooms
+                        .invite
+                        .insert(id, InvitedRoom { invite_state });
+                }
+                MembershipState::Knock if is_new || self.full_state => {
+                    let events = reader.stripped(&room, membership).await?;
+                    let knock_state = Events { events };
+                    response.rooms.knock.insert(id, KnockedRoom { knock_state });
+                }
+                MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
+                    let wanted = match self.since_pos {
+                        Some(_) => is_new || self.full_state && self.filter.include_leave,
+                        None => self.filter.include_leave,
+                    };
+                    if wanted {
+                        let mut left = reader.left(&room, membership, self.since_pos).await?;
+                        left.account_data = self.room_account_data(entries, room.room);
+                        response.rooms.leave.insert(id, left);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A room that the user is in, if there is anything to tell of it.
+    async fn joined(
+        &self,
+        reader: &RoomReader<'_>,
+        room: &Room,
+        membership: &Membership,
+        entries: &[AccountDataEntry],
+        receipts: &[ReceiptEntry],
+        rules: &Arc<Ruleset>,
+    ) -> Result<Option<JoinedRoom>, StoreError> {
+        let first = self.since_pos.is_none() || self.full_state;
+        let has_events = self
+            .since_pos
+            .is_none_or(|since| membership.last_pos > since);
+        let mut told = if first || has_events {
+            reader.joined(room, self.since_pos).await?
+        } else {
+            JoinedRoom::default()
+        };
+        told.account_data = self.room_account_data(entries, room.room);
+        told.ephemeral = self.ephemeral_of(room, membership, receipts).await?;
+        // One's own receipt changes what is unread, also where nothing else is told.
+        let read = receipts
+            .iter()
+            .any(|receipt| receipt.user == self.syncer.user);
+        if told.is_empty() && !first && !read {
+            return Ok(None);
+        }
+        let user = (self.syncer.user, self.syncer.user_id);
+        let unread = &self.inner.unread;
+        told.unread_notifications = unread
+            .count(&self.inner.rooms, self.snapshot, room, user, rules)
+            .await?;
+        Ok(Some(told))
+    }
+
+    fn room_account_data(&self, entries: &[AccountDataEntry], room: i64) -> Events {
+        let wanted = |entry: &&AccountDataEntry| {
+            entry.room == room && self.filter.room_account_data.matches_type(&entry.kind)
+        };
+        Events {
+            events: entries
+                .iter()
+                .filter(wanted)
+                .map(account_data_event)
+                .collect(),
+        }
+    }
+
+    /// Receipts and typing.
+    async fn ephemeral_of(
+        &self,
+        room: &Room,
+        membership: &Membership,
+        receipts: &[ReceiptEntry],
+    ) -> Result<Events, StoreError> {
+        let filter = &self.filter.ephemeral;
+        let mut events = Vec::new();
+        if !filter.matches_room(&room.room_id) {
+            return Ok(Events { events });
+        }
+        let came_in = self.since_pos.is_some_and(|since| membership.pos > since);
+        if !filter.matches_type("m.receipt") {
+            // Not wanted.
+        } else if came_in || self.full_state {
+            let head = self.snapshot.head().get();
+            let rooms = &self.inner.rooms;
+            let all = rooms
+                .receipts_between(self.snapshot, room.room, 0, head)
+                .await?;
+            events.extend(self.receipts(&all).await?);
+        } else {
+            events.extend(self.receipts(receipts).await?);
+        }
+        let now = self.inner.clock.now();
+        let typing = self
+            .inner
+            .ephemeral
+            .typing(room.room, self.ephemeral_since, now);
+        if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
+            let mut user_ids = Vec::with_capacity(typists.len());
+            for user in typists {
+                user_ids.push(self.user_id(user).await?);
+            }
+            let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
+            events.push(raw(event.to_string()));
+        }
+        Ok(Events { events })
+    }
+
+    async fn receipts(&self, given: &[ReceiptEntry]) -> Result<Option<ClientEvent>, StoreError> {
+        type ByUser = BTreeMap<OwnedUserId, serde_json::Value>;
+        let mut content: BTreeMap<String, BTreeMap<String, ByUser>> = BTreeMap::new();
+        for receipt in given {
+            let private = receipt.kind == "m.read.private" && receipt.user != self.syncer.user;
+            if private || receipt.kind == "m.fully_read" {
+                continue;
+            }
+            let user_id = self.user_id(receipt.user).await?;
+            let mut data = json!({ "ts": receipt.ts });
+            if !receipt.thread.is_empty() {
+                data["thread_id"] = receipt.thread.as_str().into();
+            }
+            let of_event = content.entry(receipt.event_id.to_string()).or_default();
+            of_event
+                .entry(receipt.kind.clone())
+                .or_default()
+                .insert(user_id, data);
+        }
+        let event = json!({ "type": "m.receipt", "content": content });
+        Ok((!content.is_empty()).then(|| raw(event.to_string())))
+    }
+
+    pub(crate) async fn presence(&self) -> Result<Events, StoreError> {
+        if !self.inner.presence_enabled {
+            return Ok(Events::default());
+        }
+        let users = self
+            .inner
+            .rooms
+            .sharing_users(self.snapshot, self.syncer.user)
+            .await?;
+        let mut users: BTreeSet<i64> = users.into_iter().collect();
+        users.insert(self.syncer.user);
+        let now = self.inner.clock.now();
+        let known = self
+            .inner
+            .ephemeral
+            .presence_of(&users, self.ephemeral_since, now);
+        let mut events = Vec::new();
+        for (user, presence) in known {
+            let sender = self.user_id(user).await?;
+            if self.filter.presence.matches_type("m.presence")
+                && self.filter.presence.matches_sender(&sender)
+            {
+                events.push(presence_event(&sender, &presence, now));
+            }
+        }
+        Ok(Events { events })
+    }
+
+    async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
+        user_id(self.inner, self.snapshot, user).await
+    }
+}
+
+/// The user behind an integer.
+pub(crate) async fn user_id(
+    inner: &Inner,
+    snapshot: &Snapshot,
+    user: i64,
+) -> Result<OwnedUserId, StoreError> {
+    let name = inner
+        .log
+        .database()
+        .names()
+        .user_name(snapshot, user)
+        .await?;
+    OwnedUserId::try_from(&*name).map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
+}
+
+fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {
+    let kind = serde_json::to_string(&entry.kind).expect("a string is JSON");
+    raw(format!(
+        "{{\"type\":{kind},\"content\":{}}}",
+        entry.content.get()
+    ))
+}
+
+fn presence_event(sender: &UserId, presence: &Presence, now: Timestamp) -> ClientEvent {
+    let ago = u64::try_from(now.since(presence.active_at).as_millis()).unwrap_or(u64::MAX);
+    let mut content = json!({
+        "presence": presence.state,
+        "last_active_ago": ago,
+        "currently_active": presence.state == "online",
+    });
+    if let Some(status) = &presence.status {
+        content["status_msg"] = status.as_str().into();
+    }
+    raw(json!({ "type": "m.presence", "sender": sender, "content": content }).to_string())
+}
