@@ -23,6 +23,13 @@ impl NodeId {
     }
 }
 
+/// The node's number, for tokens that say which node counted.
+impl From<NodeId> for u64 {
+    fn from(node: NodeId) -> Self {
+        node.0
+    }
+}
+
 /// Sixteen hexadecimal digits.
 impl fmt::Display for NodeId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

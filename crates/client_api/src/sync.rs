@@ -97,20 +97,8 @@ async fn note_presence(
     if !sync.presence_enabled() || *state == PresenceState::Offline {
         return Ok(());
     }
-    let now = log.clock().now();
-    let status = sync
-        .ephemeral()
-        .presence(user, now)
-        .and_then(|presence| presence.status);
-    let presence = Presence {
-        state: state.to_string(),
-        status,
-        active_at: now,
-    };
-    if sync.ephemeral().set_presence(user, presence) {
-        sync.presence_changed(user)
-            .await
-            .map_err(ApiError::internal)?;
-    }
+    let status = sync.presence(user).and_then(|presence| presence.status);
+    let presence = Presence { state: state.to_string(), status, active_at: log.clock().now() };
+    sync.set_presence(user, presence).await.map_err(ApiError::internal)?;
     Ok(())
 }

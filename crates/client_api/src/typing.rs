@@ -23,7 +23,6 @@ use crate::{
 pub(crate) async fn set_typing(
     State(rooms): State<Rooms>,
     State(sync): State<Sync>,
-    State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
@@ -38,9 +37,6 @@ pub(crate) async fn set_typing(
         Typing::Yes(info) => Some(info.timeout),
         Typing::No => None,
     };
-    let typing = sync.ephemeral();
-    if typing.set_typing(room.room, caller.user, for_how_long, clock.now()) {
-        sync.typing_changed(room.room);
-    }
+    sync.set_typing(room.room, caller.user, for_how_long);
     Ok(Matrix(Response::new()))
 }

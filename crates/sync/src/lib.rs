@@ -2,6 +2,7 @@
 
 mod device_lists;
 mod ephemeral;
+mod people;
 mod reading;
 mod render;
 mod response;
@@ -11,7 +12,7 @@ mod token;
 mod unread;
 mod wakers;
 
-pub use ephemeral::{EphemeralState, Presence};
+pub use ephemeral::Presence;
 pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};
 pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,

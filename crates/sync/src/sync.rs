@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use accounts::Accounts;
+use bus::{Bus, Signal};
 use keys::Keys;
 use model::{filter::SyncFilter, time::Clock};
 use rooms::{Membership, Rooms};
@@ -24,7 +25,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// Answers syncs. Cheap to clone.
 #[derive(Clone)]
 pub struct Sync {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -34,8 +35,9 @@ pub(crate) struct Inner {
     pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
     epoch: i64,
-    wakers: Arc<Wakers>,
     pub(crate) ephemeral: EphemeralState,
+    pub(crate) bus: Bus,
+    pub(crate) wakers: Arc<Wakers>,
     pub(crate) unread: Unread,
     pub(crate) presence_enabled: bool,
 }
@@ -77,15 +79,15 @@ pub struct SyncRequest {
 }
 
 impl Sync {
-    /// Puts the reader together; `node` names this start of this node among all.
+    /// Puts the reader together, on this node's end of the bus.
     ///
-    /// Follows the log from now on, until the log stops.
+    /// Follows the log and the bus from now on, as long as somebody holds it.
     pub async fn start(
         log: Log,
         accounts: Accounts,
         rooms: Rooms,
         keys: Keys,
-        node: u64,
+        bus: Bus,
         presence_enabled: bool,
     ) -> Result<Self, StoreError> {
         let epoch = log.database().fact("epoch").await?;
@@ -94,7 +96,7 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        follow(&log, &wakers, &rooms);
+        follow(&log, &wakers, &rooms, &bus);
         let inner = Inner {
             log,
             accounts,
@@ -103,36 +105,14 @@ impl Sync {
             clock,
             epoch,
             wakers,
-            ephemeral: EphemeralState::new(node),
+            ephemeral: EphemeralState::new(bus.node_id().into()),
+            bus,
             unread: Unread::new(),
             presence_enabled,
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
-    }
-
-    /// Typing and presence, for what sets them.
-    pub fn ephemeral(&self) -> &EphemeralState {
-        &self.inner.ephemeral
-    }
-
-    /// Whether presence is kept at all.
-    pub fn presence_enabled(&self) -> bool {
-        self.inner.presence_enabled
-    }
-
-    /// Wakes the syncs of everybody in a room: somebody types, or no longer.
-    pub fn typing_changed(&self, room: i64) {
-        self.inner.wakers.wake_room(room);
-    }
-
-    /// Wakes the syncs of those who share a room with a user whose presence changed.
-    pub async fn presence_changed(&self, user: i64) -> Result<(), StoreError> {
-        let snapshot = self.inner.log.database().snapshot().await?;
-        let others = self.inner.rooms.sharing_users(&snapshot, user).await?;
-        self.inner.wakers.wake_users(others);
-        Ok(())
+        let inner = Arc::new(inner);
+        people::follow(&inner);
+        Ok(Self { inner })
     }
 
     /// Answers a sync: at once when there is news, else when there is some, or time is up.
@@ -184,14 +164,16 @@ impl Sync {
 }
 
 /// Rings for every batch; whoever falls behind rings for everybody.
-fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
+fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
     let mut batches = log.subscribe();
-    let (wakers, rooms) = (Arc::clone(wakers), rooms.clone());
+    let (wakers, rooms, bus) = (Arc::clone(wakers), rooms.clone(), bus.clone());
     tokio::spawn(async move {
         loop {
             match batches.recv().await {
                 Ok(batch) => {
                     wakers.wake(&batch.touched);
+                    // Other nodes look now instead of within half a second.
+                    bus.publish(Signal::Poke);
                     if batch.touched.has_kind(Keys::IDENTITY_KIND) {
                         wake_acquaintances(&wakers, &rooms, &batch).await;
                     }

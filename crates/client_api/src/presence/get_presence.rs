@@ -47,7 +47,7 @@ pub(crate) async fn get_presence(
         }
     }
     let now = clock.now();
-    let Some(presence) = sync.ephemeral().presence(account.user, now) else {
+    let Some(presence) = sync.presence(account.user) else {
         return Ok(Matrix(Response::new(PresenceState::Offline)));
     };
     let Presence {

@@ -55,9 +55,7 @@ pub(crate) async fn set_presence(
         status,
         active_at: clock.now(),
     };
-    if sync.ephemeral().set_presence(caller.user, presence) {
-        let woken = sync.presence_changed(caller.user).await;
-        woken.map_err(ApiError::internal)?;
-    }
+    let told = sync.set_presence(caller.user, presence).await;
+    told.map_err(ApiError::internal)?;
     Ok(Matrix(Response::new()))
 }

@@ -12,6 +12,7 @@ use accounts::{
 };
 use audit::AuditTrail;
 use blobs::Blobs;
+use bus::{Bus, NodeId};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
@@ -150,7 +151,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         accounts.clone(),
         rooms.clone(),
         keys.clone(),
-        1,
+        Bus::in_process(NodeId::generate(&SeededEntropy::new(2))),
         true,
     );
     Owners {

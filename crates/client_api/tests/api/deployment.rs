@@ -8,6 +8,7 @@ use std::sync::{
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
 use audit::AuditTrail;
 use blobs::Blobs;
+use bus::{Bus, NodeId};
 use client_api::Owners;
 use keys::Keys;
 use lifecycle::Lifecycle;
@@ -121,7 +122,7 @@ impl Deployment {
             accounts.clone(),
             rooms.clone(),
             keys.clone(),
-            seed,
+            Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
             true,
         );
         Owners {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use axum::{Router, http::HeaderMap, middleware};
+use bus::{Bus, NodeId};
 use client_api::{
     ClientApi, Settings,
     address::{AddressBlock, TrustedProxies},
@@ -27,14 +28,12 @@ pub(super) async fn build(
     surroundings: &Surroundings,
     ends: &Ends,
 ) -> anyhow::Result<Router> {
-    let mut start = [0; 8];
-    surroundings.entropy.fill(&mut start);
     let sync = Sync::start(
         owners.log.clone(),
         owners.accounts.clone(),
         owners.rooms.clone(),
         owners.keys.clone(),
-        u64::from_le_bytes(start),
+        Bus::in_process(NodeId::generate(&*surroundings.entropy)),
         config.presence.enabled,
     );
     let sync = sync.await.context("syncing could not be started")?;

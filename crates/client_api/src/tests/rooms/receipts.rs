@@ -83,19 +83,11 @@ async fn only_oneself_types_and_only_where_one_is() {
         .await
         .unwrap()
         .room;
-    let now = model::time::Timestamp::default();
-    let typists = || {
-        town.face
-            .home
-            .owners
-            .sync
-            .ephemeral()
-            .typing(number, None, now)
-    };
-    assert_eq!(typists(), Some(vec![1]));
+    let typists = || town.face.home.owners.sync.typing(number);
+    assert_eq!(typists(), vec![1]);
     town.ok("alice", "PUT", &typing("alice"), json!({ "typing": false }))
         .await;
-    assert_eq!(typists(), None);
+    assert_eq!(typists(), Vec::<i64>::new());
     for (who, user) in [("alice", "bob"), ("carol", "carol")] {
         let refused = town.refused(who, "PUT", &typing(user), yes.clone()).await;
         assert_eq!(refused, (403, "M_FORBIDDEN".into()));
