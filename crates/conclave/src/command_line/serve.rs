@@ -16,6 +16,7 @@ pub(super) async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     let mut hang_up = listen_for(SignalKind::hangup())?;
     let node = Node::start(loaded, Surroundings::of_this_machine()).await?;
     greet(&node, loaded);
+    tracing::debug!("the server has greeted whoever started it");
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -21,7 +21,7 @@ use crate::{
     control::{Administration, Socket},
     data_dir::DataDir,
     metrics_page, open_files,
-    serving::{self, Certificates, Ends, Service},
+    serving::{self, Certificates, Ends, Offer},
     storage::Storage,
 };
 
@@ -100,13 +100,12 @@ impl Node {
     }
 
     fn serve_clients(&self, face: Router, listeners: Vec<TcpListener>, clock: &Arc<dyn Clock>) {
-        let service = Service {
+        let offer = Offer {
             router: face,
             certificates: self.certificates.clone(),
             most_connections: open_files::most_connections(),
-            clock: Arc::clone(clock),
         };
-        serving::serve(service, listeners, &self.ends);
+        serving::serve(offer, listeners, &self.ends, clock);
         if let Some(certificates) = &self.certificates {
             self.spawn(Arc::clone(certificates).follow_files(Arc::clone(clock)));
         }
@@ -118,13 +117,12 @@ impl Node {
         listener: Option<TcpListener>,
         clock: &Arc<dyn Clock>,
     ) {
-        let service = Service {
+        let offer = Offer {
             router: metrics_page::routes(counted.clone()),
             certificates: None,
             most_connections: METRICS_CONNECTIONS,
-            clock: Arc::clone(clock),
         };
-        serving::serve(service, listener.into_iter().collect(), &self.ends);
+        serving::serve(offer, listener.into_iter().collect(), &self.ends, clock);
         self.spawn(metrics_page::keep_up(counted, Arc::clone(clock)));
     }
 

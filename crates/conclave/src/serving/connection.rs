@@ -20,11 +20,13 @@ use model::time::Clock;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use super::{Ends, Service};
+use super::{Certificates, Ends, Service};
 
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -47,27 +49,63 @@ const STREAMS: u32 = 128;
 /// How much of one request's body may be on its way over HTTP/2; bodies larger than this wait.
 const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 
+/// An open connection, as long as this lives: counted, and within the limit.
+pub(super) struct Opened {
+    /// Held, never read: dropping it makes room.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Opened {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!("conclave_http_connections").increment(1.0);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        metrics::gauge!("conclave_http_connections").decrement(1.0);
+    }
+}
+
 /// Serves a connection to its end.
-pub(super) async fn serve(service: Arc<Service>, stream: TcpStream, peer: SocketAddr, ends: Ends) {
-    metrics::gauge!("conclave_http_connections").increment(1.0);
+///
+/// This future is what an idle connection costs beside hyper's buffers: nothing large is moved
+/// in it from one place to another, and what few connections need is boxed.
+pub(super) async fn serve(
+    service: Arc<Service>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    ends: Ends,
+    _opened: Opened,
+) {
     // Without it small answers wait for the client's acknowledgement. A peer that is gone
     // already makes it fail, which the first read tells as well.
     drop(stream.set_nodelay(true));
-    let serving = async {
-        match &service.certificates {
-            None => speak(&service, stream, peer, &ends).await,
-            Some(certificates) => {
-                let handshake = certificates.acceptor().accept(stream);
-                match timeout(HANDSHAKE_WITHIN, handshake).await {
-                    Ok(Ok(stream)) => speak(&service, stream, peer, &ends).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!("a TLS handshake took too long"),
-                }
+    match &service.certificates {
+        None => speak(&service, stream, peer, &ends).await,
+        Some(certificates) => {
+            let secured = Box::pin(secure(certificates, stream, &ends)).await;
+            if let Some(stream) = secured {
+                speak(&service, stream, peer, &ends).await;
             }
         }
-    };
-    ends.abort.run_until_cancelled(serving).await;
-    metrics::gauge!("conclave_http_connections").decrement(1.0);
+    }
+}
+
+/// Does the TLS handshake; the stream is boxed, since plain connections share its future.
+async fn secure(
+    certificates: &Certificates,
+    stream: TcpStream,
+    ends: &Ends,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    let handshake = timeout(HANDSHAKE_WITHIN, certificates.acceptor().accept(stream));
+    match ends.stop.run_until_cancelled(handshake).await? {
+        Ok(Ok(stream)) => return Some(Box::new(stream)),
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+    None
 }
 
 async fn speak<IO>(service: &Service, io: IO, peer: SocketAddr, ends: &Ends)
@@ -83,18 +121,21 @@ where
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
-    let builder = builder();
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), answer));
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = never_asks(&*service.clock, &was_asked) => return,
-        // Half a head is no request: hyper would wait for the other half.
-        () = ends.stop.cancelled() => {
-            if !was_asked.load(Ordering::Relaxed) {
-                return;
+    let mut connection = pin!(service.http.serve_connection(TokioIo::new(io), answer));
+    let mut is_stopping = false;
+    let outcome = loop {
+        tokio::select! {
+            outcome = connection.as_mut() => break outcome,
+            () = ends.abort.cancelled() => return,
+            () = never_asks(&*service.clock, &was_asked), if !is_stopping => return,
+            () = ends.stop.cancelled(), if !is_stopping => {
+                // Half a head is no request: hyper would wait for the other half.
+                if !was_asked.load(Ordering::Relaxed) {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                is_stopping = true;
             }
-            connection.as_mut().graceful_shutdown();
-            connection.await
         }
     };
     if let Err(error) = outcome {
@@ -111,7 +152,8 @@ async fn never_asks(clock: &dyn Clock, was_asked: &AtomicBool) {
     }
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+/// How HTTP is spoken on every connection.
+pub(super) fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -9,6 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
+use hyper_util::{rt::TokioExecutor, server::conn::auto};
 use model::time::Clock;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,16 +21,22 @@ pub(crate) use tls::Certificates;
 /// How long to wait before accepting again when the operating system refused.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// What all connections of some listeners share.
-pub(crate) struct Service {
+/// What is served, and to how many.
+pub(crate) struct Offer {
     /// What answers.
     pub(crate) router: Router,
-    /// What TLS shows, where this service ends TLS.
+    /// What TLS shows, where this node ends TLS.
     pub(crate) certificates: Option<Arc<Certificates>>,
     /// How many connections may be open at once.
     pub(crate) most_connections: usize,
-    /// How time passes between attempts.
-    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What all connections of some listeners share.
+struct Service {
+    router: Router,
+    certificates: Option<Arc<Certificates>>,
+    http: auto::Builder<TokioExecutor>,
+    clock: Arc<dyn Clock>,
 }
 
 /// The ends of a node's connections.
@@ -51,9 +58,19 @@ pub(crate) async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpLi
 }
 
 /// Answers on these listeners until `ends` say otherwise.
-pub(crate) fn serve(service: Service, listeners: Vec<TcpListener>, ends: &Ends) {
-    let room = Arc::new(Semaphore::new(service.most_connections));
-    let service = Arc::new(service);
+pub(crate) fn serve(
+    offer: Offer,
+    listeners: Vec<TcpListener>,
+    ends: &Ends,
+    clock: &Arc<dyn Clock>,
+) {
+    let room = Arc::new(Semaphore::new(offer.most_connections));
+    let service = Arc::new(Service {
+        router: offer.router,
+        certificates: offer.certificates,
+        http: connection::builder(),
+        clock: Arc::clone(clock),
+    });
     for listener in listeners {
         let (service, room, ends) = (Arc::clone(&service), Arc::clone(&room), ends.clone());
         let (stop, tasks) = (ends.stop.clone(), ends.tasks.clone());
@@ -67,11 +84,10 @@ async fn accept(service: Arc<Service>, listener: TcpListener, room: Arc<Semaphor
     while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let serving = connection::serve(Arc::clone(&service), stream, peer, ends.clone());
-                ends.tasks.spawn(async move {
-                    serving.await;
-                    drop(permit);
-                });
+                let opened = connection::Opened::new(permit);
+                let (service, ends) = (Arc::clone(&service), ends.clone());
+                let tasks = ends.tasks.clone();
+                tasks.spawn(connection::serve(service, stream, peer, ends, opened));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
