@@ -15,8 +15,7 @@ use ruma::{
     api::client::sync::sync_events::v3::{Filter, Request},
     presence::PresenceState,
 };
-use store::Log;
-use sync::{Presence, Sync, SyncError, SyncRequest, SyncToken, Syncer};
+use sync::{Sync, SyncError, SyncRequest, SyncToken, Syncer};
 use tracing::instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
@@ -28,7 +27,6 @@ use crate::{caller::Caller, error::ApiError, matrix::Matrix};
 pub(crate) async fn sync(
     State(sync): State<Sync>,
     State(accounts): State<Accounts>,
-    State(log): State<Log>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Response, ApiError> {
@@ -46,7 +44,7 @@ pub(crate) async fn sync(
         full_state: req.full_state,
         timeout: req.timeout.unwrap_or(Duration::ZERO),
     };
-    note_presence(&sync, &log, caller.user, &req.set_presence).await?;
+    note_presence(&sync, caller.user, &req.set_presence).await?;
     let syncer = Syncer {
         user: caller.user,
         user_id: &caller.user_id,
@@ -88,17 +86,13 @@ async fn filter_of(
 }
 
 /// Syncing says that somebody is there, unless the client says otherwise.
-async fn note_presence(
-    sync: &Sync,
-    log: &Log,
-    user: i64,
-    state: &PresenceState,
-) -> Result<(), ApiError> {
+async fn note_presence(sync: &Sync, user: i64, state: &PresenceState) -> Result<(), ApiError> {
     if !sync.presence_enabled() || *state == PresenceState::Offline {
         return Ok(());
     }
     let status = sync.presence(user).and_then(|presence| presence.status);
-    let presence = Presence { state: state.to_string(), status, active_at: log.clock().now() };
-    sync.set_presence(user, presence).await.map_err(ApiError::internal)?;
+    sync.set_presence(user, state.as_str(), status)
+        .await
+        .map_err(ApiError::internal)?;
     Ok(())
 }

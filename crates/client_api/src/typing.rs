@@ -2,10 +2,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid
 
-use std::sync::Arc;
-
 use axum::extract::State;
-use model::time::Clock;
 use rooms::Rooms;
 use ruma::api::client::typing::create_typing_event::v3::{Request, Response, Typing};
 use sync::Sync;

@@ -28,7 +28,7 @@ pub struct Presence {
 }
 
 /// What this node knows of typing and presence.
-pub struct EphemeralState {
+pub(crate) struct EphemeralState {
     node: u64,
     inner: Mutex<Inner>,
 }
@@ -45,7 +45,7 @@ struct Inner {
 
 impl EphemeralState {
     /// Begins to count; `node` names this counter among all nodes and starts.
-    pub fn new(node: u64) -> Self {
+    pub(crate) fn new(node: u64) -> Self {
         Self {
             node,
             inner: Mutex::default(),
@@ -53,7 +53,7 @@ impl EphemeralState {
     }
 
     /// Where the counter is.
-    pub fn now(&self) -> Ephemeral {
+    pub(crate) fn now(&self) -> Ephemeral {
         Ephemeral {
             node: self.node,
             seq: self.inner.lock().seq,
@@ -61,7 +61,7 @@ impl EphemeralState {
     }
 
     /// A user types in a room for a while, or stops. Tells whether that is news.
-    pub fn set_typing(
+    pub(crate) fn set_typing(
         &self,
         room: i64,
         user: i64,
@@ -85,7 +85,7 @@ impl EphemeralState {
 
     /// Ends what has lasted too long; gives the rooms where somebody stopped typing, and when
     /// to look again.
-    pub fn expire(&self, now: Timestamp) -> (Vec<i64>, Option<Timestamp>) {
+    pub(crate) fn expire(&self, now: Timestamp) -> (Vec<i64>, Option<Timestamp>) {
         let mut inner = self.inner.lock();
         let mut stopped = Vec::new();
         for (room, typists) in &mut inner.typing {
@@ -109,7 +109,12 @@ impl EphemeralState {
     }
 
     /// Who types in a room, if that changed since the client's count.
-    pub fn typing(&self, room: i64, since: Option<Ephemeral>, now: Timestamp) -> Option<Vec<i64>> {
+    pub(crate) fn typing(
+        &self,
+        room: i64,
+        since: Option<Ephemeral>,
+        now: Timestamp,
+    ) -> Option<Vec<i64>> {
         let inner = self.inner.lock();
         let changed = inner.typing_changed.get(&room).copied().unwrap_or(0);
         let typists: Vec<i64> = inner
@@ -128,7 +133,7 @@ impl EphemeralState {
     }
 
     /// A user is there, or not. Tells whether that is news to others.
-    pub fn set_presence(&self, user: i64, presence: Presence) -> bool {
+    pub(crate) fn set_presence(&self, user: i64, presence: Presence) -> bool {
         let mut inner = self.inner.lock();
         let known = inner.presence.get(&user);
         let same = known.is_some_and(|(known, _)| {
@@ -146,7 +151,7 @@ impl EphemeralState {
     }
 
     /// What is known of a user.
-    pub fn presence(&self, user: i64, now: Timestamp) -> Option<Presence> {
+    pub(crate) fn presence(&self, user: i64, now: Timestamp) -> Option<Presence> {
         let inner = self.inner.lock();
         inner
             .presence
@@ -155,7 +160,7 @@ impl EphemeralState {
     }
 
     /// The presence of these users, as far as it changed since the client's count.
-    pub fn presence_of(
+    pub(crate) fn presence_of(
         &self,
         users: &BTreeSet<i64>,
         since: Option<Ephemeral>,
@@ -174,7 +179,7 @@ impl EphemeralState {
     }
 
     /// Users who said they were there and have not been heard of since; each becomes offline.
-    pub fn expire_presence(&self, now: Timestamp) -> Vec<i64> {
+    pub(crate) fn expire_presence(&self, now: Timestamp) -> Vec<i64> {
         let mut inner = self.inner.lock();
         let silent: Vec<i64> = inner
             .presence

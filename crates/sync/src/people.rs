@@ -9,10 +9,7 @@ use bus::{Activity, Heard, Signal, Typing};
 use model::time::Timestamp;
 use store::StoreError;
 
-use crate::{
-    Presence, Sync,
-    sync::Inner,
-};
+use crate::{Presence, Sync, sync::Inner};
 
 /// How often it is looked for people who have stopped without saying so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,7 +30,10 @@ impl Sync {
 
     /// Who types in a room now.
     pub fn typing(&self, room: i64) -> Vec<i64> {
-        let typing = self.inner.ephemeral.typing(room, None, self.inner.clock.now());
+        let typing = self
+            .inner
+            .ephemeral
+            .typing(room, None, self.inner.clock.now());
         typing.unwrap_or_default()
     }
 
@@ -43,12 +43,26 @@ impl Sync {
         let now = inner.clock.now();
         inner.note_typing(room, user, for_how_long, now);
         let until = for_how_long.map(|duration| now.plus(duration));
-        inner.bus.publish(Signal::Typing(Typing { room, user, until }));
+        inner
+            .bus
+            .publish(Signal::Typing(Typing { room, user, until }));
     }
 
     /// Somebody is there, or not: tells everybody who shares a room with them.
-    pub async fn set_presence(&self, user: i64, presence: Presence) -> Result<(), StoreError> {
+    pub async fn set_presence(
+        &self,
+        user: i64,
+        state: &str,
+        status: Option<String>,
+    ) -> Result<(), StoreError> {
         let inner = &self.inner;
+        let active_at = inner.clock.now();
+        let state = state.to_owned();
+        let presence = Presence {
+            state,
+            status,
+            active_at,
+        };
         inner.bus.publish(Signal::Presence(bus::Presence {
             user,
             activity: match presence.state.as_str() {

@@ -12,7 +12,7 @@ use store::{Batch, Log, Pos, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
-    device_lists, ephemeral::EphemeralState, reading::Reading, response::SyncResponse,
+    device_lists, ephemeral::EphemeralState, people, reading::Reading, response::SyncResponse,
     token::SyncToken, unread::Unread, wakers::Wakers,
 };
 

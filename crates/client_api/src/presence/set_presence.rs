@@ -2,15 +2,12 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3presenceuseridstatus
 
-use std::sync::Arc;
-
 use axum::extract::State;
-use model::time::Clock;
 use ruma::{
     api::client::presence::set_presence::v3::{Request, Response},
     presence::PresenceState,
 };
-use sync::{Presence, Sync};
+use sync::Sync;
 use tracing::instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
@@ -22,7 +19,6 @@ const LONGEST_STATUS_BYTES: usize = 1024;
 #[instrument(name = "client.set_presence", skip_all, fields(user.id = %caller.user_id))]
 pub(crate) async fn set_presence(
     State(sync): State<Sync>,
-    State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
@@ -50,12 +46,9 @@ pub(crate) async fn set_presence(
     if !sync.presence_enabled() {
         return Ok(Matrix(Response::new()));
     }
-    let presence = Presence {
-        state: req.presence.to_string(),
-        status,
-        active_at: clock.now(),
-    };
-    let told = sync.set_presence(caller.user, presence).await;
+    let told = sync
+        .set_presence(caller.user, req.presence.as_str(), status)
+        .await;
     told.map_err(ApiError::internal)?;
     Ok(Matrix(Response::new()))
 }
