@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use ruma::push::Ruleset;
 use seal::Keyring;
-use store::{Applier, CheckContext, Coherent, Pos, StoreError, Touched, Tx, Verdict};
+use store::{Applier, CheckContext, Coherent, Pos, StoreError, Touched, Tx, Verdict, Writes};
 
 use crate::{
     change::{Change, Outcome, Refusal},
@@ -86,8 +86,8 @@ impl Applier for AccountChanges {
         work.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
-        write::write(tx, work).await
+    fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
+        write::write(work, writes)
     }
 
     fn committed(&self, work: Work, last_pos: Pos) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict};
+use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     session::CheckedSession,
@@ -191,16 +191,13 @@ impl Applier for BackupChanges {
         work.deletions.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut BackupWork) -> Result<(), StoreError> {
+    fn write(&self, work: &mut BackupWork, writes: &mut Writes) -> Result<(), StoreError> {
         // Deletions first: what the batch deleted again is no longer among the staged rows.
         for (sql, params) in work.deletions.kept() {
-            tx.execute(sql, params).await?;
+            writes.execute(sql, params.clone());
         }
-        let (versions, sessions) = (work.version_rows()?, work.session_rows()?);
-        futures_util::try_join!(
-            tx.insert_many(&PUT_VERSIONS, &versions),
-            tx.insert_many(&PUT_SESSIONS, &sessions)
-        )?;
+        writes.insert(&PUT_VERSIONS, work.version_rows()?);
+        writes.insert(&PUT_SESSIONS, work.session_rows()?);
         Ok(())
     }
 }
