@@ -91,13 +91,13 @@ impl Applier for AccountChanges {
     }
 
     fn committed(&self, work: Work, last_pos: Pos) {
-        for (user, _) in work.accounts.changes() {
+        for (user, _) in work.accounts.changed() {
             self.forget_user(*user, last_pos);
         }
-        for ((user, _), _) in work.devices.changes() {
+        for ((user, _), _) in work.devices.changed() {
             self.users.forget(user, last_pos);
         }
-        for ((user, ..), _) in work.account_data.changes() {
+        for ((user, ..), _) in work.account_data.changed() {
             self.push_rules.forget(user, last_pos);
         }
     }

@@ -269,7 +269,7 @@ fn registration_tokens(work: &Work) -> Vec<Vec<Value>> {
     rows.collect()
 }
 
-fn expiring(rows: &crate::staged::Staged<[u8; 32], Timestamp>) -> Vec<Vec<Value>> {
+fn expiring(rows: &store::Staged<[u8; 32], Timestamp>) -> Vec<Vec<Value>> {
     rows.written()
         .map(|(hash, expires_at)| vec![hash.as_slice().into(), expires_at.as_millis().into()])
         .collect()
@@ -421,11 +421,11 @@ fn add_purge(work: &Work, writes: &mut Writes, user: i64, erase: bool) {
 fn add_expiries(work: &Work, writes: &mut Writes) {
     let Some(now) = work.now else { return };
     let now = || vec![now.as_millis().into()];
-    if work.login_tokens.changes().next().is_some() {
+    if work.login_tokens.changed().next().is_some() {
         let sql = "DELETE FROM login_tokens WHERE expires_at <= $1";
         writes.execute(sql, now());
     }
-    if work.nonces.changes().next().is_some() {
+    if work.nonces.changed().next().is_some() {
         let sql = "DELETE FROM spent_nonces WHERE expires_at <= $1";
         writes.execute(sql, now());
     }

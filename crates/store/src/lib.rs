@@ -28,5 +28,5 @@ pub use log::{
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;
-pub use staged::{Journal, Layered};
+pub use staged::{Journal, Layered, Staged};
 pub use value::{ColumnType, Row, Value};

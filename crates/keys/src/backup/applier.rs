@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict, Writes};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     session::CheckedSession,
@@ -14,7 +14,6 @@ use super::{
         load_versions, session_place, version_place,
     },
 };
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to key backups.
 pub(crate) struct BackupChanges {
@@ -83,7 +82,7 @@ pub(crate) struct BackupWork {
     rooms: HashMap<String, i64>,
     versions: Staged<(i64, i64), VersionRow>,
     sessions: Staged<SessionKey, SessionRow>,
-    deletions: Steps<(&'static str, Vec<Value>)>,
+    deletions: Journal<(&'static str, Vec<Value>)>,
     keys: KeySet,
 }
 
@@ -143,7 +142,7 @@ impl Applier for BackupChanges {
             rooms,
             versions: Staged::default(),
             sessions: Staged::default(),
-            deletions: Steps::default(),
+            deletions: Journal::default(),
             keys,
         };
         for (key, row) in versions.into_iter().flatten() {

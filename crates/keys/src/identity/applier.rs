@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict, Writes};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     cross_signing::PutCrossSigning,
@@ -17,7 +17,6 @@ use super::{
         device_place, load_user, signature_place,
     },
 };
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to identity keys.
 pub(crate) struct IdentityChanges {
@@ -55,7 +54,7 @@ pub(crate) struct IdentityWork {
     pub(super) signatures: Staged<SignatureKey, SignatureRow>,
     /// By position and user: who alone may see it.
     list_changes: Staged<(i64, i64), Option<i64>>,
-    dropped: Steps<DropSignatures>,
+    dropped: Journal<DropSignatures>,
     keys: KeySet,
 }
 
@@ -195,7 +194,7 @@ impl Applier for IdentityChanges {
             cross_signing: Staged::default(),
             signatures: Staged::default(),
             list_changes: Staged::default(),
-            dropped: Steps::default(),
+            dropped: Journal::default(),
             keys,
         };
         for ((name, user), rows) in names.into_iter().zip(ids).zip(loaded) {

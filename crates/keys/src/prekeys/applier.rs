@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict, Writes};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     tables::{
@@ -15,10 +15,7 @@ use super::{
     },
     uploaded::{CheckedPrekey, CheckedPrekeys},
 };
-use crate::{
-    limits,
-    staged::{Staged, Steps},
-};
+use crate::limits;
 
 /// Applies changes to one-time and fallback keys.
 pub(crate) struct PrekeyChanges {
@@ -77,7 +74,7 @@ pub(crate) struct PrekeyWork {
     one_time: Staged<OneTimeKey, OneTimeRow>,
     fallback: Staged<FallbackKey, FallbackRow>,
     /// One for each time that all unclaimed keys are dropped.
-    dropped_unclaimed: Steps<()>,
+    dropped_unclaimed: Journal<()>,
     keys: KeySet,
 }
 
@@ -121,7 +118,7 @@ impl Applier for PrekeyChanges {
         let mut work = PrekeyWork {
             one_time: Staged::default(),
             fallback: Staged::default(),
-            dropped_unclaimed: Steps::default(),
+            dropped_unclaimed: Journal::default(),
             keys,
             users,
         };

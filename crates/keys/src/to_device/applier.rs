@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use model::time::Timestamp;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, Pos, StoreError, Tx, Value, Verdict, Writes};
+use store::{Applier, CheckContext, Journal, Pos, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::tables::{FIND_SEND, PUT_MESSAGES, PUT_SENDS, message_place};
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to waiting messages.
 pub(crate) struct ToDeviceChanges {
@@ -66,7 +65,7 @@ pub(crate) struct ToDeviceWork {
     users: HashMap<String, i64>,
     /// By sender, device and request: when it was done.
     sends: Staged<(i64, String, Vec<u8>), i64>,
-    steps: Steps<Step>,
+    steps: Journal<Step>,
     keys: KeySet,
 }
 
@@ -143,7 +142,7 @@ impl Applier for ToDeviceChanges {
         let mut work = ToDeviceWork {
             users,
             sends: Staged::default(),
-            steps: Steps::default(),
+            steps: Journal::default(),
             keys,
         };
         for (place, at) in found.into_iter().flatten() {
