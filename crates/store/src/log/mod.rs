@@ -11,7 +11,7 @@ use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 
 use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
 
@@ -100,6 +100,8 @@ pub(crate) struct Shared {
     kinds: HashMap<TypeId, usize>,
     applied: Mutex<Pos>,
     batches: broadcast::Sender<Arc<Batch>>,
+    /// The end of the last batch that this node itself committed.
+    committed: watch::Sender<Pos>,
 }
 
 /// Collects the appliers, in the order in which they run inside a batch.
@@ -140,6 +142,7 @@ impl LogBuilder {
             kinds: self.kinds,
             applied: Mutex::new(head),
             batches,
+            committed: watch::Sender::new(Pos::START),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
@@ -224,6 +227,12 @@ impl Log {
     /// Follows the batches of all nodes, in order; a subscriber that lags reads the log instead.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Batch>> {
         self.shared.batches.subscribe()
+    }
+
+    /// Follows what this node itself commits, whoever sees it first: the end of its last batch,
+    /// [`Pos::START`] before the first. Other nodes have to be told of these batches only.
+    pub fn committed(&self) -> watch::Receiver<Pos> {
+        self.shared.committed.subscribe()
     }
 
     /// Looks for other nodes' batches now instead of within half a second.
