@@ -1,6 +1,6 @@
 //! One person's client: plain HTTP, and it survives that nobody answers.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, io, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Client {
     address: SocketAddr,
     pub(crate) user_id: String,
+    pub(crate) device_id: String,
     token: String,
 }
 
@@ -22,6 +23,7 @@ impl Client {
         let mut client = Self {
             address,
             user_id: String::new(),
+            device_id: String::new(),
             token: String::new(),
         };
         let login = json!({
@@ -34,6 +36,7 @@ impl Client {
             .await
             .unwrap();
         client.user_id = session["user_id"].as_str().unwrap().to_owned();
+        client.device_id = session["device_id"].as_str().unwrap().to_owned();
         client.token = session["access_token"].as_str().unwrap().to_owned();
         client
     }
@@ -83,6 +86,43 @@ impl Client {
                 None => return events,
             }
         }
+    }
+
+    /// What was sent to this device, in order; it asks until nothing more comes.
+    pub(crate) async fn sent_to_device(&self) -> Vec<String> {
+        let mut bodies = Vec::new();
+        let mut since = String::new();
+        loop {
+            let path = format!("/_matrix/client/v3/sync?timeout=0{since}");
+            let answer = self.ask("GET", &path, &Value::Null).await.unwrap();
+            let events = answer["to_device"]["events"].as_array();
+            let bodies_of = |events: &Vec<Value>| -> Vec<String> {
+                let body = |event: &Value| event["content"]["body"].as_str().unwrap().to_owned();
+                events.iter().map(body).collect()
+            };
+            match events.map(bodies_of) {
+                Some(more) if !more.is_empty() => bodies.extend(more),
+                _ => return bodies,
+            }
+            since = format!("&since={}", answer["next_batch"].as_str().unwrap());
+        }
+    }
+
+    /// How far this person has read: by thread, the event.
+    pub(crate) async fn receipts(&self, room: &str) -> HashMap<String, String> {
+        let path = "/_matrix/client/v3/sync?timeout=0";
+        let answer = self.ask("GET", path, &Value::Null).await.unwrap();
+        let events = &answer["rooms"]["join"][room]["ephemeral"]["events"];
+        let receipts = events.as_array().unwrap().iter();
+        let receipts = receipts.filter(|event| event["type"] == "m.receipt");
+        let mut read = HashMap::new();
+        for (event_id, kinds) in receipts.flat_map(|event| event["content"].as_object().unwrap()) {
+            let receipt = &kinds["m.read"][&self.user_id];
+            if let Some(thread) = receipt["thread_id"].as_str() {
+                read.insert(thread.to_owned(), event_id.clone());
+            }
+        }
+        read
     }
 
     pub(crate) fn counter(&self, writer: usize) -> String {

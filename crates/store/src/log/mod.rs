@@ -6,8 +6,17 @@ mod committer;
 mod intent;
 mod tail;
 mod touched;
+mod transaction;
 
-use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
@@ -99,6 +108,7 @@ pub(crate) struct Shared {
     appliers: Vec<Arc<dyn ErasedApplier>>,
     kinds: HashMap<TypeId, usize>,
     applied: Mutex<Pos>,
+    stopping: AtomicBool,
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch that this node itself committed.
     committed: watch::Sender<Pos>,
@@ -141,6 +151,7 @@ impl LogBuilder {
             appliers: self.appliers,
             kinds: self.kinds,
             applied: Mutex::new(head),
+            stopping: AtomicBool::new(false),
             batches,
             committed: watch::Sender::new(Pos::START),
         });
@@ -252,8 +263,10 @@ impl Log {
         &self.shared.clock
     }
 
-    /// Finishes what is queued and stops; later commits fail.
+    /// Finishes what is queued and stops; later commits fail. A database that does not answer
+    /// is not waited for.
     pub async fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
         let (done, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).await.is_ok() {
             drop(stopped.await);
@@ -262,6 +275,10 @@ impl Log {
 }
 
 impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     /// Applies other nodes' batches to the caches and wakes who waits.
     fn advance(&self, batches: Vec<Batch>) {
         let mut applied = self.applied.lock();
@@ -291,6 +308,9 @@ impl Shared {
 fn stopped() -> StoreError {
     StoreError::Unavailable("this node is stopping".to_owned())
 }
+
+/// How many batches one reading of the log gives at most.
+pub(crate) const TAIL_ROWS: usize = 4_096;
 
 /// Reads the batches after `$1`.
 pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \
