@@ -86,6 +86,12 @@ async fn start(folder: &Path, database: &str, key: &Path, nats: &str) -> Node {
     started.unwrap()
 }
 
+/// Lets so much time pass.
+async fn pause(duration: Duration) {
+    let never = std::future::pending::<()>();
+    timeout(duration, never).await.unwrap_err();
+}
+
 /// Somebody else on the same NATS, who hears everything.
 async fn eavesdrop(nats: &Nats) -> (Client, Subscriber) {
     let client = async_nats::connect(nats.url()).await.unwrap();
@@ -130,16 +136,20 @@ async fn a_message_wakes_the_other_node_and_only_who_committed_it_announces_it()
     let mut took = Vec::new();
     for number in 0..15 {
         let text = format!("message-{number}");
-        let began = Instant::now();
-        tokio::join!(alice.says(&room, &text), bob.reads(&room, &text));
+        let speaking = async {
+            // The other waits by now, and has looked at the log at some moment before.
+            pause(Duration::from_millis(200 + 31 * number)).await;
+            let began = Instant::now();
+            alice.says(&room, &text).await;
+            began
+        };
+        let (began, ()) = tokio::join!(speaking, bob.reads(&room, &text));
         took.push(began.elapsed());
     }
     // The timer alone would take a quarter of a second, half of the time more.
     took.sort();
     assert!(took[7] < Duration::from_millis(150), "{took:?}");
-    tokio::time::timeout(WHILE, std::future::pending::<()>())
-        .await
-        .unwrap_err();
+    pause(WHILE).await;
     client.flush().await.unwrap();
     drop(client);
     let mut announced = Vec::new();
@@ -202,6 +212,8 @@ async fn a_node_that_comes_later_learns_what_is_so() {
     let cluster = Cluster::start(&nats.url()).await;
     let (alice, mut bob, room) = cluster.people().await;
     Cluster::meet(&alice, &mut bob, &room).await;
+    // By now the others have told each other what they had to tell when they came.
+    pause(Duration::from_secs(2)).await;
     alice.types(&room, true).await;
     bob.sees_typing(&room, &["@alice:localhost"]).await;
     let folder = tempfile::tempdir().unwrap();
