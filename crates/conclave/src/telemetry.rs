@@ -7,8 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Begins to write log records, unless this process does so already.
 pub(crate) fn start(log: &Log) {
-    // The authorisation rules narrate every check; who wants that says so in log.level.
-    let directives = format!("ruma_state_res=warn,{}", log.level.as_str());
+    // The authorisation rules narrate every check, and the NATS client every attempt, of which
+    // the bus says what matters; who wants that says so in log.level.
+    let directives = format!("ruma_state_res=warn,async_nats=off,{}", log.level.as_str());
     let filter = EnvFilter::builder().parse_lossy(directives);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,6 +1,10 @@
 //! `/v3/sync`: everything that changed for one device, from one moment.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use accounts::Accounts;
 use bus::{Bus, Signal};
@@ -40,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) wakers: Arc<Wakers>,
     pub(crate) unread: Unread,
     pub(crate) presence_enabled: bool,
+    /// Whether other nodes have to be told what this node's users do.
+    pub(crate) asked: AtomicBool,
 }
 
 /// Who syncs.
@@ -96,7 +102,8 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        follow(&log, &wakers, &rooms, &bus);
+        follow(&log, &wakers, &rooms);
+        announce(&log, &bus);
         let inner = Inner {
             log,
             accounts,
@@ -109,6 +116,7 @@ impl Sync {
             bus,
             unread: Unread::new(),
             presence_enabled,
+            asked: AtomicBool::new(true),
         };
         let inner = Arc::new(inner);
         people::follow(&inner);
@@ -164,16 +172,14 @@ impl Sync {
 }
 
 /// Rings for every batch; whoever falls behind rings for everybody.
-fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
+fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
     let mut batches = log.subscribe();
-    let (wakers, rooms, bus) = (Arc::clone(wakers), rooms.clone(), bus.clone());
+    let (wakers, rooms) = (Arc::clone(wakers), rooms.clone());
     tokio::spawn(async move {
         loop {
             match batches.recv().await {
                 Ok(batch) => {
                     wakers.wake(&batch.touched);
-                    // Other nodes look now instead of within half a second.
-                    bus.publish(Signal::Poke);
                     if batch.touched.has_kind(Keys::IDENTITY_KIND) {
                         wake_acquaintances(&wakers, &rooms, &batch).await;
                     }
@@ -181,6 +187,17 @@ fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
                 Err(RecvError::Lagged(_)) => wakers.wake_all(),
                 Err(RecvError::Closed) => return,
             }
+        }
+    });
+}
+
+/// Lets other nodes look at the log now instead of within half a second, whenever this node has
+/// committed. What others committed they have announced themselves.
+fn announce(log: &Log, bus: &Bus) {
+    let (mut committed, bus) = (log.committed(), bus.clone());
+    tokio::spawn(async move {
+        while committed.changed().await.is_ok() {
+            bus.publish(Signal::Poke);
         }
     });
 }
