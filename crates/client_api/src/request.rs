@@ -4,7 +4,7 @@ use std::{any::Any, error::Error, net::SocketAddr, panic::AssertUnwindSafe, sync
 
 use axum::{
     Json,
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -57,12 +57,14 @@ pub(crate) async fn observe(
         .client_address(peer, request.headers());
     request.extensions_mut().insert(address);
 
-    // The path alone: a query may carry an access token.
+    // The route alone: paths carry names of files, aliases and tags, queries even tokens. What is
+    // not one of ours has none.
+    let route = request.extensions().get::<MatchedPath>();
     let span = tracing::info_span!(
         "client.request",
         request.id = %id,
         http.method = %request.method(),
-        http.path = request.uri().path(),
+        http.route = route.map(MatchedPath::as_str),
     );
     async {
         let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {

@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::{Face, bare, request};
 
 const LEAVE: &str = "/_matrix/client/v3/rooms/!r:localhost/leave";
+const ROUTE: &str = "/_matrix/client/v3/rooms/{room_id}/leave";
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]
@@ -80,6 +81,13 @@ async fn a_failure_is_logged_once_with_its_sources_and_the_client_gets_the_id() 
     );
     assert!(errors[0].contains(id), "{errors:?}");
     assert!(!errors[0].contains("secret"), "{errors:?}");
+}
+
+#[tokio::test]
+async fn the_log_names_the_route_and_not_the_path() {
+    let (_, errors) = logged(&Face::new(false), r#"{"reason":"fail"}"#).await;
+    assert!(errors[0].contains(ROUTE), "{errors:?}");
+    assert!(!errors[0].contains("/!r:localhost/"), "{errors:?}");
 }
 
 #[tokio::test]
