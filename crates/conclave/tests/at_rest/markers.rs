@@ -1,6 +1,8 @@
 //! Words that occur nowhere by chance.
 
-use std::{fs::File, io::Read};
+use std::{collections::BTreeSet, fs::File, io::Read};
+
+use crate::kinds::kinds;
 
 /// What was planted, and as what.
 pub(crate) struct Marker {
@@ -19,8 +21,9 @@ impl Markers {
         text
     }
 
-    /// Takes a word that the server has made.
+    /// Takes a word that the server or somebody else has made.
     pub(crate) fn add(&mut self, kind: &'static str, text: &str) {
+        assert!(kinds().contains(kind), "{kind} is not among the kinds");
         assert!(text.len() >= 16, "{kind}: {text} may occur by chance");
         self.0.push(Marker {
             kind,
@@ -31,17 +34,30 @@ impl Markers {
     pub(crate) fn all(&self) -> &[Marker] {
         &self.0
     }
+
+    /// The kinds of which something was planted.
+    pub(crate) fn planted(&self) -> BTreeSet<&'static str> {
+        self.0.iter().map(|marker| marker.kind).collect()
+    }
 }
 
 /// Twenty-four letters at random.
 pub(crate) fn word() -> String {
-    let mut bytes = [0; 24];
-    File::open("/dev/urandom")
-        .unwrap()
-        .read_exact(&mut bytes)
-        .unwrap();
-    bytes
+    random_bytes::<24>()
         .iter()
         .map(|byte| char::from(b'a' + byte % 26))
         .collect()
+}
+
+/// An address of the block for documentation, none of its groups short.
+pub(crate) fn address() -> String {
+    let groups = random_bytes::<6>().map(|byte| format!("{:x}", 0x1000 + u16::from(byte) * 7));
+    format!("2001:db8:{}", groups.join(":"))
+}
+
+fn random_bytes<const COUNT: usize>() -> [u8; COUNT] {
+    let mut bytes = [0; COUNT];
+    let mut random = File::open("/dev/urandom").unwrap();
+    random.read_exact(&mut bytes).unwrap();
+    bytes
 }

@@ -58,17 +58,6 @@ fn forms(bytes: &[u8]) -> [Vec<u8>; FORMS.len()] {
     ]
 }
 
-/// Every word in every form, with something between them.
-pub(crate) fn in_every_form(markers: &Markers) -> Vec<u8> {
-    let forms = markers
-        .all()
-        .iter()
-        .flat_map(|marker| forms(marker.text.as_bytes()));
-    forms
-        .flat_map(|form| [form, b" ... ".to_vec()].concat())
-        .collect()
-}
-
 /// A search for words, and where they were found.
 #[derive(Default)]
 pub(crate) struct Scan {
@@ -134,10 +123,6 @@ impl Scan {
         places.into_iter().cloned().collect()
     }
 
-    pub(crate) fn has(&self, word: &str) -> bool {
-        !self.places(word).is_empty()
-    }
-
     /// The forms in which a word was not found.
     pub(crate) fn missed_forms(&self, word: &str) -> Vec<&'static str> {
         let range = self.patterns_of(word);
@@ -152,6 +137,15 @@ pub(crate) fn files_in(folder: &Path) -> usize {
     let mut files = 0;
     visit(folder, &mut |_| files += 1);
     files
+}
+
+/// How much they hold.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
+    let mut bytes = 0;
+    visit(folder, &mut |path| {
+        bytes += path.metadata().unwrap().len();
+    });
+    bytes
 }
 
 fn visit(folder: &Path, each: &mut dyn FnMut(&Path)) {

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+#[expect(dead_code, reason = "other suites use the rest")]
 #[path = "../support/client.rs"]
 mod support;
 mod writers;

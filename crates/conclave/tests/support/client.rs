@@ -13,18 +13,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Client {
     address: SocketAddr,
-    agent: String,
+    /// Further lines of each request's head.
+    headers: String,
     pub(crate) user_id: String,
     pub(crate) device_id: String,
     pub(crate) token: String,
 }
 
 impl Client {
-    /// Nobody yet, with this `User-Agent`.
-    pub(crate) fn anonymous(address: SocketAddr, agent: &str) -> Self {
+    /// Nobody yet, whose requests carry these headers.
+    pub(crate) fn anonymous(address: SocketAddr, headers: &[(&str, &str)]) -> Self {
+        let lines = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
         Self {
             address,
-            agent: agent.to_owned(),
+            headers: lines.collect(),
             user_id: String::new(),
             device_id: String::new(),
             token: String::new(),
@@ -37,7 +41,7 @@ impl Client {
             "identifier": { "type": "m.id.user", "user": name },
             "password": password,
         });
-        let mut client = Self::anonymous(address, "conclave-tests");
+        let mut client = Self::anonymous(address, &[("User-Agent", "conclave-tests")]);
         client
             .begin_session("/_matrix/client/v3/login", &login)
             .await;
@@ -64,6 +68,23 @@ impl Client {
         serde_json::from_slice(&answer).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
+    /// Asks for what is going to be refused, and gives the status and what the refusal says.
+    pub(crate) async fn refusal(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> io::Result<(u16, Value)> {
+        let body = serde_json::to_vec(body).unwrap();
+        let exchange = self.exchange(method, path, "application/json", &body);
+        let answer = tokio::time::timeout(PATIENCE, exchange).await;
+        let (head, body) = answer.map_err(|_| io::ErrorKind::TimedOut)??;
+        let status = status_of(&head);
+        let status = status.ok_or(io::ErrorKind::InvalidData)?;
+        let said = serde_json::from_slice(&body).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok((status, said))
+    }
+
     pub(crate) async fn upload(&self, content: &[u8]) -> io::Result<String> {
         let path = "/_matrix/media/v3/upload";
         let answer = self
@@ -82,10 +103,13 @@ impl Client {
         kind: &str,
         body: &[u8],
     ) -> io::Result<Vec<u8>> {
-        let sending = self.exchange(method, path, kind, body);
-        tokio::time::timeout(PATIENCE, sending)
-            .await
-            .map_err(|_| io::ErrorKind::TimedOut)?
+        let exchange = self.exchange(method, path, kind, body);
+        let answer = tokio::time::timeout(PATIENCE, exchange).await;
+        let (head, body) = answer.map_err(|_| io::ErrorKind::TimedOut)??;
+        match status_of(&head) {
+            Some(200) => Ok(body),
+            _ => Err(io::Error::other(head)),
+        }
     }
 
     async fn exchange(
@@ -94,15 +118,17 @@ impl Client {
         path: &str,
         kind: &str,
         body: &[u8],
-    ) -> io::Result<Vec<u8>> {
+    ) -> io::Result<(String, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.address).await?;
         let path = path.replace('@', "%40").replace('!', "%21");
+        let token = match self.token.as_str() {
+            "" => String::new(),
+            token => format!("Authorization: Bearer {token}\r\n"),
+        };
         let head = format!(
-            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nUser-Agent: {}\r\n\
-             Authorization: Bearer {}\r\nContent-Type: {kind}\r\n\
-             Content-Length: {}\r\n\r\n",
-            self.agent,
-            self.token,
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\n{}{token}\
+             Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+            self.headers,
             body.len()
         );
         stream.write_all(head.as_bytes()).await?;
@@ -112,9 +138,6 @@ impl Client {
         let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
         let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-        if head.split(' ').nth(1) != Some("200") {
-            return Err(io::Error::other(head));
-        }
         // A connection that was cut inside the body has acknowledged nothing.
         let length = head
             .lines()
@@ -122,7 +145,11 @@ impl Client {
         let body = answer.split_off(end + 4);
         match length.and_then(|length| length.trim().parse().ok()) {
             Some(length) if body.len() < length => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(body),
+            _ => Ok((head, body)),
         }
     }
+}
+
+fn status_of(head: &str) -> Option<u16> {
+    head.split(' ').nth(1)?.parse().ok()
 }

@@ -1,0 +1,188 @@
+//! Everything that is planted, and where it ends up.
+
+use std::collections::BTreeSet;
+
+/// Columns that take what people, their programs and operators say, and what they say there.
+/// A column without kinds takes keys and hashes of the server's own making.
+///
+/// Not here, because they do not exist yet: thumbnails, pushers and their outbox, rows of
+/// idempotency other than those of events and of messages to devices. Receipts and typing hold
+/// nothing that anybody wrote.
+pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
+    (
+        &["accounts.password_hash"],
+        &[
+            "a password",
+            "a changed password",
+            "a password on standard input",
+            "a password from a tool",
+        ],
+    ),
+    (
+        &["profile_fields.value"],
+        &[
+            "a display name",
+            "a display name on the command line",
+            "a display name from a tool",
+            "an avatar",
+            "a profile field",
+        ],
+    ),
+    (
+        &["devices.display_name"],
+        &["the name of a new device", "the name of a device"],
+    ),
+    (
+        &["access_tokens.hash"],
+        &[
+            "an access token",
+            "an access token after a refresh",
+            "an access token that was signed out",
+        ],
+    ),
+    (
+        &["refresh_tokens.hash"],
+        &["a refresh token", "a refresh token after a refresh"],
+    ),
+    (
+        &["login_tokens.hash"],
+        &["a login token", "a used login token"],
+    ),
+    (&["setup_links.hash"], &[SETUP_LINK]),
+    (&["spent_nonces.hash"], &["the nonce of a tool"]),
+    (
+        &["registration_tokens.hash"],
+        &["an invitation", "a registration token"],
+    ),
+    (
+        &["account_data.content"],
+        &[
+            "a draft",
+            "a draft in a room",
+            "a tag",
+            "the id of a push rule",
+            "the pattern of a push rule",
+            "the condition of a push rule",
+            "the sound of a push rule",
+        ],
+    ),
+    (&["filters.content"], &["a filter"]),
+    (
+        &["audit_records.sealed"],
+        &[
+            "a User-Agent",
+            "a stranger's User-Agent",
+            "a stranger's address",
+        ],
+    ),
+    (&["audit_records.commitment", "audit_records.link"], &[]),
+    (
+        &["events.sealed"],
+        &[
+            "the name of a room",
+            "a topic",
+            "a later topic",
+            "creation content",
+            "initial state",
+            "the content of state",
+            "a room's avatar",
+            "a canonical alias",
+            "a display name in one room",
+            "a message",
+            "a redacted message",
+            "an edited message",
+            "a reaction",
+            "the reason of a redaction",
+            "the reason of a join",
+            "the reason of a kick",
+            "the reason of an invitation",
+            "the reason of a refusal",
+            "the reason of a ban",
+            "the reason of a pardon",
+            "the reason of a knock",
+        ],
+    ),
+    (
+        &["events.sealed_origin", "transactions.hash"],
+        &["a transaction id", "the transaction id of a redaction"],
+    ),
+    (
+        &["aliases.sealed", "aliases.hash"],
+        &["an alias", "an alias made with its room"],
+    ),
+    (
+        &["device_keys.sealed", "device_keys.digest"],
+        &[
+            "a device key",
+            "a signature",
+            "the name in a device key",
+            "an algorithm of a device",
+        ],
+    ),
+    (
+        &["cross_signing_keys.sealed"],
+        &["a note in a master key", "a note in a self-signing key"],
+    ),
+    (&["key_signatures.sealed"], &["a signature on a device"]),
+    (
+        &["one_time_keys.sealed", "one_time_keys.digest"],
+        &["a one-time key", "a claimed one-time key"],
+    ),
+    (
+        &["fallback_keys.sealed", "fallback_keys.digest"],
+        &["a fallback key"],
+    ),
+    (
+        &["to_device_messages.sealed"],
+        &["a message to a device", "the type of a message to a device"],
+    ),
+    (
+        &["to_device_sends.request"],
+        &["the transaction id of a message to a device"],
+    ),
+    (&["key_backups.auth_data"], &["the data of a backup"]),
+    (&["key_backup_sessions.sealed"], &["a key in a backup"]),
+    (&["media.file_name"], &["the name of a file"]),
+    (&["media.content_type"], &["the type of a file"]),
+    (
+        &["media.file_key"],
+        // What is sealed under it stands in files.
+        &[
+            "the content of a file",
+            "the content of a large file",
+            "a temporary upload",
+        ],
+    ),
+    (
+        &["seal_wrapping_keys.wrapped", "seal_data_keys.wrapped"],
+        &[],
+    ),
+    (
+        // Nowhere at all.
+        &[],
+        &[
+            "the shared secret",
+            "the MAC of a tool",
+            "a status message",
+            "a wrong password",
+            "a session of user-interactive authentication",
+            "a value that is refused",
+            "the name of a file that does not arrive",
+            "in the path of a request that broke off",
+            "in a request that failed",
+        ],
+    ),
+];
+
+/// Printed once, for whoever starts the server: on standard output and nowhere else.
+pub(crate) const SETUP_LINK: &str = "the setup link";
+
+pub(crate) fn kinds() -> BTreeSet<&'static str> {
+    let kinds = KINDS.iter().flat_map(|(_, kinds)| *kinds);
+    kinds.copied().collect()
+}
+
+pub(crate) fn columns() -> BTreeSet<&'static str> {
+    let columns = KINDS.iter().flat_map(|(columns, _)| *columns);
+    columns.copied().collect()
+}
