@@ -109,7 +109,7 @@ impl Rooms {
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
-        encryption::check(self.encryption(), &room.state, &event.draft)?;
+        encryption::check(self.encryption(), &event.draft)?;
         check_voucher(&room, event)?;
         let head = Some(room.head.clone());
         let pdu = self.link(event, head, room.depth + 1, &room.state, room.rules())?;
