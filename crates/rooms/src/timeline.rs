@@ -108,7 +108,7 @@ impl Rooms {
                     Direction::Forward => event.ord + 1,
                     Direction::Backward => event.ord,
                 };
-                if history.shows(&event) && passes(filter, &event.pdu) {
+                if history.shows(&event) && filter.passes(&event.pdu) {
                     events.push(event);
                     if events.len() == limit {
                         return Ok(Page {
@@ -301,15 +301,6 @@ impl Rooms {
         };
         found.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
     }
-}
-
-/// Whether a filter lets an event through.
-pub(crate) fn passes(filter: &EventFilter, pdu: &Pdu) -> bool {
-    if filter.passes_everything() {
-        return true;
-    }
-    let has_url = pdu.facts().has_url;
-    filter.matches(pdu.type_name(), pdu.sender(), pdu.room_id(), has_url)
 }
 
 fn not_joined() -> RoomsRefusal {

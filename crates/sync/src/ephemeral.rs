@@ -38,8 +38,8 @@ struct Inner {
     seq: u64,
     /// By room, then user: until when.
     typing: HashMap<i64, BTreeMap<i64, Timestamp>>,
-    /// By room: when it last changed, as a count.
-    typing_changed: HashMap<i64, u64>,
+    /// By room: when it last changed, as a count and by the clock.
+    typing_changed: HashMap<i64, (u64, Timestamp)>,
     presence: HashMap<i64, (Presence, u64)>,
 }
 
@@ -78,7 +78,7 @@ impl EphemeralState {
             None => typists.remove(&user).is_some(),
         };
         if changed {
-            inner.note_typing(room);
+            inner.note_typing(room, now);
         }
         changed
     }
@@ -96,7 +96,7 @@ impl EphemeralState {
             }
         }
         for room in &stopped {
-            inner.note_typing(*room);
+            inner.note_typing(*room, now);
         }
         inner.typing.retain(|_, typists| !typists.is_empty());
         let next = inner
@@ -108,6 +108,21 @@ impl EphemeralState {
         (stopped, next)
     }
 
+    /// Whether the client has counted here; else it is told the current state in full.
+    pub(crate) fn has_counted(&self, since: Ephemeral) -> bool {
+        since.node == self.node
+    }
+
+    /// The rooms where who types changed since the client's count.
+    pub(crate) fn typing_rooms(&self, since: Option<Ephemeral>, now: Timestamp) -> Vec<i64> {
+        let inner = self.inner.lock();
+        let rooms = inner.typing_changed.keys();
+        rooms
+            .filter(|room| self.is_news(&inner, **room, since, now))
+            .copied()
+            .collect()
+    }
+
     /// Who types in a room, if that changed since the client's count.
     pub(crate) fn typing(
         &self,
@@ -116,19 +131,20 @@ impl EphemeralState {
         now: Timestamp,
     ) -> Option<Vec<i64>> {
         let inner = self.inner.lock();
-        let changed = inner.typing_changed.get(&room).copied().unwrap_or(0);
-        let typists: Vec<i64> = inner
-            .typing
-            .get(&room)
-            .into_iter()
-            .flatten()
-            .filter(|(_, until)| **until > now)
-            .map(|(user, _)| *user)
-            .collect();
+        self.is_news(&inner, room, since, now)
+            .then(|| inner.typists(room, now))
+    }
+
+    /// Whether a client that has counted up to `since` must learn who types in a room.
+    fn is_news(&self, inner: &Inner, room: i64, since: Option<Ephemeral>, now: Timestamp) -> bool {
+        let Some((changed, at)) = inner.typing_changed.get(&room) else {
+            return false;
+        };
         match since {
-            Some(since) if since.node == self.node => (changed > since.seq).then_some(typists),
-            // A foreign count, or none: the current state in full, if there is any.
-            _ => (!typists.is_empty()).then_some(typists),
+            Some(since) if self.has_counted(since) => *changed > since.seq,
+            // Somewhere else it may have learned of somebody who has stopped since.
+            Some(_) if now.since(*at) <= LONGEST_TYPING => true,
+            _ => !inner.typists(room, now).is_empty(),
         }
     }
 
@@ -159,21 +175,22 @@ impl EphemeralState {
             .map(|(presence, _)| aged(presence, now))
     }
 
-    /// The presence of these users, as far as it changed since the client's count.
-    pub(crate) fn presence_of(
+    /// Whose presence changed since the client's count, and everybody's in `besides` as far as it
+    /// is known.
+    pub(crate) fn presence_since(
         &self,
-        users: &BTreeSet<i64>,
         since: Option<Ephemeral>,
+        besides: &BTreeSet<i64>,
         now: Timestamp,
-    ) -> Vec<(i64, Presence)> {
+    ) -> BTreeMap<i64, Presence> {
         let inner = self.inner.lock();
         let after = since
-            .filter(|since| since.node == self.node)
+            .filter(|since| self.has_counted(*since))
             .map_or(0, |since| since.seq);
         inner
             .presence
             .iter()
-            .filter(|(user, (_, seq))| *seq > after && users.contains(user))
+            .filter(|(user, (_, seq))| *seq > after || besides.contains(user))
             .map(|(user, (presence, _))| (*user, aged(presence, now)))
             .collect()
     }
@@ -202,9 +219,17 @@ impl EphemeralState {
 }
 
 impl Inner {
-    fn note_typing(&mut self, room: i64) {
+    fn note_typing(&mut self, room: i64, now: Timestamp) {
         self.seq += 1;
-        self.typing_changed.insert(room, self.seq);
+        self.typing_changed.insert(room, (self.seq, now));
+    }
+
+    fn typists(&self, room: i64, now: Timestamp) -> Vec<i64> {
+        let typists = self.typing.get(&room).into_iter().flatten();
+        typists
+            .filter(|(_, until)| **until > now)
+            .map(|(user, _)| *user)
+            .collect()
     }
 }
 
@@ -261,7 +286,7 @@ mod tests {
         let seen = state.now();
         let later = NOW.plus(Duration::from_secs(301));
         assert_eq!(state.expire_presence(later), vec![5]);
-        let told = state.presence_of(&BTreeSet::from([5]), Some(seen), later);
-        assert_eq!(told[0].1.state, "offline");
+        let told = state.presence_since(Some(seen), &BTreeSet::new(), later);
+        assert_eq!(told[&5].state, "offline");
     }
 }

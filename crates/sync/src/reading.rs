@@ -1,14 +1,14 @@
 //! What one sync reads, all of it at one moment: rooms, the user's own data, presence.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use accounts::account_data::AccountDataEntry;
 use model::{filter::SyncFilter, time::Timestamp};
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState, push::Ruleset};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
@@ -99,66 +99,82 @@ impl Reading<'_> {
         let since = self.since_pos.unwrap_or(0);
         let head = self.snapshot.head().get();
         let user = self.syncer.user;
-        let receipts = self
-            .inner
-            .rooms
-            .receipts_near(self.snapshot, user, since, head)
-            .await?;
-        let rules = self
-            .inner
-            .accounts
-            .push_rules(user, self.syncer.user_id)
-            .await?;
+        let receipts = &self.inner.rooms;
+        let receipts = receipts.receipts_near(self.snapshot, user, since, head);
+        let beside = BesideEvents {
+            entries,
+            receipts: receipts.await?,
+            typing: self.inner.ephemeral.typing_rooms(self.ephemeral_since, now),
+        };
+        let stirred = beside.rooms();
+        let rules = self.inner.accounts.push_rules(user, self.syncer.user_id);
+        let rules = rules.await?;
         for membership in memberships {
-            let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
-            let room = self
-                .inner
-                .rooms
-                .room_by_number(self.snapshot, membership.room)
-                .await?;
-            let Some(room) = room else { continue };
-            if !self.filter.rooms.matches(&room.room_id) {
+            if !self.has_news(membership, &stirred) {
                 continue;
             }
+            let Some(room) = self.room(membership.room).await? else {
+                continue;
+            };
             let id = room.room_id.clone();
             match membership.membership {
                 MembershipState::Join => {
-                    let receipts = receipts.get(&room.room).map_or(&[][..], Vec::as_slice);
-                    let told = self
-                        .joined(&reader, &room, membership, entries, receipts, &rules)
-                        .await?;
-                    if let Some(told) = told {
+                    let told = self.joined(&reader, &room, membership, &beside, &rules);
+                    if let Some(told) = told.await? {
                         response.rooms.join.insert(id, told);
                     }
                 }
-                MembershipState::Invite if is_new || self.full_state => {
+                MembershipState::Invite => {
                     let events = reader.stripped(&room, membership).await?;
                     let invite_state = Events { events };
-                    response
-                        .rooms
-                        .invite
-                        .insert(id, InvitedRoom { invite_state });
+                    let told = InvitedRoom { invite_state };
+                    response.rooms.invite.insert(id, told);
                 }
-                MembershipState::Knock if is_new || self.full_state => {
+                MembershipState::Knock => {
                     let events = reader.stripped(&room, membership).await?;
                     let knock_state = Events { events };
-                    response.rooms.knock.insert(id, KnockedRoom { knock_state });
+                    let told = KnockedRoom { knock_state };
+                    response.rooms.knock.insert(id, told);
                 }
-                MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
-                    let wanted = match self.since_pos {
-                        Some(_) => is_new || self.full_state && self.filter.include_leave,
-                        None => self.filter.include_leave,
-                    };
-                    if wanted {
-                        let mut left = reader.left(&room, membership, self.since_pos).await?;
-                        left.account_data = self.room_account_data(entries, room.room);
-                        response.rooms.leave.insert(id, left);
-                    }
+                _ => {
+                    let mut left = reader.left(&room, membership, self.since_pos).await?;
+                    left.account_data = self.room_account_data(entries, room.room);
+                    response.rooms.leave.insert(id, left);
                 }
-                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether there may be something to tell of a room: most rooms end here.
+    fn has_news(&self, membership: &Membership, stirred: &BTreeSet<i64>) -> bool {
+        let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
+        match membership.membership {
+            MembershipState::Join => {
+                let has_events = self
+                    .since_pos
+                    .is_none_or(|since| membership.last_pos > since);
+                has_events || self.full_state || stirred.contains(&membership.room)
+            }
+            MembershipState::Invite | MembershipState::Knock => is_new || self.full_state,
+            MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
+                match self.since_pos {
+                    Some(_) => is_new || self.full_state && self.filter.include_leave,
+                    None => self.filter.include_leave,
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// A room, if the client wants to hear of it.
+    async fn room(&self, room: i64) -> Result<Option<Arc<Room>>, StoreError> {
+        let name = self.inner.names().room_name(self.snapshot, room).await?;
+        let wanted = <&RoomId>::try_from(&*name).is_ok_and(|id| self.filter.rooms.matches(id));
+        if !wanted {
+            return Ok(None);
+        }
+        self.inner.rooms.room_by_number(self.snapshot, room).await
     }
 
     /// A room that the user is in, if there is anything to tell of it.
@@ -167,21 +183,25 @@ impl Reading<'_> {
         reader: &RoomReader<'_>,
         room: &Room,
         membership: &Membership,
-        entries: &[AccountDataEntry],
-        receipts: &[ReceiptEntry],
+        beside: &BesideEvents<'_>,
         rules: &Arc<Ruleset>,
     ) -> Result<Option<JoinedRoom>, StoreError> {
         let first = self.since_pos.is_none() || self.full_state;
         let has_events = self
             .since_pos
             .is_none_or(|since| membership.last_pos > since);
-        let mut told = if first || has_events {
+        let (mut told, came_in) = if first || has_events {
             reader.joined(room, self.since_pos).await?
         } else {
-            JoinedRoom::default()
+            (JoinedRoom::default(), false)
         };
-        told.account_data = self.room_account_data(entries, room.room);
-        told.ephemeral = self.ephemeral_of(room, membership, receipts).await?;
+        told.account_data = match came_in && !first {
+            true => self.room_account_data(&self.all_account_data().await?, room.room),
+            false => self.room_account_data(beside.entries, room.room),
+        };
+        let receipts = beside.receipts.get(&room.room);
+        let receipts = receipts.map_or(&[][..], Vec::as_slice);
+        told.ephemeral = self.ephemeral_of(room, came_in, receipts).await?;
         // One's own receipt changes what is unread, also where nothing else is told.
         let read = receipts
             .iter()
@@ -191,10 +211,20 @@ impl Reading<'_> {
         }
         let user = (self.syncer.user, self.syncer.user_id);
         let unread = &self.inner.unread;
-        told.unread_notifications = unread
+        let counted = unread
             .count(&self.inner.rooms, self.snapshot, room, user, rules)
             .await?;
+        told.count_unread(&counted, self.filter.timeline.unread_thread_notifications);
         Ok(Some(told))
+    }
+
+    /// For rooms that the user has come (back) to: what they kept of those before.
+    async fn all_account_data(&self) -> Result<Vec<AccountDataEntry>, StoreError> {
+        let (user, head) = (self.syncer.user, self.snapshot.head());
+        let accounts = &self.inner.accounts;
+        accounts
+            .account_data_since(self.snapshot, user, Pos::START, head)
+            .await
     }
 
     fn room_account_data(&self, entries: &[AccountDataEntry], room: i64) -> Events {
@@ -210,11 +240,11 @@ impl Reading<'_> {
         }
     }
 
-    /// Receipts and typing.
+    /// Receipts and typing: what is new of them, or all for one who has just come in.
     async fn ephemeral_of(
         &self,
         room: &Room,
-        membership: &Membership,
+        came_in: bool,
         receipts: &[ReceiptEntry],
     ) -> Result<Events, StoreError> {
         let filter = &self.filter.ephemeral;
@@ -222,7 +252,6 @@ impl Reading<'_> {
         if !filter.matches_room(&room.room_id) {
             return Ok(Events { events });
         }
-        let came_in = self.since_pos.is_some_and(|since| membership.pos > since);
         if !filter.matches_type("m.receipt") {
             // Not wanted.
         } else if came_in || self.full_state {
@@ -236,10 +265,8 @@ impl Reading<'_> {
             events.extend(self.receipts(receipts).await?);
         }
         let now = self.inner.clock.now();
-        let typing = self
-            .inner
-            .ephemeral
-            .typing(room.room, self.ephemeral_since, now);
+        let since = self.ephemeral_since.filter(|_| !came_in);
+        let typing = self.inner.ephemeral.typing(room.room, since, now);
         if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
             let mut user_ids = Vec::with_capacity(typists.len());
             for user in typists {
@@ -274,22 +301,19 @@ impl Reading<'_> {
         Ok((!content.is_empty()).then(|| raw(event.to_string())))
     }
 
-    pub(crate) async fn presence(&self) -> Result<Events, StoreError> {
+    /// Whose presence changed, and that of those whom the user has just met.
+    pub(crate) async fn presence(&self, met: &BTreeSet<i64>) -> Result<Events, StoreError> {
         if !self.inner.presence_enabled {
             return Ok(Events::default());
         }
-        let users = self
-            .inner
-            .rooms
-            .sharing_users(self.snapshot, self.syncer.user)
-            .await?;
-        let mut users: BTreeSet<i64> = users.into_iter().collect();
-        users.insert(self.syncer.user);
         let now = self.inner.clock.now();
-        let known = self
-            .inner
-            .ephemeral
-            .presence_of(&users, self.ephemeral_since, now);
+        let ephemeral = &self.inner.ephemeral;
+        let mut known = ephemeral.presence_since(self.ephemeral_since, met, now);
+        let own = self.syncer.user;
+        let others = known.keys().copied().filter(|user| *user != own);
+        let sharing = self.inner.sharing(self.snapshot, own, others.collect());
+        let sharing = sharing.await?;
+        known.retain(|user, _| *user == own || sharing.contains(user));
         let mut events = Vec::new();
         for (user, presence) in known {
             let sender = self.user_id(user).await?;
@@ -304,6 +328,21 @@ impl Reading<'_> {
 
     async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
         user_id(self.inner, self.snapshot, user).await
+    }
+}
+
+/// What happened in rooms beside their events, since the token.
+struct BesideEvents<'a> {
+    entries: &'a [AccountDataEntry],
+    receipts: HashMap<i64, Vec<ReceiptEntry>>,
+    typing: Vec<i64>,
+}
+
+impl BesideEvents<'_> {
+    fn rooms(&self) -> BTreeSet<i64> {
+        let entries = self.entries.iter().map(|entry| entry.room);
+        let rooms = entries.chain(self.receipts.keys().copied());
+        rooms.chain(self.typing.iter().copied()).collect()
     }
 }
 

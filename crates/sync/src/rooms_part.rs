@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::{
-    client_form::is_in_stripped_state,
-    event::Pdu,
-    filter::{EventFilter, SyncFilter},
-};
+use model::{client_form::is_in_stripped_state, event::Pdu, filter::SyncFilter};
 use rooms::{Direction, History, Membership, PageRequest, Room, Rooms, StoredEvent};
 use ruma::{OwnedUserId, events::room::member::MembershipState};
 use store::{Snapshot, StoreError};
@@ -52,12 +48,13 @@ struct Slice {
 }
 
 impl RoomReader<'_> {
-    /// A room that the user is in: what happened in it after `since`.
+    /// A room that the user is in: what happened in it after `since`, and whether they have come
+    /// in since then.
     pub(crate) async fn joined(
         &self,
         room: &Room,
         since: Option<i64>,
-    ) -> Result<JoinedRoom, StoreError> {
+    ) -> Result<(JoinedRoom, bool), StoreError> {
         let span = Span {
             since,
             until: self.snapshot.head().get(),
@@ -67,22 +64,20 @@ impl RoomReader<'_> {
             .history(self.snapshot, room, self.reader.user_id)
             .await?;
         // Who comes in between gets the room from its beginning.
-        let span = match since {
-            Some(since) if history.membership_before(since + 1) == MembershipState::Join => span,
-            _ => Span {
-                since: None,
-                ..span
-            },
+        let came_in = since.is_none_or(|since| !was_in(&history, since));
+        let span = Span {
+            since: since.filter(|_| !came_in),
+            ..span
         };
         let slice = self.slice(room, &history, span).await?;
         let state = self.state(room, span, &slice).await?;
-        let summary = self.summary(room, span, &state, &slice).await?;
-        Ok(JoinedRoom {
-            summary,
+        let told = JoinedRoom {
+            summary: self.summary(room, span, &state, &slice).await?,
             state: self.state_events(&state),
             timeline: self.timeline(room, &history, &slice).await?,
             ..JoinedRoom::default()
-        })
+        };
+        Ok((told, came_in))
     }
 
     /// A room that the user left or was sent out of, up to the leaving.
@@ -96,42 +91,56 @@ impl RoomReader<'_> {
             .rooms
             .history(self.snapshot, room, self.reader.user_id)
             .await?;
-        let was_in = since
-            .is_some_and(|since| history.membership_before(since + 1) == MembershipState::Join);
-        let span = Span {
-            since: since.filter(|_| was_in),
-            until: membership.pos,
-        };
-        if !history.was_joined() {
+        let since_in = since.filter(|since| was_in(&history, *since));
+        let came_and_went = history.was_joined_after(since.unwrap_or(i64::MIN));
+        if since_in.is_none() && !came_and_went {
             return self.declined(room, membership).await;
         }
+        // What became of the room after they left is not theirs to know, also when they were
+        // asked in again later, or banned.
+        let end = history.state_before().unwrap_or(i64::MIN);
+        let span = Span {
+            since: since_in,
+            until: membership.pos.min(end.saturating_sub(1)),
+        };
         let slice = self.slice(room, &history, span).await?;
         let state = self.state(room, span, &slice).await?;
+        let mut timeline = self.timeline(room, &history, &slice).await?;
+        if membership.pos > span.until {
+            timeline
+                .events
+                .extend(self.own_member_event(room, membership).await?);
+        }
         Ok(LeftRoom {
             state: self.state_events(&state),
-            timeline: self.timeline(room, &history, &slice).await?,
+            timeline,
             account_data: Events::default(),
         })
     }
 
-    /// One who never was in learns of the end of the invitation, and nothing else.
+    /// One who was not in learns of the end of the invitation, and nothing else.
     async fn declined(&self, room: &Room, membership: &Membership) -> Result<LeftRoom, StoreError> {
-        let event = self
-            .rooms
-            .event(self.snapshot, room, &membership.event_id)
-            .await?;
-        let events = event
-            .iter()
-            .map(|event| timeline_event(event, self.reader, Beside::default()))
-            .collect();
+        let events = self.own_member_event(room, membership).await?;
         let timeline = Timeline {
-            events,
+            events: events.into_iter().collect(),
             ..Timeline::default()
         };
         Ok(LeftRoom {
             timeline,
             ..LeftRoom::default()
         })
+    }
+
+    async fn own_member_event(
+        &self,
+        room: &Room,
+        membership: &Membership,
+    ) -> Result<Option<ClientEvent>, StoreError> {
+        let rooms = self.rooms;
+        let event = rooms
+            .event(self.snapshot, room, &membership.event_id)
+            .await?;
+        Ok(event.map(|event| timeline_event(&event, self.reader, Beside::default())))
     }
 
     /// What an invited or knocking user may know of a room, their own member event included.
@@ -254,6 +263,9 @@ impl RoomReader<'_> {
 
     /// Under lazy loading: only the members whose events are shown, those who make the room's
     /// name, and the reader.
+    ///
+    /// What changed since the client's token is kept in full: it may know those members already,
+    /// and would not learn of it otherwise.
     async fn keep_shown_members(
         &self,
         room: &Room,
@@ -261,22 +273,24 @@ impl RoomReader<'_> {
         slice: &Slice,
         state: &mut Vec<Arc<Pdu>>,
     ) -> Result<(), StoreError> {
+        let in_full = span.since.is_none() || self.full_state;
         let mut wanted: BTreeSet<OwnedUserId> = slice
             .events
             .iter()
             .map(|event| event.pdu.sender().to_owned())
             .collect();
-        if span.since.is_none() || self.full_state {
-            wanted.insert(self.reader.user_id.to_owned());
+        if in_full || is_summary_changed(state, slice) {
             wanted.extend(self.heroes(room).into_iter().flatten());
         }
-        state.retain(|event| match event.state_slot() {
-            Some(("m.room.member", user)) => {
-                let is_own = user == self.reader.user_id.as_str();
-                is_own || wanted.iter().any(|wanted| wanted.as_str() == user)
-            }
-            _ => true,
-        });
+        if in_full {
+            wanted.insert(self.reader.user_id.to_owned());
+            state.retain(|event| match event.state_slot() {
+                Some(("m.room.member", user)) => {
+                    wanted.iter().any(|wanted| wanted.as_str() == user)
+                }
+                _ => true,
+            });
+        }
         for user in wanted {
             let slot = Some(("m.room.member", user.as_str()));
             if state.iter().any(|event| event.state_slot() == slot) {
@@ -296,7 +310,7 @@ impl RoomReader<'_> {
 
     fn state_events(&self, state: &[Arc<Pdu>]) -> Events {
         let filter = &self.filter.state;
-        let wanted = |event: &&Arc<Pdu>| passes(filter, event);
+        let wanted = |event: &&Arc<Pdu>| filter.passes(event);
         let render = |event: &Arc<Pdu>| state_event(event, self.reader.now, None);
         Events {
             events: state.iter().filter(wanted).map(render).collect(),
@@ -351,12 +365,8 @@ impl RoomReader<'_> {
         state: &[Arc<Pdu>],
         slice: &Slice,
     ) -> Result<Summary, StoreError> {
-        let is_member = |pdu: &Pdu| pdu.membership().is_some();
-        let changed = span.since.is_none()
-            || self.full_state
-            || state.iter().any(|event| is_member(event))
-            || slice.events.iter().any(|event| is_member(&event.pdu))
-            || slice.limited;
+        let in_full = span.since.is_none() || self.full_state;
+        let changed = in_full || is_summary_changed(state, slice);
         if !changed {
             return Ok(Summary::default());
         }
@@ -399,12 +409,20 @@ impl RoomReader<'_> {
     }
 }
 
-fn passes(filter: &EventFilter, pdu: &Pdu) -> bool {
-    filter.passes_everything()
-        || filter.matches(
-            pdu.type_name(),
-            pdu.sender(),
-            pdu.room_id(),
-            pdu.facts().has_url,
+/// Whether the user was in the room at a position.
+fn was_in(history: &History, pos: i64) -> bool {
+    history.membership_before(pos.saturating_add(1)) == MembershipState::Join
+}
+
+/// Whether who is in a room, or what makes its name, may have changed.
+fn is_summary_changed(state: &[Arc<Pdu>], slice: &Slice) -> bool {
+    let makes_it = |pdu: &Pdu| {
+        matches!(
+            pdu.state_slot(),
+            Some(("m.room.member", _) | ("m.room.name" | "m.room.canonical_alias", ""))
         )
+    };
+    slice.limited
+        || state.iter().any(|event| makes_it(event))
+        || slice.events.iter().any(|event| makes_it(&event.pdu))
 }

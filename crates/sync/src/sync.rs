@@ -12,8 +12,14 @@ use store::{Batch, Log, Pos, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::{
-    device_lists, ephemeral::EphemeralState, people, reading::Reading, response::SyncResponse,
-    token::SyncToken, unread::Unread, wakers::Wakers,
+    device_lists,
+    ephemeral::EphemeralState,
+    people,
+    reading::Reading,
+    response::{DeviceLists, SyncResponse},
+    token::SyncToken,
+    unread::Unread,
+    wakers::Wakers,
 };
 
 /// The most messages to a device in one answer.
@@ -78,6 +84,15 @@ pub struct SyncRequest {
     pub timeout: Duration,
 }
 
+/// What one look at the log gives.
+struct Turn {
+    response: SyncResponse,
+    /// The moment of the look.
+    head: Pos,
+    /// The rooms that the user is in.
+    joined: BTreeSet<i64>,
+}
+
 impl Sync {
     /// Puts the reader together, on this node's end of the bus.
     ///
@@ -128,38 +143,77 @@ impl Sync {
         if let Some(since) = since {
             inner.acknowledge(syncer, since).await?;
         }
-        let may_wait = since.is_some() && !request.full_state && !request.timeout.is_zero();
         let deadline = inner.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(deadline);
+        let mut time_is_up = since.is_none() || request.full_state || request.timeout.is_zero();
+        let mut waiter = inner.wakers.register(syncer.user);
+        // Who comes from another node is told all typing and presence: that alone is no news, or
+        // a client between two nodes would never wait.
+        let began = inner.ephemeral.now();
+        let is_foreign = since.is_some_and(|since| !inner.ephemeral.has_counted(since.ephemeral));
         loop {
             inner.log.barrier().await?;
-            // Registered before reading: what commits in between rings.
-            let rooms = inner.joined_rooms(syncer.user).await?;
-            let waiter = inner.wakers.register(syncer.user, rooms);
-            let Syncer {
-                user,
-                device_id,
-                session,
-                ..
-            } = syncer;
-            if !inner
-                .accounts
-                .session_stands(user, device_id, session)
-                .await?
-            {
+            if !inner.stands(syncer).await? {
                 return Err(SyncError::SessionEnded);
             }
-            let answer = inner.answer(syncer, request, since).await?;
-            if !may_wait || !answer.is_empty() {
-                return Ok(answer);
+            let known = match since {
+                Some(since) if is_foreign && !time_is_up => Some(SyncToken {
+                    ephemeral: began,
+                    ..since
+                }),
+                since => since,
+            };
+            let Turn {
+                response,
+                head,
+                joined,
+            } = inner.answer(syncer, request, known).await?;
+            match (time_is_up, response.is_empty()) {
+                (false, true) => {}
+                (false, false) if is_foreign => {
+                    time_is_up = true;
+                    continue;
+                }
+                _ => return Ok(response),
             }
+            waiter.follow(joined, head);
             tokio::select! {
                 () = waiter.woken() => {}
-                () = &mut deadline => {
-                    return Ok(inner.answer(syncer, request, since).await?);
-                }
+                () = &mut deadline => time_is_up = true,
             }
         }
+    }
+
+    /// Whose devices changed between two tokens, as far as the user is concerned.
+    pub async fn device_list_changes(
+        &self,
+        (user, user_id): (i64, &UserId),
+        from: SyncToken,
+        to: SyncToken,
+    ) -> Result<DeviceLists, StoreError> {
+        let inner = &self.inner;
+        let snapshot = inner.log.database().snapshot().await?;
+        // Who comes from before a restore asks for everybody's keys again.
+        let from = if from.epoch == inner.epoch {
+            from.pos
+        } else {
+            0
+        };
+        let until = if to.epoch == inner.epoch {
+            to.pos
+        } else {
+            i64::MAX
+        };
+        let memberships = inner.rooms.memberships(&snapshot, user).await?;
+        let window = device_lists::Window {
+            inner,
+            snapshot: &snapshot,
+            user,
+            user_id,
+            after: from,
+            until: until.min(snapshot.head().get()),
+        };
+        Ok(window.changes(&memberships).await?.lists)
     }
 }
 
@@ -171,7 +225,10 @@ fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
         loop {
             match batches.recv().await {
                 Ok(batch) => {
-                    wakers.wake(&batch.touched);
+                    let touched = &batch.touched;
+                    let devices = touched.devices().map(|(user, _)| user);
+                    let users = touched.users().chain(devices);
+                    wakers.wake(batch.last_pos, users, touched.rooms());
                     // Other nodes look now instead of within half a second.
                     bus.publish(Signal::Poke);
                     if batch.touched.has_kind(Keys::IDENTITY_KIND) {
@@ -227,15 +284,10 @@ impl Inner {
             .await
     }
 
-    async fn joined_rooms(&self, user: i64) -> Result<Vec<i64>, StoreError> {
-        let snapshot = self.log.database().snapshot().await?;
-        let memberships = self.rooms.memberships(&snapshot, user).await?;
-        let joined = |membership: &Membership| membership.membership == MembershipState::Join;
-        Ok(memberships
-            .into_iter()
-            .filter(joined)
-            .map(|membership| membership.room)
-            .collect())
+    async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {
+        self.accounts
+            .session_stands(syncer.user, syncer.device_id, syncer.session)
+            .await
     }
 
     async fn answer(
@@ -243,7 +295,7 @@ impl Inner {
         syncer: Syncer<'_>,
         request: &SyncRequest,
         since: Option<SyncToken>,
-    ) -> Result<SyncResponse, StoreError> {
+    ) -> Result<Turn, StoreError> {
         // Counted before anything is read: what changes meanwhile is told again, not lost.
         let ephemeral_now = self.ephemeral.now();
         let snapshot = self.log.database().snapshot().await?;
@@ -275,9 +327,18 @@ impl Inner {
             .into_iter()
             .map(|event| event.into_json())
             .collect();
-        if let Some(since_pos) = since_pos {
-            response.device_lists =
-                device_lists::changes(self, &snapshot, syncer, &memberships, since_pos).await?;
+        let mut met = BTreeSet::new();
+        if let Some(after) = since_pos {
+            let window = device_lists::Window {
+                inner: self,
+                snapshot: &snapshot,
+                user: syncer.user,
+                user_id: syncer.user_id,
+                after,
+                until: head.get(),
+            };
+            let changes = window.changes(&memberships).await?;
+            (response.device_lists, met) = (changes.lists, changes.met);
         }
         let counts = self
             .keys
@@ -300,7 +361,7 @@ impl Inner {
             .into_iter()
             .map(|algorithm| algorithm.to_string())
             .collect();
-        response.presence = reading.presence().await?;
+        response.presence = reading.presence(&met).await?;
         let token = SyncToken {
             epoch: self.epoch,
             pos: head.get(),
@@ -308,6 +369,15 @@ impl Inner {
             ephemeral: ephemeral_now,
         };
         response.next_batch = token.to_string();
-        Ok(response)
+        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
+        Ok(Turn {
+            response,
+            head,
+            joined: memberships
+                .iter()
+                .filter(joined)
+                .map(|membership| membership.room)
+                .collect(),
+        })
     }
 }
