@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use model::{client_form::is_in_stripped_state, event::Pdu, filter::SyncFilter};
 use rooms::{Direction, History, Membership, PageRequest, Room, Rooms, StoredEvent};
-use ruma::{OwnedUserId, events::room::member::MembershipState};
+use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
 use store::{Snapshot, StoreError};
 
 use crate::{
@@ -70,9 +70,9 @@ impl RoomReader<'_> {
             ..span
         };
         let slice = self.slice(room, &history, span).await?;
-        let state = self.state(room, span, &slice).await?;
+        let (state, summary) = self.state(room, span, &slice).await?;
         let told = JoinedRoom {
-            summary: self.summary(room, span, &state, &slice).await?,
+            summary,
             state: self.state_events(&state),
             timeline: self.timeline(room, &history, &slice).await?,
             ..JoinedRoom::default()
@@ -104,7 +104,7 @@ impl RoomReader<'_> {
             until: membership.pos.min(end.saturating_sub(1)),
         };
         let slice = self.slice(room, &history, span).await?;
-        let state = self.state(room, span, &slice).await?;
+        let (state, _) = self.state(room, span, &slice).await?;
         let mut timeline = self.timeline(room, &history, &slice).await?;
         if membership.pos > span.until {
             timeline
@@ -227,82 +227,76 @@ impl RoomReader<'_> {
         })
     }
 
-    /// The state that the timeline builds on: all of it, or what changed before its beginning.
+    /// The state that the timeline builds on: all of it, or what changed before its beginning; and
+    /// the room's summary, if that may have changed.
     async fn state(
         &self,
         room: &Room,
         span: Span,
         slice: &Slice,
-    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
-        let lazy = self.filter.lazy_load_members();
-        let mut state = match span.since {
-            Some(since) if !self.full_state => {
+    ) -> Result<(Vec<Arc<Pdu>>, Summary), StoreError> {
+        let since = span.since.filter(|_| !self.full_state);
+        let mut state = match since {
+            Some(since) => {
                 let last_before = slice.begin.saturating_sub(1).min(span.until);
-                self.rooms
-                    .state_between(self.snapshot, room, since, last_before)
-                    .await?
+                let changed = self
+                    .rooms
+                    .state_between(self.snapshot, room, since, last_before);
+                changed.await?
             }
-            _ => {
+            None => {
                 self.rooms
                     .state_before(self.snapshot, room, slice.begin)
                     .await?
             }
         };
-        if lazy {
-            self.keep_shown_members(room, span, slice, &mut state)
-                .await?;
+        let shown = |event: &Arc<Pdu>| {
+            let mut shown = slice.events.iter().map(|event| event.pdu.event_id());
+            shown.any(|id| id == event.event_id())
+        };
+        state.retain(|event| !shown(event));
+        let summary = match since.is_none() || is_summary_changed(&state, slice) {
+            true => self.summary(room).await?,
+            false => Summary::default(),
+        };
+        if self.filter.lazy_load_members() {
+            let heroes = summary.heroes.iter().flatten();
+            let speakers = slice.events.iter().map(|event| event.pdu.sender());
+            let mut wanted: BTreeSet<&UserId> =
+                heroes.map(|hero| &**hero).chain(speakers).collect();
+            if since.is_none() {
+                wanted.insert(self.reader.user_id);
+                state.retain(|event| match event.state_slot() {
+                    Some(("m.room.member", user)) => {
+                        wanted.iter().any(|wanted| wanted.as_str() == user)
+                    }
+                    _ => true,
+                });
+            }
+            self.add_members(room, slice, wanted, &mut state).await?;
         }
-        let shown: BTreeSet<_> = slice
-            .events
-            .iter()
-            .map(|event| event.pdu.event_id())
-            .collect();
-        state.retain(|event| !shown.contains(event.event_id()));
-        Ok(state)
+        Ok((state, summary))
     }
 
-    /// Under lazy loading: only the members whose events are shown, those who make the room's
-    /// name, and the reader.
+    /// Under lazy loading: adds the members whose events are shown, and who make the room's name.
     ///
-    /// What changed since the client's token is kept in full: it may know those members already,
-    /// and would not learn of it otherwise.
-    async fn keep_shown_members(
+    /// What changed since the client's token stays: it may know those members already, and would
+    /// not learn of it otherwise.
+    async fn add_members(
         &self,
         room: &Room,
-        span: Span,
         slice: &Slice,
+        wanted: BTreeSet<&UserId>,
         state: &mut Vec<Arc<Pdu>>,
     ) -> Result<(), StoreError> {
-        let in_full = span.since.is_none() || self.full_state;
-        let mut wanted: BTreeSet<OwnedUserId> = slice
-            .events
-            .iter()
-            .map(|event| event.pdu.sender().to_owned())
-            .collect();
-        if in_full || is_summary_changed(state, slice) {
-            wanted.extend(self.heroes(room).into_iter().flatten());
-        }
-        if in_full {
-            wanted.insert(self.reader.user_id.to_owned());
-            state.retain(|event| match event.state_slot() {
-                Some(("m.room.member", user)) => {
-                    wanted.iter().any(|wanted| wanted.as_str() == user)
-                }
-                _ => true,
-            });
-        }
         for user in wanted {
-            let slot = Some(("m.room.member", user.as_str()));
-            if state.iter().any(|event| event.state_slot() == slot) {
+            let slot = ("m.room.member", user.as_str());
+            if state.iter().any(|event| event.state_slot() == Some(slot)) {
                 continue;
             }
-            let before = self.rooms.state_event_before(
-                self.snapshot,
-                room,
-                "m.room.member",
-                user.as_str(),
-                slice.begin,
-            );
+            let (kind, key) = slot;
+            let rooms = self.rooms;
+            let before = rooms.state_event_before(self.snapshot, room, kind, key, slice.begin);
             state.extend(before.await?);
         }
         Ok(())
@@ -357,19 +351,7 @@ impl RoomReader<'_> {
         })
     }
 
-    /// Counts and heroes, when they may have changed.
-    async fn summary(
-        &self,
-        room: &Room,
-        span: Span,
-        state: &[Arc<Pdu>],
-        slice: &Slice,
-    ) -> Result<Summary, StoreError> {
-        let in_full = span.since.is_none() || self.full_state;
-        let changed = in_full || is_summary_changed(state, slice);
-        if !changed {
-            return Ok(Summary::default());
-        }
+    async fn summary(&self, room: &Room) -> Result<Summary, StoreError> {
         let counts = self.rooms.member_counts(self.snapshot, room.room).await?;
         Ok(Summary {
             heroes: self.heroes(room),

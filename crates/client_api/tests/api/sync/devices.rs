@@ -88,7 +88,7 @@ async fn keys_are_counted_in_every_answer(server: Server) {
     let alice = node.someone("alice").await;
     let bob = node.someone("bob").await;
     let mut client = node.client(&alice).ready().await;
-    let key = |text: &str| json!({"key": text, "signatures": {}});
+    let key = |text: &str| json!({"key": text.repeat(43), "signatures": {}});
     let mut fallback = key("F");
     fallback["fallback"] = true.into();
     let upload = json!({

@@ -182,7 +182,6 @@ async fn a_broken_filter_is_refused(server: Server) {
     let made = node.call(&bob, "POST", &path, json!({})).await;
     let foreign = made["filter_id"].as_str().unwrap();
     let many = json!({"room": {"rooms": vec!["!a:b"; 1_001]}}).to_string();
-    let deep = format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200));
     for filter in [
         "{",
         r#"{"room":7}"#,
@@ -191,7 +190,6 @@ async fn a_broken_filter_is_refused(server: Server) {
         "nowhere",
         foreign,
         &many,
-        &deep,
     ] {
         let path = format!("/_matrix/client/v3/sync?filter={}", encoded(filter));
         let (status, errcode) = node.refused(&alice.token, "GET", &path, "").await;
