@@ -14,3 +14,5 @@ mod session;
 mod stage;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod visibility;

@@ -13,10 +13,14 @@ use tokio::time::timeout;
 
 use crate::server::{Node, PASSWORD, User};
 
+/// The id of a room.
+pub(crate) type Room = String;
+
 /// Names and transactions are used once in this process: tests may share a database.
 static COUNT: AtomicU64 = AtomicU64::new(1);
 
-fn count() -> u64 {
+/// A number that nobody else in this process has.
+pub(crate) fn count() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
