@@ -209,6 +209,8 @@ impl RoomReader<'_> {
             // One more tells whether there are more.
             limit: wanted + 1,
             filter,
+            // State that changed where the reader may not look would be told nowhere.
+            unbroken: true,
         };
         let page = self
             .rooms

@@ -136,8 +136,8 @@ impl Look<'_> {
             ..
         } = *self;
         let end = reference.end();
-        let shown = (self.since..end).filter(|index| reference.shows(*index, user, forgotten));
-        self.check_timeline(&told["timeline"], shown.collect());
+        let shown = reference.run(self.since..end, user, forgotten);
+        self.check_timeline(&told["timeline"], shown);
         learn(told, believed);
         if *believed != reference.state(end) {
             self.fail(&format!("the state is believed to be {believed:?}"));
@@ -174,8 +174,7 @@ impl Look<'_> {
             Some(join) if !open => own.iter().copied().find(|at| at > join).unwrap(),
             _ => last,
         };
-        let shows = |index: &usize| reference.shows(*index, user, forgotten);
-        let mut shown: Vec<_> = (self.since..=parted).filter(shows).collect();
+        let mut shown = reference.run(self.since..parted + 1, user, forgotten);
         if last > parted {
             shown.push(last);
         }

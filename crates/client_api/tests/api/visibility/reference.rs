@@ -1,6 +1,9 @@
 //! The specification's rules of who sees what, told as slowly as they are written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde_json::Value;
 
@@ -119,6 +122,15 @@ impl Reference {
     pub(super) fn shown(&self, user: &str, forgotten: bool) -> Vec<usize> {
         let shows = |index: &usize| self.shows(*index, user, forgotten);
         (0..self.end()).filter(shows).collect()
+    }
+
+    /// The newest events of a part that are shown without a hole between them.
+    pub(super) fn run(&self, part: Range<usize>, user: &str, forgotten: bool) -> Vec<usize> {
+        let hidden = |index: &usize| !self.shows(*index, user, forgotten);
+        let newest_first = part.rev().skip_while(hidden);
+        let mut run: Vec<_> = newest_first.take_while(|index| !hidden(index)).collect();
+        run.reverse();
+        run
     }
 
     /// How much of the story's state a user may read: all, or as much as there was when they
