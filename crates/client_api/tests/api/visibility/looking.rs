@@ -170,7 +170,7 @@ impl Look<'_> {
             return;
         }
         let open = reference.visibility(reference.end()) == "world_readable";
-        let parted = match joins.last() {
+        let parted = match joins.max() {
             Some(join) if !open => own.iter().copied().find(|at| at > join).unwrap(),
             _ => last,
         };
