@@ -1,21 +1,22 @@
-//! What one sync reads, all of it at one moment: rooms, the user's own data, presence.
+//! What one sync reads, all of it at one moment: rooms and the user's own data.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use accounts::account_data::AccountDataEntry;
-use model::{filter::SyncFilter, time::Timestamp};
+use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState, push::Ruleset};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
 use crate::{
-    ephemeral::Presence,
     render::{Reader, raw},
-    response::{ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, SyncResponse},
+    response::{
+        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, SyncResponse,
+    },
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
     token::Ephemeral,
@@ -96,19 +97,10 @@ impl Reading<'_> {
             filter: self.filter,
             full_state: self.full_state,
         };
-        let since = self.since_pos.unwrap_or(0);
-        let head = self.snapshot.head().get();
-        let user = self.syncer.user;
-        let receipts = &self.inner.rooms;
-        let receipts = receipts.receipts_near(self.snapshot, user, since, head);
-        let beside = BesideEvents {
-            entries,
-            receipts: receipts.await?,
-            typing: self.inner.ephemeral.typing_rooms(self.ephemeral_since, now),
-        };
+        let beside = self.beside_events(entries).await?;
         let stirred = beside.rooms();
-        let rules = self.inner.accounts.push_rules(user, self.syncer.user_id);
-        let rules = rules.await?;
+        let Syncer { user, user_id, .. } = self.syncer;
+        let rules = self.inner.accounts.push_rules(user, user_id).await?;
         for membership in memberships {
             if !self.has_news(membership, &stirred) {
                 continue;
@@ -116,34 +108,66 @@ impl Reading<'_> {
             let Some(room) = self.room(membership.room).await? else {
                 continue;
             };
-            let id = room.room_id.clone();
-            match membership.membership {
-                MembershipState::Join => {
-                    let told = self.joined(&reader, &room, membership, &beside, &rules);
-                    if let Some(told) = told.await? {
-                        response.rooms.join.insert(id, told);
-                    }
+            let told = Told {
+                reader: &reader,
+                beside: &beside,
+                rules: &rules,
+            };
+            self.tell(&room, membership, &told, &mut response.rooms)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of one room, according to where the user stands in it.
+    async fn tell(
+        &self,
+        room: &Room,
+        membership: &Membership,
+        from: &Told<'_>,
+        updates: &mut RoomUpdates,
+    ) -> Result<(), StoreError> {
+        let (id, reader) = (room.room_id.clone(), from.reader);
+        match membership.membership {
+            MembershipState::Join => {
+                if let Some(told) = self.joined(room, membership, from).await? {
+                    updates.join.insert(id, told);
                 }
-                MembershipState::Invite => {
-                    let events = reader.stripped(&room, membership).await?;
-                    let invite_state = Events { events };
-                    let told = InvitedRoom { invite_state };
-                    response.rooms.invite.insert(id, told);
-                }
-                MembershipState::Knock => {
-                    let events = reader.stripped(&room, membership).await?;
-                    let knock_state = Events { events };
-                    let told = KnockedRoom { knock_state };
-                    response.rooms.knock.insert(id, told);
-                }
-                _ => {
-                    let mut left = reader.left(&room, membership, self.since_pos).await?;
-                    left.account_data = self.room_account_data(entries, room.room);
-                    response.rooms.leave.insert(id, left);
-                }
+            }
+            MembershipState::Invite => {
+                let events = reader.stripped(room, membership).await?;
+                let invite_state = Events { events };
+                updates.invite.insert(id, InvitedRoom { invite_state });
+            }
+            MembershipState::Knock => {
+                let events = reader.stripped(room, membership).await?;
+                let knock_state = Events { events };
+                updates.knock.insert(id, KnockedRoom { knock_state });
+            }
+            _ => {
+                let mut left = reader.left(room, membership, self.since_pos).await?;
+                left.account_data = self.room_account_data(from.beside.entries, room.room);
+                updates.leave.insert(id, left);
             }
         }
         Ok(())
+    }
+
+    async fn beside_events<'e>(
+        &self,
+        entries: &'e [AccountDataEntry],
+    ) -> Result<BesideEvents<'e>, StoreError> {
+        let since = self.since_pos.unwrap_or(0);
+        let head = self.snapshot.head().get();
+        let rooms = &self.inner.rooms;
+        let receipts = rooms.receipts_near(self.snapshot, self.syncer.user, since, head);
+        let now = self.inner.clock.now();
+        let ephemeral = &self.inner.ephemeral;
+        Ok(BesideEvents {
+            entries,
+            receipts: receipts.await?,
+            typing: ephemeral.typing_rooms(self.ephemeral_since, now),
+        })
     }
 
     /// Whether there may be something to tell of a room: most rooms end here.
@@ -180,12 +204,15 @@ impl Reading<'_> {
     /// A room that the user is in, if there is anything to tell of it.
     async fn joined(
         &self,
-        reader: &RoomReader<'_>,
         room: &Room,
         membership: &Membership,
-        beside: &BesideEvents<'_>,
-        rules: &Arc<Ruleset>,
+        from: &Told<'_>,
     ) -> Result<Option<JoinedRoom>, StoreError> {
+        let Told {
+            reader,
+            beside,
+            rules,
+        } = *from;
         let first = self.since_pos.is_none() || self.full_state;
         let has_events = self
             .since_pos
@@ -240,95 +267,16 @@ impl Reading<'_> {
         }
     }
 
-    /// Receipts and typing: what is new of them, or all for one who has just come in.
-    async fn ephemeral_of(
-        &self,
-        room: &Room,
-        came_in: bool,
-        receipts: &[ReceiptEntry],
-    ) -> Result<Events, StoreError> {
-        let filter = &self.filter.ephemeral;
-        let mut events = Vec::new();
-        if !filter.matches_room(&room.room_id) {
-            return Ok(Events { events });
-        }
-        if !filter.matches_type("m.receipt") {
-            // Not wanted.
-        } else if came_in || self.full_state {
-            let head = self.snapshot.head().get();
-            let rooms = &self.inner.rooms;
-            let all = rooms
-                .receipts_between(self.snapshot, room.room, 0, head)
-                .await?;
-            events.extend(self.receipts(&all).await?);
-        } else {
-            events.extend(self.receipts(receipts).await?);
-        }
-        let now = self.inner.clock.now();
-        let since = self.ephemeral_since.filter(|_| !came_in);
-        let typing = self.inner.ephemeral.typing(room.room, since, now);
-        if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
-            let mut user_ids = Vec::with_capacity(typists.len());
-            for user in typists {
-                user_ids.push(self.user_id(user).await?);
-            }
-            let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
-            events.push(raw(event.to_string()));
-        }
-        Ok(Events { events })
-    }
-
-    async fn receipts(&self, given: &[ReceiptEntry]) -> Result<Option<ClientEvent>, StoreError> {
-        type ByUser = BTreeMap<OwnedUserId, serde_json::Value>;
-        let mut content: BTreeMap<String, BTreeMap<String, ByUser>> = BTreeMap::new();
-        for receipt in given {
-            let private = receipt.kind == "m.read.private" && receipt.user != self.syncer.user;
-            if private || receipt.kind == "m.fully_read" {
-                continue;
-            }
-            let user_id = self.user_id(receipt.user).await?;
-            let mut data = json!({ "ts": receipt.ts });
-            if !receipt.thread.is_empty() {
-                data["thread_id"] = receipt.thread.as_str().into();
-            }
-            let of_event = content.entry(receipt.event_id.to_string()).or_default();
-            of_event
-                .entry(receipt.kind.clone())
-                .or_default()
-                .insert(user_id, data);
-        }
-        let event = json!({ "type": "m.receipt", "content": content });
-        Ok((!content.is_empty()).then(|| raw(event.to_string())))
-    }
-
-    /// Whose presence changed, and that of those whom the user has just met.
-    pub(crate) async fn presence(&self, met: &BTreeSet<i64>) -> Result<Events, StoreError> {
-        if !self.inner.presence_enabled {
-            return Ok(Events::default());
-        }
-        let now = self.inner.clock.now();
-        let ephemeral = &self.inner.ephemeral;
-        let mut known = ephemeral.presence_since(self.ephemeral_since, met, now);
-        let own = self.syncer.user;
-        let others = known.keys().copied().filter(|user| *user != own);
-        let sharing = self.inner.sharing(self.snapshot, own, others.collect());
-        let sharing = sharing.await?;
-        known.retain(|user, _| *user == own || sharing.contains(user));
-        let mut events = Vec::new();
-        for (user, presence) in known {
-            let sender = self.user_id(user).await?;
-            if self.filter.presence.matches_type("m.presence")
-                && self.filter.presence.matches_sender(&sender)
-            {
-                events.push(presence_event(&sender, &presence, now));
-            }
-        }
-        Ok(Events { events })
-    }
-
-    async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
+    pub(crate) async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
         user_id(self.inner, self.snapshot, user).await
     }
+}
+
+/// What rooms are told from.
+struct Told<'a> {
+    reader: &'a RoomReader<'a>,
+    beside: &'a BesideEvents<'a>,
+    rules: &'a Arc<Ruleset>,
 }
 
 /// What happened in rooms beside their events, since the token.
@@ -367,17 +315,4 @@ fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {
         "{{\"type\":{kind},\"content\":{}}}",
         entry.content.get()
     ))
-}
-
-fn presence_event(sender: &UserId, presence: &Presence, now: Timestamp) -> ClientEvent {
-    let ago = u64::try_from(now.since(presence.active_at).as_millis()).unwrap_or(u64::MAX);
-    let mut content = json!({
-        "presence": presence.state,
-        "last_active_ago": ago,
-        "currently_active": presence.state == "online",
-    });
-    if let Some(status) = &presence.status {
-        content["status_msg"] = status.as_str().into();
-    }
-    raw(json!({ "type": "m.presence", "sender": sender, "content": content }).to_string())
 }

@@ -1,29 +1,26 @@
 //! `/v3/sync`: everything that changed for one device, from one moment.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use accounts::Accounts;
-use bus::{Bus, Signal};
+use bus::Bus;
 use keys::Keys;
 use model::{filter::SyncFilter, time::Clock};
-use rooms::{Membership, Rooms};
-use ruma::{DeviceId, UserId, events::room::member::MembershipState};
-use store::{Batch, Log, Pos, StoreError};
-use tokio::sync::broadcast::error::RecvError;
+use rooms::Rooms;
+use ruma::{DeviceId, UserId};
+use store::{Log, Pos, StoreError};
 
 use crate::{
+    answer::Turn,
     device_lists,
     ephemeral::EphemeralState,
     people,
-    reading::Reading,
     response::{DeviceLists, SyncResponse},
     token::SyncToken,
     unread::Unread,
     wakers::Wakers,
+    waking,
 };
-
-/// The most messages to a device in one answer.
-const TO_DEVICE_LIMIT: usize = 100;
 
 /// The longest that a client may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -40,7 +37,7 @@ pub(crate) struct Inner {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
-    epoch: i64,
+    pub(crate) epoch: i64,
     pub(crate) ephemeral: EphemeralState,
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
@@ -84,15 +81,6 @@ pub struct SyncRequest {
     pub timeout: Duration,
 }
 
-/// What one look at the log gives.
-struct Turn {
-    response: SyncResponse,
-    /// The moment of the look.
-    head: Pos,
-    /// The rooms that the user is in.
-    joined: BTreeSet<i64>,
-}
-
 impl Sync {
     /// Puts the reader together, on this node's end of the bus.
     ///
@@ -111,7 +99,7 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        follow(&log, &wakers, &rooms, &bus);
+        waking::follow(&log, &wakers, &rooms, &bus);
         let inner = Inner {
             log,
             accounts,
@@ -193,17 +181,9 @@ impl Sync {
     ) -> Result<DeviceLists, StoreError> {
         let inner = &self.inner;
         let snapshot = inner.log.database().snapshot().await?;
+        let pos = |token: SyncToken| (token.epoch == inner.epoch).then_some(token.pos);
         // Who comes from before a restore asks for everybody's keys again.
-        let from = if from.epoch == inner.epoch {
-            from.pos
-        } else {
-            0
-        };
-        let until = if to.epoch == inner.epoch {
-            to.pos
-        } else {
-            i64::MAX
-        };
+        let (from, until) = (pos(from).unwrap_or(0), pos(to).unwrap_or(i64::MAX));
         let memberships = inner.rooms.memberships(&snapshot, user).await?;
         let window = device_lists::Window {
             inner,
@@ -214,54 +194,6 @@ impl Sync {
             until: until.min(snapshot.head().get()),
         };
         Ok(window.changes(&memberships).await?.lists)
-    }
-}
-
-/// Rings for every batch; whoever falls behind rings for everybody.
-fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
-    let mut batches = log.subscribe();
-    let (wakers, rooms, bus) = (Arc::clone(wakers), rooms.clone(), bus.clone());
-    tokio::spawn(async move {
-        loop {
-            match batches.recv().await {
-                Ok(batch) => {
-                    let touched = &batch.touched;
-                    let devices = touched.devices().map(|(user, _)| user);
-                    let users = touched.users().chain(devices);
-                    wakers.wake(batch.last_pos, users, touched.rooms());
-                    // Other nodes look now instead of within half a second.
-                    bus.publish(Signal::Poke);
-                    if batch.touched.has_kind(Keys::IDENTITY_KIND) {
-                        wake_acquaintances(&wakers, &rooms, &batch).await;
-                    }
-                }
-                Err(RecvError::Lagged(_)) => wakers.wake_all(),
-                Err(RecvError::Closed) => return,
-            }
-        }
-    });
-}
-
-/// Whose keys changed is news to everybody who shares a room with them.
-async fn wake_acquaintances(wakers: &Wakers, rooms: &Rooms, batch: &Batch) {
-    let acquaintances = async {
-        let snapshot = rooms.snapshot().await?;
-        let mut all = BTreeSet::new();
-        for user in batch.touched.users() {
-            all.extend(rooms.sharing_users(&snapshot, user).await?);
-        }
-        Ok::<_, StoreError>(all)
-    };
-    match acquaintances.await {
-        Ok(users) => wakers.wake_users(users),
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(
-                error,
-                "who shares rooms could not be read; everybody looks again"
-            );
-            wakers.wake_all();
-        }
     }
 }
 
@@ -288,96 +220,5 @@ impl Inner {
         self.accounts
             .session_stands(syncer.user, syncer.device_id, syncer.session)
             .await
-    }
-
-    async fn answer(
-        &self,
-        syncer: Syncer<'_>,
-        request: &SyncRequest,
-        since: Option<SyncToken>,
-    ) -> Result<Turn, StoreError> {
-        // Counted before anything is read: what changes meanwhile is told again, not lost.
-        let ephemeral_now = self.ephemeral.now();
-        let snapshot = self.log.database().snapshot().await?;
-        let head = snapshot.head();
-        // A token from the future (a restored copy) is as good as one of now.
-        let since_pos = since.map(|since| since.pos.min(head.get()));
-        let reading = Reading {
-            inner: self,
-            snapshot: &snapshot,
-            syncer,
-            filter: &request.filter,
-            full_state: request.full_state,
-            since_pos,
-            ephemeral_since: since.map(|since| since.ephemeral),
-        };
-        let memberships = self.rooms.memberships(&snapshot, syncer.user).await?;
-        let entries = reading.account_data().await?;
-        let mut response = SyncResponse::default();
-        reading.rooms(&memberships, &entries, &mut response).await?;
-        response.account_data = reading.global_account_data(&entries).await?;
-        let device = syncer.device_id.as_str();
-        let after = Pos::new(since.map_or(0, |since| since.to_device_pos.min(head.get())));
-        let waiting = self
-            .keys
-            .to_device_since(&snapshot, syncer.user, device, after, head, TO_DEVICE_LIMIT)
-            .await?;
-        response.to_device.events = waiting
-            .events
-            .into_iter()
-            .map(|event| event.into_json())
-            .collect();
-        let mut met = BTreeSet::new();
-        if let Some(after) = since_pos {
-            let window = device_lists::Window {
-                inner: self,
-                snapshot: &snapshot,
-                user: syncer.user,
-                user_id: syncer.user_id,
-                after,
-                until: head.get(),
-            };
-            let changes = window.changes(&memberships).await?;
-            (response.device_lists, met) = (changes.lists, changes.met);
-        }
-        let counts = self
-            .keys
-            .one_time_key_counts(&snapshot, syncer.user, device)
-            .await?;
-        response.device_one_time_keys_count = counts
-            .into_iter()
-            .map(|(algorithm, count)| (algorithm.to_string(), count))
-            .collect();
-        // Clients upload when they see that none are left, so this one is always told.
-        response
-            .device_one_time_keys_count
-            .entry("signed_curve25519".to_owned())
-            .or_insert(0);
-        let unused = self
-            .keys
-            .unused_fallback_key_types(&snapshot, syncer.user, device)
-            .await?;
-        response.device_unused_fallback_key_types = unused
-            .into_iter()
-            .map(|algorithm| algorithm.to_string())
-            .collect();
-        response.presence = reading.presence(&met).await?;
-        let token = SyncToken {
-            epoch: self.epoch,
-            pos: head.get(),
-            to_device_pos: waiting.upto.get(),
-            ephemeral: ephemeral_now,
-        };
-        response.next_batch = token.to_string();
-        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
-        Ok(Turn {
-            response,
-            head,
-            joined: memberships
-                .iter()
-                .filter(joined)
-                .map(|membership| membership.room)
-                .collect(),
-        })
     }
 }
