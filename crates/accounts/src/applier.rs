@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use ruma::push::Ruleset;
 use seal::Keyring;
-use store::{Applier, CheckContext, Coherent, Pos, StoreError, Touched, Tx, Verdict};
+use store::{Applier, CheckContext, Coherent, Pos, StoreError, Touched, Tx, Verdict, Writes};
 
 use crate::{
     change::{Change, Outcome, Refusal},
@@ -86,18 +86,18 @@ impl Applier for AccountChanges {
         work.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
-        write::write(tx, work).await
+    fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
+        write::write(work, writes)
     }
 
     fn committed(&self, work: Work, last_pos: Pos) {
-        for (user, _) in work.accounts.changes() {
+        for (user, _) in work.accounts.changed() {
             self.forget_user(*user, last_pos);
         }
-        for ((user, _), _) in work.devices.changes() {
+        for ((user, _), _) in work.devices.changed() {
             self.users.forget(user, last_pos);
         }
-        for ((user, ..), _) in work.account_data.changes() {
+        for ((user, ..), _) in work.account_data.changed() {
             self.push_rules.forget(user, last_pos);
         }
     }

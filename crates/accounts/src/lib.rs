@@ -31,7 +31,6 @@ mod setup;
 mod shared_secret;
 mod sign_in;
 mod slip;
-mod staged;
 mod state;
 pub mod tags;
 mod uia;

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 use model::time::Timestamp;
 use seal::{KeySet, Keyring, Scope};
-use store::{Reader, Row, StoreError, Tx};
+use store::{Reader, Row, Staged, StoreError, Tx};
 
 use crate::{
     change::{Change, Permit, Proof},
     rows::{Account, AtRest, Device, Entry, Hash, LoginToken, RegistrationToken, TokenRow, place},
-    staged::Staged,
 };
 
 /// One attempt at a batch.

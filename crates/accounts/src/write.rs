@@ -1,8 +1,7 @@
-//! Writes what a batch staged: statements for many rows, none depending on another.
+//! Says what is written of what a batch staged: statements for many rows.
 
-use futures_util::future::{BoxFuture, FutureExt, try_join_all};
 use model::time::Timestamp;
-use store::{ColumnType, Insert, StoreError, Tx, Value};
+use store::{ColumnType, Insert, StoreError, Value, Writes};
 
 use crate::{
     rows::{AtRest, TokenRow, place},
@@ -143,18 +142,14 @@ static FILTERS: Insert = Insert {
     on_conflict: "ON CONFLICT (user_id, filter_id) DO NOTHING",
 };
 
-type Writing<'a> = Vec<BoxFuture<'a, Result<u64, StoreError>>>;
-
-/// Writes everything that a batch staged.
-pub(crate) async fn write(tx: &Tx, work: &Work) -> Result<(), StoreError> {
-    let rows = Rows::of(work)?;
-    let mut writing: Writing<'_> = Vec::new();
-    for (insert, rows) in rows.0.iter().filter(|(_, rows)| !rows.is_empty()) {
-        writing.push(tx.insert_many(insert, rows).boxed());
+/// Says what is to be written of everything that a batch staged.
+pub(crate) fn write(work: &Work, writes: &mut Writes) -> Result<(), StoreError> {
+    for (insert, rows) in Rows::of(work)?.0 {
+        writes.insert(insert, rows);
     }
-    add_deletions(tx, work, &mut writing);
-    add_expiries(tx, work, &mut writing);
-    try_join_all(writing).await.map(drop)
+    add_deletions(work, writes);
+    add_expiries(work, writes);
+    Ok(())
 }
 
 /// The rows to be written, by table.
@@ -274,7 +269,7 @@ fn registration_tokens(work: &Work) -> Vec<Vec<Value>> {
     rows.collect()
 }
 
-fn expiring(rows: &crate::staged::Staged<[u8; 32], Timestamp>) -> Vec<Vec<Value>> {
+fn expiring(rows: &store::Staged<[u8; 32], Timestamp>) -> Vec<Vec<Value>> {
     rows.written()
         .map(|(hash, expires_at)| vec![hash.as_slice().into(), expires_at.as_millis().into()])
         .collect()
@@ -351,22 +346,14 @@ fn sealed(
         .transpose()
 }
 
-fn add<'a>(tx: &'a Tx, writing: &mut Writing<'a>, sql: &'static str, params: Vec<Value>) {
-    writing.push(async move { tx.execute(sql, &params).await }.boxed());
-}
-
-fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
+fn add_deletions(work: &Work, writes: &mut Writes) {
     for (user, device_id) in work.devices.deleted() {
         let key = || vec![(*user).into(), device_id.as_str().into()];
-        add(
-            tx,
-            writing,
+        writes.execute(
             "DELETE FROM devices WHERE user_id = $1 AND device_id = $2",
             key(),
         );
-        add(
-            tx,
-            writing,
+        writes.execute(
             "DELETE FROM device_activity WHERE user_id = $1 AND device_id = $2",
             key(),
         );
@@ -376,20 +363,16 @@ fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
             "DELETE FROM access_tokens WHERE session = $1",
             "DELETE FROM refresh_tokens WHERE session = $1",
         ] {
-            add(tx, writing, sql, vec![(*session).into()]);
+            writes.execute(sql, vec![(*session).into()]);
         }
     }
     for (session, generation) in work.confirmed.written() {
         let before = |generation: i64| vec![(*session).into(), generation.into()];
-        add(
-            tx,
-            writing,
+        writes.execute(
             "DELETE FROM access_tokens WHERE session = $1 AND generation < $2",
             before(*generation),
         );
-        add(
-            tx,
-            writing,
+        writes.execute(
             "DELETE FROM refresh_tokens WHERE session = $1 AND generation < $2",
             before(*generation - REMEMBERED_GENERATIONS),
         );
@@ -400,55 +383,33 @@ fn add_deletions<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
             "DELETE FROM refresh_tokens WHERE session = $1 AND generation = $2",
         ] {
             let key = vec![(*session).into(), (*generation).into()];
-            add(tx, writing, sql, key);
+            writes.execute(sql, key);
         }
     }
     let hashes = |hash: &[u8; 32]| vec![hash.as_slice().into()];
     for hash in work.login_tokens.deleted() {
-        add(
-            tx,
-            writing,
-            "DELETE FROM login_tokens WHERE hash = $1",
-            hashes(hash),
-        );
+        writes.execute("DELETE FROM login_tokens WHERE hash = $1", hashes(hash));
     }
     for hash in work.registration_tokens.deleted() {
         let sql = "DELETE FROM registration_tokens WHERE hash = $1";
-        add(tx, writing, sql, hashes(hash));
+        writes.execute(sql, hashes(hash));
     }
     for hash in work.setup_links.deleted() {
-        add(
-            tx,
-            writing,
-            "DELETE FROM setup_links WHERE hash = $1",
-            hashes(hash),
-        );
+        writes.execute("DELETE FROM setup_links WHERE hash = $1", hashes(hash));
     }
     for (user, erase) in work.purged.written() {
-        add_purge(tx, work, writing, *user, *erase);
+        add_purge(work, writes, *user, *erase);
     }
 }
 
-fn add_purge<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>, user: i64, erase: bool) {
+fn add_purge(work: &Work, writes: &mut Writes, user: i64, erase: bool) {
     let key = || vec![user.into()];
-    add(
-        tx,
-        writing,
-        "DELETE FROM account_data WHERE user_id = $1",
-        key(),
-    );
-    add(tx, writing, "DELETE FROM filters WHERE user_id = $1", key());
-    add(
-        tx,
-        writing,
-        "DELETE FROM login_tokens WHERE user_id = $1",
-        key(),
-    );
+    writes.execute("DELETE FROM account_data WHERE user_id = $1", key());
+    writes.execute("DELETE FROM filters WHERE user_id = $1", key());
+    writes.execute("DELETE FROM login_tokens WHERE user_id = $1", key());
     if erase {
         let pos = work.accounts.get(&user).map_or(0, |account| account.pos);
-        add(
-            tx,
-            writing,
+        writes.execute(
             "UPDATE profile_fields SET value = NULL, pos = $2 \
              WHERE user_id = $1 AND value IS NOT NULL",
             vec![user.into(), pos.into()],
@@ -457,15 +418,15 @@ fn add_purge<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>, user: i64, 
 }
 
 /// Rows that nobody can use any more go when their table is written anyway.
-fn add_expiries<'a>(tx: &'a Tx, work: &Work, writing: &mut Writing<'a>) {
+fn add_expiries(work: &Work, writes: &mut Writes) {
     let Some(now) = work.now else { return };
     let now = || vec![now.as_millis().into()];
-    if work.login_tokens.changes().next().is_some() {
+    if work.login_tokens.changed().next().is_some() {
         let sql = "DELETE FROM login_tokens WHERE expires_at <= $1";
-        add(tx, writing, sql, now());
+        writes.execute(sql, now());
     }
-    if work.nonces.changes().next().is_some() {
+    if work.nonces.changed().next().is_some() {
         let sql = "DELETE FROM spent_nonces WHERE expires_at <= $1";
-        add(tx, writing, sql, now());
+        writes.execute(sql, now());
     }
 }

@@ -7,7 +7,7 @@ use model::{entropy::Entropy, time::Timestamp};
 use seal::{KeySet, Keyring, Place, Scope};
 use store::{
     Applier, CheckContext, ColumnType, Insert, Migration, Migrations, Pos, Row, StoreError, Tx,
-    Value, Verdict,
+    Value, Verdict, Writes,
 };
 
 use crate::{
@@ -156,14 +156,15 @@ impl Applier for AuditTrail {
         }
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
+    fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
         let mut place = work.head;
         let rows: Vec<_> = work
             .staged
             .iter()
             .map(|staged| self.row(&work.keys, &mut place, staged))
             .collect::<Result<_, _>>()?;
-        tx.insert_many(&INSERT_RECORDS, &rows).await.map(drop)
+        writes.insert(&INSERT_RECORDS, rows);
+        Ok(())
     }
 }
 

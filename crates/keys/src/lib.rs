@@ -15,7 +15,6 @@ mod keys;
 mod limits;
 mod prekeys;
 mod signed_json;
-mod staged;
 mod to_device;
 mod upload;
 

@@ -8,6 +8,7 @@ use ruma::OwnedUserId;
 use seal::{FileKey, KeySet, Keyring, Place, Scope, SealError};
 use store::{
     Applier, CheckContext, ColumnType, Insert, Row, Snapshot, StoreError, Tx, Value, Verdict,
+    Writes,
 };
 
 use crate::MediaId;
@@ -121,9 +122,10 @@ impl Applier for MediaRows {
         }
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
+    fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
         let rows: Result<Vec<_>, _> = work.kept.iter().map(|staged| work.row(staged)).collect();
-        tx.insert_many(&INSERT, &rows?).await.map(drop)
+        writes.insert(&INSERT, rows?);
+        Ok(())
     }
 }
 

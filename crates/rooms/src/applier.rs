@@ -14,7 +14,9 @@ use async_trait::async_trait;
 use model::time::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use seal::KeySet;
-use store::{Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict};
+use store::{
+    Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict, Writes,
+};
 
 use crate::{
     Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, create::EVENT_OVERHEAD_BYTES,
@@ -121,8 +123,8 @@ impl Applier for Rooms {
         work.rows.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut RoomsWork) -> Result<(), StoreError> {
-        writing::write(tx, work).await
+    fn write(&self, work: &mut RoomsWork, writes: &mut Writes) -> Result<(), StoreError> {
+        writing::write(work, writes)
     }
 
     fn committed(&self, work: RoomsWork, last_pos: Pos) {

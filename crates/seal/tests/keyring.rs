@@ -8,7 +8,7 @@ use model::time::{Clock, Timestamp};
 use seal::{KeySource, Keyring, MasterKey, Month, Place, Scope};
 use store::{
     Applier, CheckContext, Database, DatabaseOptions, Intent, Location, Log, LogBuilder, Migration,
-    Migrations, StoreError, Tx, Verdict,
+    Migrations, StoreError, Tx, Verdict, Writes,
 };
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
 
@@ -142,18 +142,14 @@ impl Applier for Values {
 
     fn settle(&self, _: &mut Self::Work, _: bool) {}
 
-    async fn write(&self, tx: &Tx, work: &mut Self::Work) -> Result<(), StoreError> {
+    fn write(&self, work: &mut Self::Work, writes: &mut Writes) -> Result<(), StoreError> {
         for (id, sealed) in &work.1 {
             if *id < 0 {
-                tx.execute("INSERT INTO no_such_table VALUES (1)", &[])
-                    .await?;
+                writes.execute("INSERT INTO no_such_table VALUES (1)", Vec::new());
             }
-            let params = [(*id).into(), sealed.as_slice().into()];
-            tx.execute(
-                "INSERT INTO sealed_values (id, sealed) VALUES ($1, $2)",
-                &params,
-            )
-            .await?;
+            let params = vec![(*id).into(), sealed.as_slice().into()];
+            let sql = "INSERT INTO sealed_values (id, sealed) VALUES ($1, $2)";
+            writes.execute(sql, params);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use store::{
     Applier, CheckContext, ColumnType, Database, DatabaseOptions, Insert, Intent, Journal,
-    Location, Log, LogBuilder, Migration, Migrations, Pos, StoreError, Tx, Value, Verdict,
+    Location, Log, LogBuilder, Migration, Migrations, Pos, StoreError, Tx, Value, Verdict, Writes,
 };
 use testkit::{clock::FakeClock, servers::Postgres};
 use tokio::task::JoinSet;
@@ -86,8 +86,9 @@ impl Applier for Events {
         work.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Self::Work) -> Result<(), StoreError> {
-        tx.insert_many(&INSERT, &work.take()).await.map(drop)
+    fn write(&self, work: &mut Self::Work, writes: &mut Writes) -> Result<(), StoreError> {
+        writes.insert(&INSERT, work.take());
+        Ok(())
     }
 }
 

@@ -157,7 +157,10 @@ impl Database {
                 let writer = writer.as_ref().ok_or_else(|| {
                     StoreError::Refused("the log of this database is already running".to_owned())
                 })?;
-                writer.local_write(write).map(drop)
+                let written = writer.local_writes(std::slice::from_ref(write))?;
+                written
+                    .into_iter()
+                    .try_for_each(|written| written.map(drop))
             }
         }
     }

@@ -51,17 +51,31 @@ impl StoreError {
         }
     }
 
-    /// Whether the same transaction may succeed when it is tried again.
-    pub(crate) fn is_transient(&self) -> bool {
+    /// Whether transactions stood in each other's way: the same one may succeed when it is tried
+    /// again.
+    pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            Self::Postgres(error) => error.code().is_some_and(|code| {
-                // Lock not available, serialisation failure, deadlock, statement time-out.
-                matches!(code.code(), "55P03" | "40001" | "40P01" | "57014")
-            }),
+            // Serialisation failure, deadlock.
+            Self::Postgres(_) => self.has_code(&["40001", "40P01"]),
             Self::Sqlite(error) => matches!(
                 error.sqlite_error_code(),
                 Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
             ),
+            _ => false,
+        }
+    }
+
+    /// Whether a statement took, or waited, longer than this node lets it.
+    pub(crate) fn is_timeout(&self) -> bool {
+        // Lock not available, query cancelled.
+        self.has_code(&["55P03", "57014"])
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        match self {
+            Self::Postgres(error) => error
+                .code()
+                .is_some_and(|code| codes.contains(&code.code())),
             _ => false,
         }
     }

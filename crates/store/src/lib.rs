@@ -20,7 +20,7 @@ mod value;
 
 pub use coherent::Coherent;
 pub use database::{Database, DatabaseOptions, Location, Snapshot};
-pub use engine::{Insert, LocalWrite, Reader, Tx};
+pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
 pub use log::{
     Applier, Batch, CheckContext, CommitError, Committed, Intent, Log, LogBuilder, Pos, Ticket,
@@ -28,5 +28,5 @@ pub use log::{
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;
-pub use staged::{Journal, Layered};
+pub use staged::{Journal, Layered, Staged};
 pub use value::{ColumnType, Row, Value};

@@ -43,7 +43,12 @@ impl Reading<'_> {
         if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
             let mut user_ids = Vec::with_capacity(typists.len());
             for user in typists {
-                user_ids.push(self.user_id(user).await?);
+                match self.user_id(user).await {
+                    Ok(user_id) => user_ids.push(user_id),
+                    // The bus may name somebody who is not there, or not yet at this moment.
+                    Err(StoreError::Damaged(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
             let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
             events.push(raw(event.to_string()));

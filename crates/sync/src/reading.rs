@@ -97,7 +97,7 @@ impl Reading<'_> {
             filter: self.filter,
             full_state: self.full_state,
         };
-        let beside = self.beside_events(entries).await?;
+        let beside = self.beside_events(memberships, entries).await?;
         let stirred = beside.rooms();
         let Syncer { user, user_id, .. } = self.syncer;
         let rules = self.inner.accounts.push_rules(user, user_id).await?;
@@ -155,18 +155,21 @@ impl Reading<'_> {
 
     async fn beside_events<'e>(
         &self,
+        memberships: &[Membership],
         entries: &'e [AccountDataEntry],
     ) -> Result<BesideEvents<'e>, StoreError> {
         let since = self.since_pos.unwrap_or(0);
         let head = self.snapshot.head().get();
-        let rooms = &self.inner.rooms;
-        let receipts = rooms.receipts_near(self.snapshot, self.syncer.user, since, head);
+        let user = self.syncer.user;
+        let receipts = &self.inner.rooms;
+        let receipts = receipts.receipts_near(self.snapshot, user, since, head);
+        let rooms = memberships.iter().map(|membership| membership.room);
         let now = self.inner.clock.now();
         let ephemeral = &self.inner.ephemeral;
         Ok(BesideEvents {
             entries,
             receipts: receipts.await?,
-            typing: ephemeral.typing_rooms(self.ephemeral_since, now),
+            typing: ephemeral.typing_rooms(rooms, self.ephemeral_since, now),
         })
     }
 

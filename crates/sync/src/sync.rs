@@ -1,6 +1,9 @@
 //! `/v3/sync`: everything that changed for one device, from one moment.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use accounts::Accounts;
 use bus::Bus;
@@ -43,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) wakers: Arc<Wakers>,
     pub(crate) unread: Unread,
     pub(crate) presence_enabled: bool,
+    /// Whether other nodes have to be told what this node's users do.
+    pub(crate) asked: AtomicBool,
 }
 
 /// Who syncs.
@@ -99,7 +104,8 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        waking::follow(&log, &wakers, &rooms, &bus);
+        waking::follow(&log, &wakers, &rooms);
+        waking::announce(&log, &bus);
         let inner = Inner {
             log,
             accounts,
@@ -112,6 +118,7 @@ impl Sync {
             bus,
             unread: Unread::new(),
             presence_enabled,
+            asked: AtomicBool::new(true),
         };
         let inner = Arc::new(inner);
         people::follow(&inner);

@@ -11,9 +11,9 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::wakers::Wakers;
 
 /// Rings for every batch; whoever falls behind rings for everybody.
-pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) {
+pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
     let mut batches = log.subscribe();
-    let (wakers, rooms, bus) = (Arc::clone(wakers), rooms.clone(), bus.clone());
+    let (wakers, rooms) = (Arc::clone(wakers), rooms.clone());
     tokio::spawn(async move {
         loop {
             match batches.recv().await {
@@ -22,8 +22,6 @@ pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) 
                     let devices = touched.devices().map(|(user, _)| user);
                     let users = touched.users().chain(devices);
                     wakers.wake(batch.last_pos, users, touched.rooms());
-                    // Other nodes look now instead of within half a second.
-                    bus.publish(Signal::Poke);
                     if batch.touched.has_kind(Keys::IDENTITY_KIND) {
                         wake_acquaintances(&wakers, &rooms, &batch).await;
                     }
@@ -31,6 +29,17 @@ pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms, bus: &Bus) 
                 Err(RecvError::Lagged(_)) => wakers.wake_all(),
                 Err(RecvError::Closed) => return,
             }
+        }
+    });
+}
+
+/// Lets other nodes look at the log now instead of within half a second, whenever this node has
+/// committed. What others committed they have announced themselves.
+pub(crate) fn announce(log: &Log, bus: &Bus) {
+    let (mut committed, bus) = (log.committed(), bus.clone());
+    tokio::spawn(async move {
+        while committed.changed().await.is_ok() {
+            bus.publish(Signal::Poke);
         }
     });
 }

@@ -30,7 +30,7 @@ pub(super) fn set_profile_field(
     }
     let content = value.map(|value| AtRest::Plain(value.to_vec()));
     let pos = context.pos().get();
-    work.profile.set(key, Entry { content, pos });
+    work.profile.put(key, Entry { content, pos });
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }
@@ -53,7 +53,7 @@ pub(super) fn edit_account_data(
     }
     let content = Some(AtRest::Plain(content));
     let pos = context.pos().get();
-    work.account_data.set(key, Entry { content, pos });
+    work.account_data.put(key, Entry { content, pos });
     context.touch_user(change.user);
     Ok(Verdict::Apply(Outcome::Done))
 }
@@ -68,7 +68,7 @@ pub(super) fn put_filter(work: &mut Work, user: i64, filter_id: &str, content: &
     if count >= MAX_FILTERS {
         return Err(Refusal::TooMany(MAX_FILTERS));
     }
-    work.filter_counts.set(user, count + 1);
-    work.filters.set(key, content.to_vec());
+    work.filter_counts.put(user, count + 1);
+    work.filters.put(key, content.to_vec());
     Ok(Verdict::Apply(Outcome::Done))
 }

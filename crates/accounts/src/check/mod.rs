@@ -94,7 +94,7 @@ fn set_password(
         pos: context.pos().get(),
         ..account
     };
-    work.accounts.set(user, account);
+    work.accounts.put(user, account);
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }
@@ -110,7 +110,7 @@ fn set_admin(work: &mut Work, user: i64, admin: bool, context: &mut CheckContext
         pos,
         ..account
     };
-    work.accounts.set(user, account);
+    work.accounts.put(user, account);
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }
@@ -129,8 +129,8 @@ fn deactivate(work: &mut Work, user: i64, erase: bool, context: &mut CheckContex
         pos: context.pos().get(),
         ..account
     };
-    work.accounts.set(user, account);
-    work.purged.set(user, erase);
+    work.accounts.put(user, account);
+    work.purged.put(user, erase);
     sessions::remove_all(work, user, context)?;
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))

@@ -32,11 +32,11 @@ pub(super) fn register(
         erased: false,
         pos,
     };
-    work.accounts.set(user, account);
+    work.accounts.put(user, account);
     if let Some(name) = &register.display_name {
         let content = Some(AtRest::Plain(name.clone()));
         work.profile
-            .set((user, "displayname".to_owned()), Entry { content, pos });
+            .put((user, "displayname".to_owned()), Entry { content, pos });
     }
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Registered(user)))
@@ -61,14 +61,14 @@ fn use_permit(work: &mut Work, register: &Register, now: Timestamp) -> Result<()
             }
             let uses = token.uses + 1;
             work.registration_tokens
-                .set(*hash, RegistrationToken { uses, ..token });
+                .put(*hash, RegistrationToken { uses, ..token });
             Ok(())
         }
         Permit::Nonce(hash, expires_at) => {
             if work.nonces.get(hash).is_some() || *expires_at <= now {
                 return Err(Refusal::TokenNotValid);
             }
-            work.nonces.set(*hash, *expires_at);
+            work.nonces.put(*hash, *expires_at);
             Ok(())
         }
         Permit::SetupLink(hash) => use_setup_link(work, hash, now),
@@ -89,7 +89,7 @@ fn use_setup_link(work: &mut Work, hash: &Hash, now: Timestamp) -> Result<(), Re
     // One is enough: every link ends with the first administrator.
     let links: Vec<Hash> = work.setup_links.iter().map(|(hash, _)| *hash).collect();
     for link in links {
-        work.setup_links.remove(link);
+        work.setup_links.remove(&link);
     }
     Ok(())
 }
@@ -116,9 +116,9 @@ pub(super) fn make_setup_link(
         .map(|(hash, _)| *hash)
         .collect();
     for link in ended {
-        work.setup_links.remove(link);
+        work.setup_links.remove(&link);
     }
-    work.setup_links.set(hash, expires_at);
+    work.setup_links.put(hash, expires_at);
     Ok(Verdict::Apply(Outcome::Done))
 }
 
@@ -137,7 +137,7 @@ pub(super) fn make_token(
         expires_at: token.expires_at,
         created_at: context.now(),
     };
-    work.registration_tokens.set(token.hash, row);
+    work.registration_tokens.put(token.hash, row);
     Ok(Verdict::Apply(Outcome::TokenMade(id)))
 }
 
@@ -148,6 +148,6 @@ pub(super) fn revoke_token(work: &mut Work, id: i64) -> Checked {
         .find(|(_, token)| token.id == id)
         .map(|(hash, _)| *hash)
         .ok_or(Refusal::TokenNotValid)?;
-    work.registration_tokens.remove(hash);
+    work.registration_tokens.remove(&hash);
     Ok(Verdict::Apply(Outcome::Done))
 }

@@ -38,7 +38,7 @@ pub(super) fn sign_in(
     let new_device = standing.is_none();
     let device = match standing {
         Some(device) => {
-            work.ended_sessions.set(device.session, ());
+            work.ended_sessions.put(device.session, ());
             Device {
                 session,
                 generation: FIRST_GENERATION,
@@ -52,7 +52,7 @@ pub(super) fn sign_in(
             new_device_row(sign_in, session, context.now())
         }
     };
-    work.devices.set(key, device);
+    work.devices.put(key, device);
     let whose = (user, sign_in.device_id.as_str());
     let tokens = (sign_in.access, sign_in.refresh);
     hand_out(work, whose, session, FIRST_GENERATION, tokens);
@@ -90,7 +90,7 @@ fn use_login_token(work: &mut Work, hash: Hash, user: i64, now: Timestamp) -> Re
     if token.is_none_or(|token| token.user != user || token.expires_at <= now) {
         return Err(Refusal::TokenNotValid);
     }
-    work.login_tokens.remove(hash);
+    work.login_tokens.remove(&hash);
     Ok(())
 }
 
@@ -101,7 +101,7 @@ pub(super) fn make_login_token(
     expires_at: Timestamp,
 ) -> Checked {
     open_account(work, user)?;
-    work.login_tokens.set(hash, LoginToken { user, expires_at });
+    work.login_tokens.put(hash, LoginToken { user, expires_at });
     Ok(Verdict::Apply(Outcome::Done))
 }
 
@@ -119,9 +119,9 @@ fn hand_out(
         generation,
         expires_at: access.expires_at,
     };
-    work.access_tokens.set(access.hash, row.clone());
+    work.access_tokens.put(access.hash, row.clone());
     if let Some(hash) = refresh {
-        work.refresh_tokens.set(hash, row);
+        work.refresh_tokens.put(hash, row);
     }
 }
 
@@ -144,12 +144,12 @@ pub(super) fn refresh(
     open_account(work, token.user)?;
     let generation = if token.generation == device.generation {
         if device.next_generation != 0 {
-            work.voided.set((token.session, device.next_generation), ());
+            work.voided.put((token.session, device.next_generation), ());
         }
         device.generation
     } else if token.generation == device.next_generation {
         // Presenting it is using it.
-        work.confirmed.set(token.session, token.generation);
+        work.confirmed.put(token.session, token.generation);
         token.generation
     } else if token.generation < device.generation {
         return Err(Refusal::RefreshTokenReused {
@@ -167,7 +167,7 @@ pub(super) fn refresh(
         pos: context.pos().get(),
         ..device
     };
-    work.devices.set(key, device);
+    work.devices.put(key, device);
     let whose = (token.user, token.device_id.as_str());
     let tokens = (refresh.access, Some(refresh.refresh));
     hand_out(work, whose, token.session, next_generation, tokens);
@@ -198,13 +198,13 @@ pub(super) fn confirm(
     if device.next_generation != generation {
         return Err(Refusal::TokenNotValid);
     }
-    work.confirmed.set(session, generation);
+    work.confirmed.put(session, generation);
     let device = Device {
         generation,
         next_generation: 0,
         ..device
     };
-    work.devices.set(key, device);
+    work.devices.put(key, device);
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }
@@ -234,8 +234,8 @@ pub(super) fn remove(
     for device_id in device_ids {
         let key = (user, device_id.clone());
         if let Some(device) = work.devices.get(&key) {
-            work.ended_sessions.set(device.session, ());
-            work.devices.remove(key);
+            work.ended_sessions.put(device.session, ());
+            work.devices.remove(&key);
             context.touch_device(user, &device_id);
             removed.push(device_id);
         }
@@ -271,7 +271,7 @@ pub(super) fn rename(
         pos: context.pos().get(),
         ..device
     };
-    work.devices.set(key, device);
+    work.devices.put(key, device);
     context.touch_user(user);
     context.touch_device(user, device_id);
     Ok(Verdict::Apply(Outcome::Done))

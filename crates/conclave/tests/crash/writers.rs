@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
+use crate::support::Client;
 
 /// A message that the server has acknowledged.
 pub(crate) struct Message {
@@ -29,6 +29,10 @@ pub(crate) struct Acknowledged {
     /// By writer, the last value of its own account data.
     pub(crate) counts: HashMap<usize, u64>,
     pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// What was sent to the other device.
+    pub(crate) to_device: Vec<String>,
+    /// By thread, the last event that was read. A writer's thread begins with its first message.
+    pub(crate) read: HashMap<String, String>,
 }
 
 pub(crate) struct Writers {
@@ -40,6 +44,7 @@ pub(crate) struct Writers {
 impl Writers {
     pub(crate) fn start(
         client: &Arc<Client>,
+        other_device: &str,
         room: &str,
         count: usize,
         stop: &CancellationToken,
@@ -51,6 +56,7 @@ impl Writers {
             let writer = Writer {
                 client: Arc::clone(client),
                 room: room.to_owned(),
+                other_device: other_device.to_owned(),
                 number: writer,
                 stop: stop.clone(),
                 in_flight: Arc::clone(&in_flight),
@@ -81,6 +87,8 @@ impl Writers {
             all.messages.extend(one.messages);
             all.counts.extend(one.counts);
             all.files.extend(one.files);
+            all.to_device.extend(one.to_device);
+            all.read.extend(one.read);
         }
         all
     }
@@ -89,6 +97,7 @@ impl Writers {
 struct Writer {
     client: Arc<Client>,
     room: String,
+    other_device: String,
     number: usize,
     stop: CancellationToken,
     in_flight: Arc<AtomicUsize>,
@@ -103,6 +112,8 @@ impl Writer {
         while !self.stop.is_cancelled() {
             match (self.number % 6, round % 8) {
                 (0, 3) => self.upload(round, &mut acknowledged).await,
+                (1, 3) => self.send_to_device(round, &mut acknowledged).await,
+                (2 | 3, 7) => self.read(&mut acknowledged).await,
                 (_, 5) => self.count(round, &mut acknowledged).await,
                 _ => self.send(round, &mut acknowledged).await,
             }
@@ -128,6 +139,36 @@ impl Writer {
             event_id,
             body,
         });
+    }
+
+    async fn send_to_device(&self, round: u64, acknowledged: &mut Acknowledged) {
+        let writer = self.number;
+        let body = format!("to the device: {round} of writer {writer}");
+        let path = format!("/_matrix/client/v3/sendToDevice/org.example.note/{writer}-{round}");
+        let mut devices = Map::new();
+        devices.insert(self.other_device.clone(), json!({ "body": body }));
+        let mut people = Map::new();
+        people.insert(self.client.user_id.clone(), devices.into());
+        let content = json!({ "messages": people });
+        self.until_answered(|| self.client.ask("PUT", &path, &content))
+            .await;
+        acknowledged.to_device.push(body);
+    }
+
+    async fn read(&self, acknowledged: &mut Acknowledged) {
+        let messages = &acknowledged.messages;
+        let (Some(first), Some(last)) = (messages.first(), messages.last()) else {
+            return;
+        };
+        let (thread, event_id) = (first.event_id.clone(), last.event_id.clone());
+        let path = format!(
+            "/_matrix/client/v3/rooms/{}/receipt/m.read/{event_id}",
+            self.room
+        );
+        let content = json!({ "thread_id": thread });
+        self.until_answered(|| self.client.ask("POST", &path, &content))
+            .await;
+        acknowledged.read.insert(thread, event_id);
     }
 
     async fn count(&self, round: u64, acknowledged: &mut Acknowledged) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     session::CheckedSession,
@@ -14,7 +14,6 @@ use super::{
         load_versions, session_place, version_place,
     },
 };
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to key backups.
 pub(crate) struct BackupChanges {
@@ -83,7 +82,7 @@ pub(crate) struct BackupWork {
     rooms: HashMap<String, i64>,
     versions: Staged<(i64, i64), VersionRow>,
     sessions: Staged<SessionKey, SessionRow>,
-    deletions: Steps<(&'static str, Vec<Value>)>,
+    deletions: Journal<(&'static str, Vec<Value>)>,
     keys: KeySet,
 }
 
@@ -143,7 +142,7 @@ impl Applier for BackupChanges {
             rooms,
             versions: Staged::default(),
             sessions: Staged::default(),
-            deletions: Steps::default(),
+            deletions: Journal::default(),
             keys,
         };
         for (key, row) in versions.into_iter().flatten() {
@@ -191,16 +190,13 @@ impl Applier for BackupChanges {
         work.deletions.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut BackupWork) -> Result<(), StoreError> {
+    fn write(&self, work: &mut BackupWork, writes: &mut Writes) -> Result<(), StoreError> {
         // Deletions first: what the batch deleted again is no longer among the staged rows.
         for (sql, params) in work.deletions.kept() {
-            tx.execute(sql, params).await?;
+            writes.execute(sql, params.clone());
         }
-        let (versions, sessions) = (work.version_rows()?, work.session_rows()?);
-        futures_util::try_join!(
-            tx.insert_many(&PUT_VERSIONS, &versions),
-            tx.insert_many(&PUT_SESSIONS, &sessions)
-        )?;
+        writes.insert(&PUT_VERSIONS, work.version_rows()?);
+        writes.insert(&PUT_SESSIONS, work.session_rows()?);
         Ok(())
     }
 }

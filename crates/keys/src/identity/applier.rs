@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     cross_signing::PutCrossSigning,
@@ -17,7 +17,6 @@ use super::{
         device_place, load_user, signature_place,
     },
 };
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to identity keys.
 pub(crate) struct IdentityChanges {
@@ -55,7 +54,7 @@ pub(crate) struct IdentityWork {
     pub(super) signatures: Staged<SignatureKey, SignatureRow>,
     /// By position and user: who alone may see it.
     list_changes: Staged<(i64, i64), Option<i64>>,
-    dropped: Steps<DropSignatures>,
+    dropped: Journal<DropSignatures>,
     keys: KeySet,
 }
 
@@ -195,7 +194,7 @@ impl Applier for IdentityChanges {
             cross_signing: Staged::default(),
             signatures: Staged::default(),
             list_changes: Staged::default(),
-            dropped: Steps::default(),
+            dropped: Journal::default(),
             keys,
         };
         for ((name, user), rows) in names.into_iter().zip(ids).zip(loaded) {
@@ -239,28 +238,25 @@ impl Applier for IdentityChanges {
         work.dropped.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut IdentityWork) -> Result<(), StoreError> {
+    fn write(&self, work: &mut IdentityWork, writes: &mut Writes) -> Result<(), StoreError> {
         // Drops first: what the batch adds afterwards is no longer among the staged rows.
         for drop in work.dropped.kept() {
             let (sql, params) = drop.statement();
-            tx.execute(sql, &params).await?;
+            writes.execute(sql, params);
         }
-        futures_util::try_join!(
-            write_devices(tx, work),
-            write_cross_signing(tx, work),
-            write_signatures(tx, work),
-            write_list_changes(tx, work)
-        )?;
+        write_devices(work, writes)?;
+        write_cross_signing(work, writes)?;
+        write_signatures(work, writes)?;
+        write_list_changes(work, writes);
         Ok(())
     }
 }
 
-async fn write_devices(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError> {
+fn write_devices(work: &IdentityWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     for ((user, device), row) in work.devices.changed() {
         let Some(row) = row else {
-            tx.execute(DROP_DEVICE, &[(*user).into(), device.as_str().into()])
-                .await?;
+            writes.execute(DROP_DEVICE, vec![(*user).into(), device.as_str().into()]);
             continue;
         };
         let place = Place {
@@ -279,15 +275,16 @@ async fn write_devices(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError> {
             row.pos.into(),
         ]);
     }
-    tx.insert_many(&PUT_DEVICES, &rows).await.map(drop)
+    writes.insert(&PUT_DEVICES, rows);
+    Ok(())
 }
 
-async fn write_cross_signing(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError> {
+fn write_cross_signing(work: &IdentityWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     for ((user, usage), row) in work.cross_signing.changed() {
         let Some(row) = row else {
-            let params = [(*user).into(), usage.as_str().into()];
-            tx.execute(DROP_CROSS_SIGNING, &params).await?;
+            let params = vec![(*user).into(), usage.as_str().into()];
+            writes.execute(DROP_CROSS_SIGNING, params);
             continue;
         };
         let place = Place {
@@ -306,10 +303,11 @@ async fn write_cross_signing(tx: &Tx, work: &IdentityWork) -> Result<(), StoreEr
             row.pos.into(),
         ]);
     }
-    tx.insert_many(&PUT_CROSS_SIGNING, &rows).await.map(drop)
+    writes.insert(&PUT_CROSS_SIGNING, rows);
+    Ok(())
 }
 
-async fn write_signatures(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError> {
+fn write_signatures(work: &IdentityWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     for (key, row) in work.signatures.changed() {
         // One that was added and dropped again in the same batch was never written.
@@ -332,10 +330,11 @@ async fn write_signatures(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError
             row.pos.into(),
         ]);
     }
-    tx.insert_many(&PUT_SIGNATURES, &rows).await.map(drop)
+    writes.insert(&PUT_SIGNATURES, rows);
+    Ok(())
 }
 
-async fn write_list_changes(tx: &Tx, work: &IdentityWork) -> Result<(), StoreError> {
+fn write_list_changes(work: &IdentityWork, writes: &mut Writes) {
     let rows: Vec<Vec<Value>> = work
         .list_changes
         .changed()
@@ -343,5 +342,5 @@ async fn write_list_changes(tx: &Tx, work: &IdentityWork) -> Result<(), StoreErr
             seen_by.map(|seen_by| vec![(*pos).into(), (*user).into(), (*seen_by).into()])
         })
         .collect();
-    tx.insert_many(&PUT_LIST_CHANGES, &rows).await.map(drop)
+    writes.insert(&PUT_LIST_CHANGES, rows);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, StoreError, Tx, Value, Verdict};
+use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::{
     tables::{
@@ -15,10 +15,7 @@ use super::{
     },
     uploaded::{CheckedPrekey, CheckedPrekeys},
 };
-use crate::{
-    limits,
-    staged::{Staged, Steps},
-};
+use crate::limits;
 
 /// Applies changes to one-time and fallback keys.
 pub(crate) struct PrekeyChanges {
@@ -77,7 +74,7 @@ pub(crate) struct PrekeyWork {
     one_time: Staged<OneTimeKey, OneTimeRow>,
     fallback: Staged<FallbackKey, FallbackRow>,
     /// One for each time that all unclaimed keys are dropped.
-    dropped_unclaimed: Steps<()>,
+    dropped_unclaimed: Journal<()>,
     keys: KeySet,
 }
 
@@ -121,7 +118,7 @@ impl Applier for PrekeyChanges {
         let mut work = PrekeyWork {
             one_time: Staged::default(),
             fallback: Staged::default(),
-            dropped_unclaimed: Steps::default(),
+            dropped_unclaimed: Journal::default(),
             keys,
             users,
         };
@@ -166,14 +163,14 @@ impl Applier for PrekeyChanges {
         work.dropped_unclaimed.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut PrekeyWork) -> Result<(), StoreError> {
+    fn write(&self, work: &mut PrekeyWork, writes: &mut Writes) -> Result<(), StoreError> {
         if !work.dropped_unclaimed.kept().is_empty() {
             // First: what the batch uploads afterwards stays.
-            tx.execute(DROP_UNCLAIMED, &[]).await?;
-            tx.execute(USE_FALLBACK, &[]).await?;
+            writes.execute(DROP_UNCLAIMED, Vec::new());
+            writes.execute(USE_FALLBACK, Vec::new());
         }
-        futures_util::try_join!(write_one_time(tx, work), write_fallback(tx, work))?;
-        Ok(())
+        write_one_time(work, writes)?;
+        write_fallback(work, writes)
     }
 }
 
@@ -490,18 +487,14 @@ impl PrekeyWork {
     }
 }
 
-async fn write_one_time(tx: &Tx, work: &PrekeyWork) -> Result<(), StoreError> {
+fn write_one_time(work: &PrekeyWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
-    let mut dropped: Vec<[Value; 4]> = Vec::new();
     for ((user, device, algorithm, key_id), row) in work.one_time.changed() {
         let [device, algorithm, key_id] = [device, algorithm, key_id].map(String::as_str);
         let Some(row) = row else {
-            dropped.push([
-                (*user).into(),
-                device.into(),
-                algorithm.into(),
-                key_id.into(),
-            ]);
+            let key = [device, algorithm, key_id].map(Value::from);
+            let params = [(*user).into()].into_iter().chain(key).collect();
+            writes.execute(DROP_ONE_TIME, params);
             continue;
         };
         let id = prekey_place(*user, device, algorithm, key_id);
@@ -517,17 +510,17 @@ async fn write_one_time(tx: &Tx, work: &PrekeyWork) -> Result<(), StoreError> {
             row.claimed_pos.into(),
         ]);
     }
-    try_join_all(dropped.iter().map(|key| tx.execute(DROP_ONE_TIME, key))).await?;
-    tx.insert_many(&PUT_ONE_TIME, &rows).await.map(drop)
+    writes.insert(&PUT_ONE_TIME, rows);
+    Ok(())
 }
 
-async fn write_fallback(tx: &Tx, work: &PrekeyWork) -> Result<(), StoreError> {
+fn write_fallback(work: &PrekeyWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     for ((user, device, algorithm), row) in work.fallback.changed() {
         let [device, algorithm] = [device, algorithm].map(String::as_str);
         let Some(row) = row else {
-            let params = [(*user).into(), device.into(), algorithm.into()];
-            tx.execute(DROP_FALLBACK, &params).await?;
+            let params = vec![(*user).into(), device.into(), algorithm.into()];
+            writes.execute(DROP_FALLBACK, params);
             continue;
         };
         let id = prekey_place(*user, device, algorithm, &row.key_id);
@@ -543,5 +536,6 @@ async fn write_fallback(tx: &Tx, work: &PrekeyWork) -> Result<(), StoreError> {
             row.pos.into(),
         ]);
     }
-    tx.insert_many(&PUT_FALLBACK, &rows).await.map(drop)
+    writes.insert(&PUT_FALLBACK, rows);
+    Ok(())
 }

@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use model::time::Timestamp;
 use seal::{KeySet, Keyring, Place, Scope};
-use store::{Applier, CheckContext, Pos, StoreError, Tx, Value, Verdict};
+use store::{Applier, CheckContext, Journal, Pos, Staged, StoreError, Tx, Value, Verdict, Writes};
 
 use super::tables::{FIND_SEND, PUT_MESSAGES, PUT_SENDS, message_place};
-use crate::staged::{Staged, Steps};
 
 /// Applies changes to waiting messages.
 pub(crate) struct ToDeviceChanges {
@@ -66,7 +65,7 @@ pub(crate) struct ToDeviceWork {
     users: HashMap<String, i64>,
     /// By sender, device and request: when it was done.
     sends: Staged<(i64, String, Vec<u8>), i64>,
-    steps: Steps<Step>,
+    steps: Journal<Step>,
     keys: KeySet,
 }
 
@@ -143,7 +142,7 @@ impl Applier for ToDeviceChanges {
         let mut work = ToDeviceWork {
             users,
             sends: Staged::default(),
-            steps: Steps::default(),
+            steps: Journal::default(),
             keys,
         };
         for (place, at) in found.into_iter().flatten() {
@@ -190,16 +189,15 @@ impl Applier for ToDeviceChanges {
         work.steps.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut ToDeviceWork) -> Result<(), StoreError> {
+    fn write(&self, work: &mut ToDeviceWork, writes: &mut Writes) -> Result<(), StoreError> {
         let mut rows = Vec::new();
         for step in work.steps.kept() {
             match step {
                 Step::Put(waiting) => rows.push(waiting.row(&work.keys)?),
                 Step::Delete(sql, params) => {
                     // In order: what was sent before goes, what is sent afterwards stays.
-                    tx.insert_many(&PUT_MESSAGES, &std::mem::take(&mut rows))
-                        .await?;
-                    tx.execute(sql, params).await?;
+                    writes.insert(&PUT_MESSAGES, std::mem::take(&mut rows));
+                    writes.execute(sql, params.clone());
                 }
             }
         }
@@ -212,11 +210,8 @@ impl Applier for ToDeviceChanges {
                 (*at?).into(),
             ])
         });
-        let sends: Vec<Vec<Value>> = sends.collect();
-        futures_util::try_join!(
-            tx.insert_many(&PUT_MESSAGES, &rows),
-            tx.insert_many(&PUT_SENDS, &sends)
-        )?;
+        writes.insert(&PUT_SENDS, sends.collect());
+        writes.insert(&PUT_MESSAGES, rows);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use ruma::{OwnedRoomAliasId, OwnedUserId};
 use seal::{Month, Place, Scope};
-use store::{CheckContext, Pos, StoreError, Tx, Verdict};
+use store::{CheckContext, Pos, Verdict, Writes};
 
 use super::RoomsWork;
 use crate::{NewAlias, Rooms, RoomsOutcome, RoomsRefusal};
@@ -100,8 +100,8 @@ impl Rooms {
     }
 }
 
-pub(super) async fn write(tx: &Tx, writes: Vec<AliasWrite>) -> Result<(), StoreError> {
-    for write in writes {
+pub(super) fn write(kept: Vec<AliasWrite>, writes: &mut Writes) {
+    for write in kept {
         match write {
             AliasWrite::Set {
                 hash,
@@ -109,21 +109,20 @@ pub(super) async fn write(tx: &Tx, writes: Vec<AliasWrite>) -> Result<(), StoreE
                 pos,
                 sealed,
             } => {
-                let params = [
+                let params = vec![
                     hash[..].into(),
                     row.room.into(),
                     row.creator.into(),
                     pos.get().into(),
                     sealed.into(),
                 ];
-                tx.execute(WRITE_ALIAS, &params).await?;
+                writes.execute(WRITE_ALIAS, params);
             }
             AliasWrite::Remove { hash } => {
-                tx.execute(DROP_ALIAS, &[hash[..].into()]).await?;
+                writes.execute(DROP_ALIAS, vec![hash[..].into()]);
             }
         }
     }
-    Ok(())
 }
 
 /// Where an alias is sealed; its hash is its id.

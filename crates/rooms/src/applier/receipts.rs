@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::room_state::StateView;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, events::room::member::MembershipState};
-use store::{CheckContext, ColumnType, Insert, Pos, StoreError, Tx, Verdict};
+use store::{CheckContext, ColumnType, Insert, Pos, Verdict, Writes};
 
 use super::RoomsWork;
 use crate::{NewReceipt, RoomsOutcome, RoomsRefusal};
@@ -116,7 +116,7 @@ pub(super) fn check_forget(
     }
 }
 
-pub(super) async fn write(tx: &Tx, rows: Vec<ReceiptRow>) -> Result<(), StoreError> {
+pub(super) fn write(rows: Vec<ReceiptRow>, writes: &mut Writes) {
     // The last one of each key: one statement may not change a row twice.
     let mut last = HashMap::new();
     for row in rows {
@@ -138,6 +138,5 @@ pub(super) async fn write(tx: &Tx, rows: Vec<ReceiptRow>) -> Result<(), StoreErr
             ]
         })
         .collect();
-    tx.insert_many(&RECEIPTS, &rows).await?;
-    Ok(())
+    writes.insert(&RECEIPTS, rows);
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use model::event::Pdu;
 use ruma::OwnedEventId;
-use store::{ColumnType, Insert, Pos, StoreError, Tx, Value};
+use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 
 use super::{
     RoomsWork, aliases,
@@ -123,33 +123,28 @@ const REDACT: &str = "UPDATE events SET sealed = $1, redacted_by = $2, relation_
 const FORGET: &str =
     "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2 AND pos < $3";
 
-pub(super) async fn write(tx: &Tx, work: &mut RoomsWork) -> Result<(), StoreError> {
-    let rooms: Vec<_> = room_rows(work)?;
-    tx.insert_many(&ROOMS, &rooms).await?;
-    let events: Vec<_> = work.rows.events.take().into_iter().map(event_row).collect();
-    tx.insert_many(&EVENTS, &events).await?;
-    let state: Vec<_> = work.rows.state.take().iter().map(state_row).collect();
-    tx.insert_many(&STATE, &state).await?;
-    tx.insert_many(&MEMBERSHIPS, &membership_rows(work)).await?;
+pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), StoreError> {
+    writes.insert(&ROOMS, room_rows(work)?);
+    let events = work.rows.events.take().into_iter();
+    writes.insert(&EVENTS, events.map(event_row).collect());
+    let state = work.rows.state.take();
+    writes.insert(&STATE, state.iter().map(state_row).collect());
+    writes.insert(&MEMBERSHIPS, membership_rows(work));
     let at = work.now.as_millis();
-    let transactions: Vec<_> = work
-        .rows
-        .transactions
-        .take()
-        .into_iter()
-        .map(|(hash, event_id)| vec![hash[..].into(), event_id.as_str().into(), at.into()])
-        .collect();
-    tx.insert_many(&TRANSACTIONS, &transactions).await?;
+    let transactions = work.rows.transactions.take().into_iter();
+    let transactions = transactions
+        .map(|(hash, event_id)| vec![hash[..].into(), event_id.as_str().into(), at.into()]);
+    writes.insert(&TRANSACTIONS, transactions.collect());
     for RedactionRow { target, by, sealed } in work.rows.redactions.take() {
-        let params = [sealed.into(), by.as_str().into(), target.as_str().into()];
-        tx.execute(REDACT, &params).await?;
+        let params = vec![sealed.into(), by.as_str().into(), target.as_str().into()];
+        writes.execute(REDACT, params);
     }
     for ForgottenRow { user, room, pos } in work.rows.forgotten.take() {
-        let params = [user.into(), room.into(), pos.get().into()];
-        tx.execute(FORGET, &params).await?;
+        writes.execute(FORGET, vec![user.into(), room.into(), pos.get().into()]);
     }
-    aliases::write(tx, work.rows.aliases.take()).await?;
-    receipts::write(tx, work.rows.receipts.take()).await
+    aliases::write(work.rows.aliases.take(), writes);
+    receipts::write(work.rows.receipts.take(), writes);
+    Ok(())
 }
 
 /// One row for each room that changed, as it stands at the end of the batch.

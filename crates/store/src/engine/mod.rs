@@ -85,6 +85,35 @@ pub struct Insert {
     pub on_conflict: &'static str,
 }
 
+/// What a batch writes, in order.
+///
+/// Nobody reads what these statements answer, so they travel together, and COMMIT with them.
+#[derive(Debug, Default)]
+pub struct Writes {
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One statement of a batch.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Insert(&'static Insert, Vec<Vec<Value>>),
+    Execute(&'static str, Vec<Value>),
+}
+
+impl Writes {
+    /// Adds an insert of many rows; without rows there is nothing to add.
+    pub fn insert(&mut self, insert: &'static Insert, rows: Vec<Vec<Value>>) {
+        if !rows.is_empty() {
+            self.steps.push(Step::Insert(insert, rows));
+        }
+    }
+
+    /// Adds any other statement.
+    pub fn execute(&mut self, sql: &'static str, params: Vec<Value>) {
+        self.steps.push(Step::Execute(sql, params));
+    }
+}
+
 /// What runs after the commit, and only then.
 type AfterCommit = Box<dyn FnOnce() + Send>;
 

@@ -17,13 +17,16 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-use super::{Insert, LocalWrite};
+use super::{Insert, LocalWrite, Step, Writes};
 use crate::{Row, StoreError, Value};
 
 const STATEMENT_CACHE: usize = 512;
 
 /// How large the write-ahead log may grow before it is copied back, in pages of 4 KiB.
 const CHECKPOINT_PAGES: i32 = 2_000;
+
+/// The rows of each statement of a local write, or why it was undone.
+type LocalAnswer = Result<Vec<Vec<Row>>, StoreError>;
 
 /// A connection that one thread uses at a time.
 pub(crate) struct Connection {
@@ -102,24 +105,48 @@ impl Connection {
         Ok(changed)
     }
 
-    /// Runs statements in one transaction of their own.
-    pub(crate) fn local_write(&self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
+    /// Runs what a batch writes, inside its transaction.
+    pub(crate) fn write(&self, writes: &Writes) -> Result<(), StoreError> {
+        for step in &writes.steps {
+            match step {
+                Step::Insert(insert, rows) => self.insert_many(insert, rows)?,
+                Step::Execute(sql, params) => self.execute(sql, params)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// Runs local writes in one transaction; each fails alone.
+    pub(crate) fn local_writes(
+        &self,
+        writes: &[LocalWrite],
+    ) -> Result<Vec<LocalAnswer>, StoreError> {
         self.batch("BEGIN IMMEDIATE")?;
-        let written: Result<Vec<_>, _> = write
-            .statements
-            .iter()
-            .map(|(sql, params)| self.query(sql, params))
-            .collect();
-        let ended = self.batch(if written.is_ok() {
-            "COMMIT"
-        } else {
-            "ROLLBACK"
-        });
-        if self.in_transaction() {
+        let run = || {
+            let written = writes.iter().map(|write| self.local_write(write));
+            let written = written.collect::<Result<_, _>>()?;
+            self.batch("COMMIT")?;
+            Ok(written)
+        };
+        let written = run();
+        if written.is_err() && self.in_transaction() {
             self.batch("ROLLBACK")?;
         }
-        ended?;
         written
+    }
+
+    /// One write, undone when it fails. The outer error says that the transaction is over.
+    fn local_write(&self, write: &LocalWrite) -> Result<LocalAnswer, StoreError> {
+        self.batch("SAVEPOINT one_write")?;
+        let statements = write.statements.iter();
+        let written: Result<Vec<_>, _> = statements
+            .map(|(sql, params)| self.query(sql, params))
+            .collect();
+        if written.is_err() {
+            self.batch("ROLLBACK TO one_write")?;
+        }
+        self.batch("RELEASE one_write")?;
+        Ok(written)
     }
 
     /// Wakes the checkpointer after each commit that leaves the write-ahead log too long.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use model::time::Timestamp;
 
 use super::{Pos, Touched};
-use crate::{StoreError, Tx};
+use crate::{StoreError, Tx, Writes};
 
 /// An owner's part in a batch, for one kind of change.
 ///
@@ -54,8 +54,10 @@ pub trait Applier: Send + Sync + 'static {
     /// Ends an intent: keeps what its changes staged, or undoes it.
     fn settle(&self, work: &mut Self::Work, keep: bool);
 
-    /// Writes what was kept, with statements for many rows.
-    async fn write(&self, tx: &Tx, work: &mut Self::Work) -> Result<(), StoreError>;
+    /// Says what is to be written for what was kept, with statements for many rows.
+    ///
+    /// They run in the order in which they are added, behind those of the appliers before.
+    fn write(&self, work: &mut Self::Work, writes: &mut Writes) -> Result<(), StoreError>;
 
     /// The batch is durable, and nothing else has committed since `last_pos`: the caches may
     /// take what it made.
@@ -150,7 +152,7 @@ pub(crate) trait ErasedApplier: Send + Sync {
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<AnyOutcome>, AnyRefusal>;
     fn settle(&self, work: &mut AnyWork, keep: bool);
-    async fn write(&self, tx: &Tx, work: &mut AnyWork) -> Result<(), StoreError>;
+    fn write(&self, work: &mut AnyWork, writes: &mut Writes) -> Result<(), StoreError>;
     fn committed(&self, work: AnyWork, last_pos: Pos);
     fn forget(&self, touched: &Touched, last_pos: Pos);
     fn forget_all(&self, last_pos: Pos);
@@ -198,8 +200,8 @@ impl<A: Applier> ErasedApplier for Registered<A> {
         self.0.settle(work.downcast_mut().expect(OWN), keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut AnyWork) -> Result<(), StoreError> {
-        self.0.write(tx, work.downcast_mut().expect(OWN)).await
+    fn write(&self, work: &mut AnyWork, writes: &mut Writes) -> Result<(), StoreError> {
+        self.0.write(work.downcast_mut().expect(OWN), writes)
     }
 
     fn committed(&self, work: AnyWork, last_pos: Pos) {

@@ -1,4 +1,4 @@
-//! One attempt at a batch: lock, prepare, check, write, commit.
+//! One attempt at a batch: lock, prepare, check, write and commit.
 
 use std::{
     any::Any,
@@ -7,23 +7,24 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::{
-    FutureExt,
-    future::{join_all, try_join_all},
-};
+use futures_util::{FutureExt, future::try_join_all};
 use model::time::Timestamp;
 
 use super::{
-    Batch, CommitError, Committed, Pos, Shared, TAIL, Touched,
+    Batch, CommitError, Committed, Pos, Shared, TAIL, TAIL_ROWS, Touched,
     applier::{AnyOutcome, AnyWork, CheckContext, ErasedApplier, Verdict},
     batches_of,
     committer::Queued,
+    transaction,
 };
-use crate::{ColumnType, Insert, Row, StoreError, Tx, Value, engine::ReaderKind};
+use crate::{
+    ColumnType, Insert, StoreError, Tx, Value, Writes,
+    engine::{ReaderKind, postgres::CommitFailure},
+};
 
 /// How an attempt ended without being acknowledged.
 pub(crate) enum Failure {
-    /// A statement was refused: one of the intents is the culprit.
+    /// A statement was refused or took too long: one of the intents is the culprit.
     Statement(StoreError),
     /// The same batch may succeed on this connection.
     Transient(StoreError),
@@ -37,10 +38,19 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The log was not locked: no intent is at fault.
+    fn before_lock(error: StoreError) -> Self {
+        if error.is_timeout() {
+            Self::Transient(error)
+        } else {
+            Self::before_commit(error)
+        }
+    }
+
     fn before_commit(error: StoreError) -> Self {
         if error.is_disconnect() {
             Self::Lost(error)
-        } else if error.is_transient() {
+        } else if error.is_conflict() {
             Self::Transient(error)
         } else {
             Self::Statement(error)
@@ -49,8 +59,11 @@ impl Failure {
 
     pub(crate) fn into_error(self) -> StoreError {
         match self {
-            Self::Statement(error) | Self::Unknown { error, .. } => error,
-            Self::Transient(error) | Self::Lost(error) => {
+            Self::Statement(error) if !error.is_timeout() => error,
+            Self::Statement(error)
+            | Self::Transient(error)
+            | Self::Lost(error)
+            | Self::Unknown { error, .. } => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a batch could not be committed"
@@ -67,9 +80,10 @@ pub(crate) struct Outcome {
     tx: Tx,
 }
 
-/// What an attempt has made inside its transaction.
+/// What an attempt has made inside its transaction, and will write at its end.
 struct Built {
     batch_id: String,
+    writes: Writes,
     works: Vec<Option<AnyWork>>,
     answers: Vec<Result<Committed, CommitError>>,
     /// The batch as subscribers see it; `None` when nothing was changed.
@@ -95,34 +109,43 @@ pub(crate) async fn run(
     batch: &[Queued],
 ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
     let tx = Tx::new(kind, shared.database.names().clone());
+    let head = match begin(shared, &tx).await {
+        Ok(head) => head,
+        Err(error) => return Err(rolled_back(&tx, Failure::before_lock(error)).await),
+    };
     // A panic of an applier is one intent's fault, like a statement that fails.
-    let built = AssertUnwindSafe(build(shared, &tx, batch)).catch_unwind();
+    let built = AssertUnwindSafe(build(shared, &tx, batch, head)).catch_unwind();
     let built = built.await.unwrap_or_else(|_| {
         let sentence = "this change could not be handled".to_owned();
         Err(StoreError::Refused(sentence))
     });
-    let built = match built {
+    let mut built = match built {
         Ok(built) => built,
-        Err(error) => {
-            // What cannot be rolled back is lost with its connection.
-            return Err(match rollback(&tx).await {
-                Ok(()) => Failure::before_commit(error),
-                Err(_) => Failure::Lost(error),
-            });
-        }
+        Err(error) => return Err(rolled_back(&tx, Failure::before_commit(error)).await),
     };
-    let outcome = Outcome { built, tx };
-    if outcome.built.batch.is_none() {
+    if built.batch.is_none() {
         // Nothing was changed, so nothing is written either: not even an interned name.
-        rollback(&outcome.tx).await.map_err(Failure::Lost)?;
-        return Ok(outcome.built.answers);
+        transaction::rollback(&tx).await.map_err(Failure::Lost)?;
+        return Ok(built.answers);
     }
-    match commit(&outcome.tx).await {
+    let writes = std::mem::take(&mut built.writes);
+    let finished = transaction::finish(&tx, &writes).await;
+    let outcome = Outcome { built, tx };
+    match finished {
         Ok(()) => Ok(outcome.conclude(shared)),
-        Err(error) => Err(Failure::Unknown {
+        Err(CommitFailure::RolledBack(error)) => Err(Failure::before_commit(error)),
+        Err(CommitFailure::Unknown(error)) => Err(Failure::Unknown {
             error,
             outcome: Box::new(outcome),
         }),
+    }
+}
+
+/// What cannot be rolled back is lost with its connection.
+async fn rolled_back(tx: &Tx, failure: Failure) -> Failure {
+    match transaction::rollback(tx).await {
+        Ok(()) => failure,
+        Err(error) => Failure::Lost(error),
     }
 }
 
@@ -138,6 +161,7 @@ impl Outcome {
         let Some(batch) = self.built.batch else {
             return self.built.answers;
         };
+        shared.committed.send_replace(batch.last_pos);
         let mut applied = shared.applied.lock();
         if applied.next() == batch.first_pos {
             for (applier, work) in shared.appliers.iter().zip(self.built.works) {
@@ -166,73 +190,56 @@ fn take_over(applier: &dyn ErasedApplier, work: AnyWork, last_pos: Pos) {
     }
 }
 
-async fn build(shared: &Shared, tx: &Tx, batch: &[Queued]) -> Result<Built, StoreError> {
-    let head = begin(shared, tx).await?;
+async fn build(shared: &Shared, tx: &Tx, batch: &[Queued], head: Pos) -> Result<Built, StoreError> {
     let mut works = prepare(shared, tx, batch).await?;
-    let (answers, batch) = check(shared, &mut works, batch, head);
-    let batch_id = uuid::Uuid::new_v4().to_string();
-    if let Some(batch) = &batch {
-        write(shared, tx, &mut works, batch, &batch_id).await?;
-    }
     if tx.has_failed() {
         let sentence = "a statement of this change failed".to_owned();
         return Err(StoreError::Refused(sentence));
     }
+    let (answers, batch) = check(shared, &mut works, batch, head);
+    let batch_id = uuid::Uuid::new_v4().to_string();
+    let mut writes = Writes::default();
+    if let Some(batch) = &batch {
+        writes.insert(&INSERT_BATCH, vec![log_row(batch, &batch_id)]);
+        for (applier, work) in shared.appliers.iter().zip(&mut works) {
+            if let Some(work) = work {
+                applier.write(work, &mut writes)?;
+            }
+        }
+    }
     Ok(Built {
         batch_id,
+        writes,
         works,
         answers,
         batch,
     })
 }
 
+fn log_row(batch: &Batch, batch_id: &str) -> Vec<Value> {
+    vec![
+        1.into(),
+        batch.first_pos.get().into(),
+        batch.last_pos.get().into(),
+        batch_id.into(),
+        batch.at.as_millis().into(),
+        batch.touched.encode().into(),
+    ]
+}
+
 /// Locks the log and applies what other nodes committed, so that caches are true at the head.
 async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
     let applied = *shared.applied.lock();
-    let rows = match &tx.kind {
-        ReaderKind::SqliteHere(connection) => {
-            if connection.in_transaction() {
-                connection.batch("ROLLBACK")?;
-            }
-            connection.batch("BEGIN IMMEDIATE")?;
-            Vec::new()
-        }
-        ReaderKind::Postgres(session) => {
-            // Sent together; each statement sees what was committed when it began, so the
-            // tail is read with the lock held.
-            let params = [applied.get().into()];
-            let (begun, locked, rows) = futures_util::join!(
-                session.batch("BEGIN"),
-                session.query(LOCK, &[]),
-                session.query(TAIL, &params)
-            );
-            begun?;
-            if locked?.is_empty() {
-                return Err(no_lock());
-            }
-            rows?
-        }
-        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
-            return Err(StoreError::Refused("a snapshot cannot commit".to_owned()));
-        }
-    };
-    catch_up(shared, tx, rows).await
-}
-
-/// On PostgreSQL: whoever holds this row's lock commits.
-const LOCK: &str = "SELECT log_id FROM log_lock WHERE log_id = 1 FOR UPDATE";
-
-/// Without the row nobody would wait for anybody.
-fn no_lock() -> StoreError {
-    StoreError::Damaged("the row of log_lock is missing".to_owned())
-}
-
-async fn catch_up(shared: &Shared, tx: &Tx, mut rows: Vec<Row>) -> Result<Pos, StoreError> {
+    let mut rows = transaction::begin(tx, applied).await?;
     while !rows.is_empty() {
         let batches = batches_of(&rows)?;
         let last = batches.last().map_or(Pos::START, |batch| batch.last_pos);
         shared.advance(batches);
-        rows = tx.query(TAIL, &[last.get().into()]).await?;
+        rows = if rows.len() < TAIL_ROWS {
+            Vec::new()
+        } else {
+            tx.query(TAIL, &[last.get().into()]).await?
+        };
     }
     Ok(*shared.applied.lock())
 }
@@ -364,98 +371,5 @@ impl Staged {
             }
         }
         Ok(Decision::Stands(outcomes))
-    }
-}
-
-/// Writes everything, polled together so that it travels together. The first failure is told:
-/// those behind it only say that the transaction is over.
-async fn write(
-    shared: &Shared,
-    tx: &Tx,
-    works: &mut [Option<AnyWork>],
-    batch: &Batch,
-    batch_id: &str,
-) -> Result<(), StoreError> {
-    let row: Vec<Value> = vec![
-        1.into(),
-        batch.first_pos.get().into(),
-        batch.last_pos.get().into(),
-        batch_id.into(),
-        batch.at.as_millis().into(),
-        batch.touched.encode().into(),
-    ];
-    let rows = [row];
-    let writing = shared
-        .appliers
-        .iter()
-        .zip(works)
-        .filter_map(|(applier, work)| {
-            work.as_mut()
-                .map(|work| async move { applier.write(tx, work).await })
-        });
-    let (log, owners) =
-        futures_util::join!(tx.insert_many(&INSERT_BATCH, &rows), join_all(writing));
-    log?;
-    let mut first: Result<(), StoreError> = Ok(());
-    for written in owners {
-        if let Err(error) = written
-            && first.as_ref().err().is_none_or(is_aftermath)
-        {
-            first = Err(error);
-        }
-    }
-    first
-}
-
-/// Whether an error only says that an earlier statement had failed.
-fn is_aftermath(error: &StoreError) -> bool {
-    matches!(error, StoreError::Postgres(error)
-        if error.code().is_some_and(|code| code.code() == "25P02"))
-}
-
-async fn commit(tx: &Tx) -> Result<(), StoreError> {
-    match &tx.kind {
-        ReaderKind::SqliteHere(connection) => connection.batch("COMMIT"),
-        ReaderKind::Postgres(session) => session.commit().await,
-        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => {
-            Err(StoreError::Refused("a snapshot cannot commit".to_owned()))
-        }
-    }
-}
-
-async fn rollback(tx: &Tx) -> Result<(), StoreError> {
-    match &tx.kind {
-        ReaderKind::SqliteHere(connection) if connection.in_transaction() => {
-            connection.batch("ROLLBACK")
-        }
-        ReaderKind::Postgres(session) => session.batch("ROLLBACK").await,
-        _ => Ok(()),
-    }
-}
-
-/// Looks a batch up by its id, with the lock held: a stranded backend that still commits it
-/// is waited for.
-pub(crate) async fn find_batch(kind: ReaderKind, batch_id: &str) -> Result<bool, StoreError> {
-    const FIND: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
-    match kind {
-        ReaderKind::SqliteHere(connection) => {
-            if connection.in_transaction() {
-                // COMMIT failed and left the transaction open: it does not stand.
-                connection.batch("ROLLBACK")?;
-            }
-            Ok(!connection.query(FIND, &[batch_id.into()])?.is_empty())
-        }
-        ReaderKind::Postgres(session) => {
-            session.batch("BEGIN").await?;
-            if session.query(LOCK, &[]).await?.is_empty() {
-                return Err(no_lock());
-            }
-            let found = session.query(FIND, &[batch_id.into()]).await?;
-            session.batch("ROLLBACK").await?;
-            Ok(!found.is_empty())
-        }
-        ReaderKind::SqliteThere(_) | ReaderKind::PostgresPooled(_) => Err(StoreError::Refused(
-            "a snapshot cannot settle a commit".to_owned(),
-        )),
     }
 }

@@ -8,6 +8,7 @@ use super::{
     CommitError, Committed, Shared,
     attempt::{self, Failure},
     intent::Resolved,
+    stopped, transaction,
 };
 use crate::{
     LocalWrite, Row, StoreError,
@@ -45,6 +46,8 @@ pub(crate) enum Job {
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     writer: Writer,
+    /// While stopping: the database did not answer, and is not asked again.
+    gave_up: bool,
 }
 
 /// The session that this node commits with.
@@ -72,6 +75,7 @@ impl Committer {
                 let committer = Self {
                     shared: Arc::clone(&shared),
                     writer,
+                    gave_up: false,
                 };
                 // Every statement completes on this thread, so nothing here ever waits for a
                 // reactor except the queue.
@@ -87,6 +91,7 @@ impl Committer {
                 let committer = Self {
                     shared: Arc::clone(&shared),
                     writer,
+                    gave_up: false,
                 };
                 tokio::spawn(committer.run(queue));
             }
@@ -94,38 +99,36 @@ impl Committer {
         Ok(())
     }
 
-    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut held = None;
-        loop {
-            let job = match held.take() {
-                Some(job) => Some(job),
-                None => queue.recv().await,
-            };
-            match job {
-                Some(Job::Commit(first)) => {
-                    let batch = gather(first, &mut queue, &mut held);
-                    self.commit(batch).await;
-                }
-                Some(Job::Local(write, answer)) => drop(answer.send(self.write_local(&write))),
-                Some(Job::Stop(done)) => {
-                    queue.close();
-                    while let Ok(job) = queue.try_recv() {
-                        match job {
-                            Job::Commit(queued) => self.commit(vec![queued]).await,
-                            Job::Local(write, answer) => {
-                                drop(answer.send(self.write_local(&write)));
-                            }
-                            Job::Stop(other) => {
-                                let _ = other.send(());
-                            }
-                        }
-                    }
-                    drop(self);
-                    let _ = done.send(());
-                    return;
-                }
-                None => return,
+    async fn run(mut self, jobs: mpsc::Receiver<Job>) {
+        let mut queue = Queue { jobs, held: None };
+        let mut stops = Vec::new();
+        while let Some(round) = queue.next_round().await {
+            if !round.batch.is_empty() {
+                self.commit(round.batch).await;
             }
+            if !round.locals.is_empty() {
+                self.write_locals(round.locals);
+            }
+            if !round.stops.is_empty() {
+                stops.extend(round.stops);
+                queue.jobs.close();
+            }
+        }
+        self.close();
+        for stopped in stops {
+            let _: Result<(), ()> = stopped.send(());
+        }
+    }
+
+    /// Leaves one file behind on SQLite, if nobody reads any more.
+    fn close(self) {
+        if let Writer::Sqlite { connection } = &self.writer
+            && let Err(error) = connection.batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the write-ahead log stays beside its file"
+            );
         }
     }
 
@@ -169,6 +172,9 @@ impl Committer {
         &mut self,
         batch: &[Queued],
     ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
+        if self.gave_up {
+            return Err(Failure::Lost(stopped()));
+        }
         let mut attempts = 0;
         loop {
             let failure = match self.connected().await {
@@ -186,17 +192,25 @@ impl Committer {
                     );
                     metrics::outcome_settled();
                     self.disconnect();
-                    if self.stands(outcome.batch_id()).await {
-                        return Ok(outcome.conclude(&self.shared));
+                    match self.stands(outcome.batch_id()).await {
+                        Ok(true) => return Ok(outcome.conclude(&self.shared)),
+                        Ok(false) => Failure::Lost(error),
+                        Err(unanswered) => return Err(Failure::Lost(unanswered)),
                     }
-                    Failure::Lost(error)
                 }
                 other => other,
             };
             attempts += 1;
+            let goes_on = attempts < ATTEMPTS && !self.shared.is_stopping();
             match failure {
-                Failure::Lost(_) if attempts < ATTEMPTS => self.disconnect(),
-                Failure::Transient(_) if attempts < ATTEMPTS => {}
+                Failure::Lost(error) => {
+                    self.disconnect();
+                    if !goes_on {
+                        self.gave_up = self.shared.is_stopping();
+                        return Err(Failure::Lost(error));
+                    }
+                }
+                Failure::Transient(_) if goes_on => {}
                 given_up => return Err(given_up),
             }
             self.pause(attempts).await;
@@ -204,22 +218,27 @@ impl Committer {
     }
 
     /// Finds out whether a batch whose COMMIT was not answered stands. Asks until it knows:
-    /// nothing may be committed, and nobody answered, before.
-    async fn stands(&mut self, batch_id: &str) -> bool {
+    /// nothing may be committed, and nobody answered, before. Only a node that stops leaves
+    /// its callers without the truth.
+    async fn stands(&mut self, batch_id: &str) -> Result<bool, StoreError> {
         let mut attempts = 0;
         loop {
             let found = match self.connected().await {
-                Ok(kind) => attempt::find_batch(kind, batch_id).await,
+                Ok(kind) => transaction::find_batch(kind, batch_id).await,
                 Err(error) => Err(error),
             };
             match found {
-                Ok(found) => return found,
+                Ok(found) => return Ok(found),
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "the outcome of a commit is still unknown"
                     );
                     self.disconnect();
+                    if self.shared.is_stopping() {
+                        self.gave_up = true;
+                        return Err(error);
+                    }
                     attempts += 1;
                     self.pause(attempts).await;
                 }
@@ -261,37 +280,81 @@ impl Committer {
         }
     }
 
-    /// Only SQLite's local writes come here: they share its one writer.
-    fn write_local(&self, write: &LocalWrite) -> Result<Vec<Vec<Row>>, StoreError> {
-        let Writer::Sqlite { connection } = &self.writer else {
-            return Err(StoreError::Refused(
+    /// Only SQLite's local writes come here: they share its one writer, and one flush.
+    fn write_locals(&self, locals: Vec<(LocalWrite, LocalAnswer)>) {
+        let (writes, answers): (Vec<_>, Vec<_>) = locals.into_iter().unzip();
+        let written = match &self.writer {
+            Writer::Sqlite { connection } => connection.local_writes(&writes),
+            Writer::Postgres { .. } => Err(StoreError::Refused(
                 "local writes have sessions of their own".to_owned(),
-            ));
+            )),
         };
-        connection.local_write(write)
+        match written {
+            Ok(written) => {
+                for (answer, written) in answers.into_iter().zip(written) {
+                    drop(answer.send(written));
+                }
+            }
+            Err(error) => {
+                for answer in answers {
+                    drop(answer.send(Err(error.clone())));
+                }
+            }
+        }
     }
 }
 
-/// Takes what is queued behind `first`, without waiting, as far as one batch may go.
-fn gather(first: Queued, queue: &mut mpsc::Receiver<Job>, held: &mut Option<Job>) -> Vec<Queued> {
-    let mut size_bytes = first.intent.size_bytes;
-    let mut batch = vec![first];
-    while batch.len() < BATCH_INTENTS {
-        match queue.try_recv() {
-            Ok(Job::Commit(next)) => {
-                if size_bytes + next.intent.size_bytes > BATCH_BYTES {
-                    *held = Some(Job::Commit(next));
-                    break;
-                }
-                size_bytes += next.intent.size_bytes;
-                batch.push(next);
-            }
-            Ok(other) => {
-                *held = Some(other);
-                break;
-            }
-            Err(_) => break,
+/// What callers ask for, in their order.
+struct Queue {
+    jobs: mpsc::Receiver<Job>,
+    /// The first that did not fit into the last batch.
+    held: Option<Queued>,
+}
+
+/// What is done together.
+#[derive(Default)]
+struct Round {
+    batch: Vec<Queued>,
+    size_bytes: usize,
+    locals: Vec<(LocalWrite, LocalAnswer)>,
+    stops: Vec<oneshot::Sender<()>>,
+}
+
+impl Queue {
+    /// Waits for one job, and takes what is queued behind it as far as one batch may go.
+    async fn next_round(&mut self) -> Option<Round> {
+        let mut round = Round::default();
+        match self.held.take() {
+            Some(queued) => self.held = round.add(Job::Commit(queued)),
+            None => self.held = round.add(self.jobs.recv().await?),
         }
+        while !round.is_full() && self.held.is_none() {
+            let Ok(job) = self.jobs.try_recv() else { break };
+            self.held = round.add(job);
+        }
+        Some(round)
     }
-    batch
+}
+
+impl Round {
+    fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH_INTENTS || self.locals.len() >= BATCH_INTENTS
+    }
+
+    /// Gives an intent back that is too large for what is left of the batch.
+    fn add(&mut self, job: Job) -> Option<Queued> {
+        match job {
+            Job::Commit(next) => {
+                let size_bytes = self.size_bytes + next.intent.size_bytes;
+                if size_bytes > BATCH_BYTES && !self.batch.is_empty() {
+                    return Some(next);
+                }
+                self.size_bytes = size_bytes;
+                self.batch.push(next);
+            }
+            Job::Local(write, answer) => self.locals.push((write, answer)),
+            Job::Stop(stopped) => self.stops.push(stopped),
+        }
+        None
+    }
 }

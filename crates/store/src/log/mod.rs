@@ -6,12 +6,21 @@ mod committer;
 mod intent;
 mod tail;
 mod touched;
+mod transaction;
 
-use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
 
@@ -99,7 +108,10 @@ pub(crate) struct Shared {
     appliers: Vec<Arc<dyn ErasedApplier>>,
     kinds: HashMap<TypeId, usize>,
     applied: Mutex<Pos>,
+    stopping: AtomicBool,
     batches: broadcast::Sender<Arc<Batch>>,
+    /// The end of the last batch that this node itself committed.
+    committed: watch::Sender<Pos>,
 }
 
 /// Collects the appliers, in the order in which they run inside a batch.
@@ -139,7 +151,9 @@ impl LogBuilder {
             appliers: self.appliers,
             kinds: self.kinds,
             applied: Mutex::new(head),
+            stopping: AtomicBool::new(false),
             batches,
+            committed: watch::Sender::new(Pos::START),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
@@ -226,6 +240,12 @@ impl Log {
         self.shared.batches.subscribe()
     }
 
+    /// Follows what this node itself commits, whoever sees it first: the end of its last batch,
+    /// [`Pos::START`] before the first. Other nodes have to be told of these batches only.
+    pub fn committed(&self) -> watch::Receiver<Pos> {
+        self.shared.committed.subscribe()
+    }
+
     /// Looks for other nodes' batches now instead of within half a second.
     pub fn poke(&self) {
         if let Some(waiting) = &self.waiting {
@@ -243,8 +263,10 @@ impl Log {
         &self.shared.clock
     }
 
-    /// Finishes what is queued and stops; later commits fail.
+    /// Finishes what is queued and stops; later commits fail. A database that does not answer
+    /// is not waited for.
     pub async fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
         let (done, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).await.is_ok() {
             drop(stopped.await);
@@ -253,6 +275,10 @@ impl Log {
 }
 
 impl Shared {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     /// Applies other nodes' batches to the caches and wakes who waits.
     fn advance(&self, batches: Vec<Batch>) {
         let mut applied = self.applied.lock();
@@ -282,6 +308,9 @@ impl Shared {
 fn stopped() -> StoreError {
     StoreError::Unavailable("this node is stopping".to_owned())
 }
+
+/// How many batches one reading of the log gives at most.
+pub(crate) const TAIL_ROWS: usize = 4_096;
 
 /// Reads the batches after `$1`.
 pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \

@@ -1,37 +1,15 @@
 //! Batches: positions, verdicts, refusals, and what stands before an intent.
 
-use std::{sync::Arc, task::Poll};
+use std::sync::Arc;
 
 use futures_util::{future::join_all, poll};
-use store::{CommitError, Committed, Intent, StoreError};
-use tokio::task::unconstrained;
+use store::{CommitError, Intent, StoreError};
 
 use crate::support::{
-    Db, Node,
+    Db,
     cells::{Act, Cells, Gate, Refusal},
-    one, refusal, several,
+    in_one_batch, one, refusal, several,
 };
-
-/// Commits the intents in one batch, in this order, whatever the machine does meanwhile.
-pub(crate) async fn in_one_batch(
-    node: &Node,
-    intents: Vec<Intent>,
-) -> Vec<Result<Committed, CommitError>> {
-    let gate = Arc::new(Gate::default());
-    let (holding, _) = one(-1, Act::Hold(Arc::clone(&gate)));
-    let log = node.log.clone();
-    let held = tokio::spawn(async move { log.commit(holding).await.map(drop) });
-    gate.entered.acquire().await.unwrap().forget();
-    // Unconstrained, so that one poll queues them all.
-    let mut committing = Box::pin(unconstrained(join_all(
-        intents.into_iter().map(|intent| node.log.commit(intent)),
-    )));
-    assert!(matches!(poll!(&mut committing), Poll::Pending));
-    // A batch may be tried again, on PostgreSQL.
-    gate.open.add_permits(9);
-    held.await.unwrap().unwrap();
-    committing.await
-}
 
 fn set(cell: i64, value: i64) -> Intent {
     one(cell, Act::Set(value)).0

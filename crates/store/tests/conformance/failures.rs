@@ -4,11 +4,10 @@ use std::sync::atomic::Ordering;
 
 use store::{CommitError, Intent, StoreError};
 
-use super::batches::in_one_batch;
 use crate::support::{
     Db, Node,
-    cells::{Act, FAILS_UNSEEN, OF_ANOTHER_TYPE, PANICS_WHEN_WRITTEN, REFUSED_BY_THE_TABLE},
-    one,
+    cells::{Act, OF_ANOTHER_TYPE, PANICS_WHEN_WRITTEN, REFUSED_BY_THE_TABLE},
+    in_one_batch, one,
 };
 
 /// Commits nine good intents with the culprit among them, and checks that it alone fell.
@@ -73,7 +72,7 @@ conformance! {
 
     /// PostgreSQL answers COMMIT with success in a failed transaction, and rolls back.
     async fn a_failure_that_nobody_was_told_of_is_not_acknowledged(db: Db) {
-        falls_alone(&db, || Act::Set(FAILS_UNSEEN)).await;
+        falls_alone(&db, || Act::FailUnseenInPrepare).await;
     }
 
     async fn what_waits_for_the_commit_runs_after_it_and_only_then(db: Db) {

@@ -1,5 +1,6 @@
 //! Writes outside the log: in one transaction of their own, beside it.
 
+use futures_util::future::join_all;
 use store::LocalWrite;
 
 use crate::support::{Db, Node, cells::Act};
@@ -34,5 +35,17 @@ conformance! {
         let write = LocalWrite::new().and(ADD, vec![1.into(), "a".into()]);
         node.log.write_local(write).await.unwrap();
         assert_eq!(notes(&node).await, 1);
+    }
+
+    async fn one_of_many_local_writes_fails_alone(db: Db) {
+        let node = db.node().await;
+        let write = |id: i64| LocalWrite::new().and(ADD, vec![id.into(), "a".into()]);
+        node.log.write_local(write(7)).await.unwrap();
+        let writing = (1..=20).map(|id| node.log.write_local(write(id)));
+        let answers = join_all(writing).await;
+        let refused: Vec<_> = (1..).zip(&answers).filter(|(_, answer)| answer.is_err()).collect();
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].0, 7);
+        assert_eq!(notes(&node).await, 20);
     }
 }

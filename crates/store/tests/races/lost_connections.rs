@@ -3,11 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use store::{DatabaseOptions, StoreError};
+use store::{DatabaseOptions, Location, StoreError};
 use testkit::eventually;
+use tokio_postgres::NoTls;
 
 use super::proxy::{Cut, Proxy};
-use crate::support::{Db, Node, cells::Act, one};
+use crate::support::{Db, Node, cells::Act, in_one_batch, one};
 
 async fn node_behind(proxy: &Proxy, db: &Db) -> Arc<Node> {
     let options = DatabaseOptions {
@@ -140,4 +141,66 @@ async fn a_session_that_hangs_is_given_up() {
         node.log.barrier().await.ok()
     })
     .await;
+}
+
+/// A node that stops leaves its callers without an answer, rather than wait for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn stopping_does_not_wait_for_a_database_that_is_gone() {
+    let db = Db::postgres().await;
+    let proxy = Proxy::before(&db).await;
+    let node = node_behind(&proxy, &db).await;
+    let other = db.node().await;
+    node.act(1, Act::Set(1)).await.unwrap();
+    proxy.refuse(true);
+    proxy.cut(Cut::BeforeAnswer);
+    let (intent, _) = one(2, Act::Add(1));
+    let log = node.log.clone();
+    let committing = tokio::spawn(async move { log.commit(intent).await.map(drop) });
+    eventually("the commit stands", || async { other.stored(2).await }).await;
+    let stopping = tokio::time::timeout(Duration::from_secs(20), node.log.stop());
+    stopping.await.expect("the node stops");
+    assert!(matches!(
+        committing.await.unwrap(),
+        Err(store::CommitError::Store(StoreError::Unavailable(_)))
+    ));
+}
+
+/// Lock, read, write with COMMIT: the log is locked for three round trips.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_takes_three_round_trips() {
+    let db = Db::postgres().await;
+    let proxy = Proxy::before(&db).await;
+    let node = node_behind(&proxy, &db).await;
+    for cell in 1..=30 {
+        node.act(cell, Act::Add(1)).await.unwrap();
+    }
+    assert_eq!(proxy.fewest_trips(), Some(3));
+}
+
+/// A row that somebody else keeps locked holds up the change that needs it, and no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_change_that_waits_too_long_falls_alone() {
+    let db = Db::postgres().await;
+    let node = db.node().await;
+    node.act(7, Act::Set(1)).await.unwrap();
+    let Location::Postgres(url) = &db.location else {
+        panic!("this database is PostgreSQL's")
+    };
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+        .batch_execute("BEGIN; UPDATE cells SET value = 5 WHERE id = 7")
+        .await
+        .unwrap();
+    let intents = vec![one(1, Act::Set(1)).0, one(7, Act::Set(2)).0];
+    let answers = in_one_batch(&node, intents).await;
+    assert!(answers[0].is_ok(), "it had nothing to do with the row");
+    assert!(matches!(
+        answers[1],
+        Err(store::CommitError::Store(StoreError::Unavailable(_)))
+    ));
+    client.batch_execute("ROLLBACK").await.unwrap();
+    node.act(7, Act::Add(1)).await.unwrap();
+    assert_eq!(node.stored(7).await, Some(2));
+    node.assert_total_order().await;
 }

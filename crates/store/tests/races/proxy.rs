@@ -1,7 +1,7 @@
 //! A TCP proxy between a node and PostgreSQL that can stall, or cut a connection at COMMIT.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
 };
 
@@ -47,6 +47,7 @@ struct State {
     cuts: AtomicUsize,
     refusing: AtomicBool,
     connections: AtomicUsize,
+    fewest_trips: Mutex<Option<usize>>,
 }
 
 impl Proxy {
@@ -99,6 +100,11 @@ impl Proxy {
     /// How many connections were cut.
     pub(crate) fn cuts(&self) -> usize {
         self.state.cuts.load(Ordering::SeqCst)
+    }
+
+    /// The fewest round trips that a batch took, from BEGIN to COMMIT.
+    pub(crate) fn fewest_trips(&self) -> Option<usize> {
+        *self.state.fewest_trips.lock().unwrap()
     }
 
     /// Carries nothing any more, or goes on; connections stay open.
@@ -158,10 +164,11 @@ async fn carry(node: TcpStream, server: TcpStream, state: Arc<State>, gate: Gate
     let (from_node, to_node) = node.into_split();
     let (from_server, to_server) = server.into_split();
     let (silence, silenced) = watch::channel(false);
+    let answered = AtomicBool::new(false);
     // Whichever ends first ends the other: dropping the halves closes both connections.
     tokio::select! {
-        () = requests(from_node, to_server, &state, gate.clone(), silence) => {}
-        () = answers(from_server, to_node, gate, silenced) => {}
+        () = requests(from_node, to_server, &state, &answered, gate.clone(), silence) => {}
+        () = answers(from_server, to_node, &answered, gate, silenced) => {}
     }
 }
 
@@ -170,13 +177,24 @@ async fn requests(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     state: &State,
+    answered: &AtomicBool,
     mut gate: Gate,
     silence: watch::Sender<bool>,
 ) {
     let mut is_first = true;
+    let mut trips = 0;
     while let Ok(message) = read_message(&mut from, is_first).await {
         is_first = false;
+        // Whatever follows an answer begins a round trip.
+        trips += usize::from(answered.swap(false, Ordering::SeqCst));
+        if message.starts_with(b"Q") && &message[5..] == b"BEGIN\0" {
+            trips = 1;
+        }
         let is_commit = message.starts_with(b"Q") && &message[5..] == b"COMMIT\0";
+        if is_commit {
+            let mut fewest = state.fewest_trips.lock().unwrap();
+            *fewest = Some(fewest.map_or(trips, |fewest: usize| fewest.min(trips)));
+        }
         if is_commit && state.takes(Cut::BeforeCommit) {
             return;
         }
@@ -210,18 +228,25 @@ async fn read_message(
     Ok(message)
 }
 
-/// Carries what PostgreSQL says; with `silenced`, ends instead of carrying the next answer.
+/// Carries what PostgreSQL says; once `silenced`, nothing more, and ends when it has committed.
 async fn answers(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    answered: &AtomicBool,
     mut gate: Gate,
     silenced: watch::Receiver<bool>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
+    let mut withheld = Vec::new();
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         if *silenced.borrow() {
-            return;
+            withheld.extend_from_slice(&buffer[..count]);
+            if withheld.windows(7).any(|tag| tag == b"COMMIT\0") {
+                return;
+            }
+            continue;
         }
+        answered.store(true, Ordering::SeqCst);
         if !gate.is_open().await || to.write_all(&buffer[..count]).await.is_err() {
             return;
         }

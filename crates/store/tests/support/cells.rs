@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use store::{
     Applier, CheckContext, Coherent, ColumnType, Database, Insert, Journal, Layered, Migration,
-    Migrations, Pos, StoreError, Touched, Tx, Value, Verdict,
+    Migrations, Pos, StoreError, Touched, Tx, Value, Verdict, Writes,
 };
 use tokio::sync::Semaphore;
 
@@ -34,8 +34,6 @@ pub(crate) const MIGRATIONS: Migrations = Migrations {
 pub(crate) const REFUSED_BY_THE_TABLE: i64 = -13;
 pub(crate) const PANICS_WHEN_WRITTEN: i64 = -14;
 pub(crate) const OF_ANOTHER_TYPE: i64 = -15;
-/// The last statement of the batch fails, and its error is passed on to nobody.
-pub(crate) const FAILS_UNSEEN: i64 = -16;
 
 /// What is asked of a cell.
 pub(crate) enum Act {
@@ -59,6 +57,8 @@ pub(crate) enum Act {
     InternAndFind(String, Box<Database>),
     PanicInCheck,
     PanicInPrepare,
+    /// A statement fails while the batch is prepared, and its failure is dropped.
+    FailUnseenInPrepare,
     /// Counts into `Cells::after_commit` once the batch stands.
     CountAfterCommit,
     /// Keeps the batch open until the gate is.
@@ -249,6 +249,7 @@ impl Applier for Cells {
             Act::Intern(user) | Act::InternAndFind(user, _) => (0, work.users[user]),
             Act::Weigh(_)
             | Act::PanicInPrepare
+            | Act::FailUnseenInPrepare
             | Act::CountAfterCommit
             | Act::Hold(_)
             | Act::Freeze(_) => (0, 0),
@@ -268,13 +269,11 @@ impl Applier for Cells {
         work.marks.settle(keep);
     }
 
-    async fn write(&self, tx: &Tx, work: &mut Work) -> Result<(), StoreError> {
+    fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
         let mut newest: HashMap<i64, Vec<Value>> = HashMap::new();
         let mut marks = Vec::new();
-        let mut fails_unseen = false;
         for mark in work.marks.take() {
             assert!(mark.value != PANICS_WHEN_WRITTEN, "asked to panic");
-            fails_unseen |= mark.value == FAILS_UNSEEN;
             let (cell, pos) = (Value::from(mark.cell), Value::from(mark.pos.get()));
             let value = match mark.value {
                 OF_ANOTHER_TYPE => Value::from("a text"),
@@ -283,13 +282,8 @@ impl Applier for Cells {
             newest.insert(mark.cell, vec![cell.clone(), value, pos.clone()]);
             marks.push(vec![pos, cell, mark.value.into()]);
         }
-        let cells: Vec<_> = newest.into_values().collect();
-        tx.insert_many(&WRITE_CELLS, &cells).await?;
-        tx.insert_many(&WRITE_MARKS, &marks).await?;
-        if fails_unseen {
-            let sql = "INSERT INTO cells (id, value, pos) VALUES (-99, -13, 0)";
-            drop(tx.execute(sql, &[]).await);
-        }
+        writes.insert(&WRITE_CELLS, newest.into_values().collect());
+        writes.insert(&WRITE_MARKS, marks);
         Ok(())
     }
 
@@ -329,6 +323,10 @@ impl Cells {
                 work.users.insert(user.clone(), ids[0]);
             }
             Act::PanicInPrepare => panic!("this preparation was asked to panic"),
+            Act::FailUnseenInPrepare => {
+                let sql = "INSERT INTO cells (id, value, pos) VALUES (-99, -13, 0)";
+                drop(tx.execute(sql, &[]).await);
+            }
             Act::CountAfterCommit => {
                 let count = Arc::clone(&self.after_commit);
                 tx.on_commit(move || {

@@ -2,15 +2,17 @@
 
 pub(crate) mod cells;
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Poll};
 
+use futures_util::{future::join_all, poll};
 use store::{
     CommitError, Committed, Database, DatabaseOptions, Intent, Location, Log, LogBuilder, Pos,
     StoreError, Ticket,
 };
 use testkit::{clock::FakeClock, postgres::TestDatabase};
+use tokio::task::unconstrained;
 
-use self::cells::{Act, Cells, Change, Refusal};
+use self::cells::{Act, Cells, Change, Gate, Refusal};
 
 /// One test's database; it is removed when this is dropped.
 pub(crate) struct Db {
@@ -156,6 +158,27 @@ pub(crate) fn several(changes: impl IntoIterator<Item = (i64, Act)>) -> Intent {
         intent.add::<Cells>(Change { cell, act });
     }
     intent
+}
+
+/// Commits the intents in one batch, in this order, whatever the machine does meanwhile.
+pub(crate) async fn in_one_batch(
+    node: &Node,
+    intents: Vec<Intent>,
+) -> Vec<Result<Committed, CommitError>> {
+    let gate = Arc::new(Gate::default());
+    let (holding, _) = one(-1, Act::Hold(Arc::clone(&gate)));
+    let log = node.log.clone();
+    let held = tokio::spawn(async move { log.commit(holding).await.map(drop) });
+    gate.entered.acquire().await.unwrap().forget();
+    // Unconstrained, so that one poll queues them all.
+    let mut committing = Box::pin(unconstrained(join_all(
+        intents.into_iter().map(|intent| node.log.commit(intent)),
+    )));
+    assert!(matches!(poll!(&mut committing), Poll::Pending));
+    // A batch may be tried again, on PostgreSQL.
+    gate.open.add_permits(9);
+    held.await.unwrap().unwrap();
+    committing.await
 }
 
 /// The owner's refusal.

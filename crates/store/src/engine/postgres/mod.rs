@@ -1,0 +1,335 @@
+//! PostgreSQL: sessions with prepared statements, one for the committer, a pool for reads.
+
+mod pool;
+mod values;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use futures_util::{
+    future::{maybe_done, try_join_all},
+    poll,
+    stream::poll_fn,
+};
+use parking_lot::Mutex;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement, types::ToSql};
+
+pub(crate) use self::pool::{Lease, Pool};
+use self::values::{Column, by_reference, check_params, check_rows, from_postgres, text_of};
+use super::{Insert, Step, Writes};
+use crate::{Row, StoreError, Value};
+
+/// What every session is told first. A stalled holder of the log's lock is ended by the
+/// server after a second, so that one frozen node cannot stop the others.
+const COMMITTER_SETTINGS: &str = "\
+    SET idle_in_transaction_session_timeout = '1s'; \
+    SET lock_timeout = '5s'; \
+    SET statement_timeout = '10s'; \
+    SET default_transaction_isolation = 'read committed'";
+
+const READER_SETTINGS: &str = "\
+    SET idle_in_transaction_session_timeout = '30s'; \
+    SET lock_timeout = '5s'; \
+    SET statement_timeout = '30s'";
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Committer,
+    Reader,
+}
+
+/// How long a connection may take to be made, its greeting included.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+impl Role {
+    /// How long an answer may take. The server's own limits are shorter: only one that hangs
+    /// is given up for this.
+    fn answer_within(self) -> Duration {
+        match self {
+            Self::Committer => Duration::from_secs(15),
+            Self::Reader => Duration::from_secs(40),
+        }
+    }
+}
+
+/// How a batch did not end in a commit.
+#[derive(Debug)]
+pub(crate) enum CommitFailure {
+    /// A statement was refused, and everything was rolled back.
+    RolledBack(StoreError),
+    /// COMMIT was sent, and what became of it is not known.
+    Unknown(StoreError),
+}
+
+/// How to reach the writable primary.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    config: Config,
+}
+
+impl Connector {
+    pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            StoreError::Refused(format!("database.url is not a PostgreSQL URL: {error}"))
+        })?;
+        if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
+            return Err(StoreError::Refused(
+                "database.url asks for TLS (sslmode=require), which this release does not speak: \
+                 use a local socket, loopback or an encrypted network and sslmode=disable"
+                    .to_owned(),
+            ));
+        }
+        config
+            .application_name("conclave")
+            .connect_timeout(Duration::from_secs(5))
+            .tcp_user_timeout(Duration::from_secs(10))
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(5))
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(3)
+            .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        Ok(Self { config })
+    }
+
+    pub(crate) async fn connect(&self, role: Role) -> Result<Session, StoreError> {
+        // The library bounds only the connection of the socket.
+        let connected = tokio::time::timeout(CONNECT_WITHIN, self.config.connect(NoTls)).await;
+        let (client, mut connection) = connected.map_err(|_| no_answer())??;
+        let warned = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&warned);
+        tokio::spawn(async move {
+            let mut messages = poll_fn(move |context| connection.poll_message(context));
+            while let Some(message) = futures_util::StreamExt::next(&mut messages).await {
+                match message {
+                    Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+                        tracing::warn!(code = notice.code().code(), "PostgreSQL warned");
+                        heard.store(true, Ordering::Release);
+                    }
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+        });
+        let session = Session {
+            client,
+            warned,
+            answer_within: role.answer_within(),
+            given_up: AtomicBool::new(false),
+            statements: Mutex::default(),
+        };
+        session.prepare_session(role).await?;
+        Ok(session)
+    }
+}
+
+/// A server that hangs answers nothing, and its connection stays open.
+fn no_answer() -> StoreError {
+    StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())
+}
+
+/// A connection and what was prepared on it.
+pub(crate) struct Session {
+    client: Client,
+    warned: Arc<AtomicBool>,
+    answer_within: Duration,
+    given_up: AtomicBool,
+    statements: Mutex<HashMap<Key, Statement>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Text(&'static str),
+    Insert(usize),
+}
+
+impl Key {
+    fn of(insert: &'static Insert) -> Self {
+        Self::Insert(std::ptr::from_ref(insert).addr())
+    }
+}
+
+impl Session {
+    async fn prepare_session(&self, role: Role) -> Result<(), StoreError> {
+        match role {
+            Role::Committer => self.batch(COMMITTER_SETTINGS).await?,
+            Role::Reader => self.batch(READER_SETTINGS).await?,
+        }
+        // A weaker setting of the role or the database must not weaken an acknowledgement.
+        let rows = self
+            .query("SELECT current_setting('synchronous_commit')", &[])
+            .await?;
+        if let Some(row) = rows.first()
+            && matches!(row.text(0)?, "off" | "local")
+        {
+            self.batch("SET synchronous_commit = 'on'").await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
+        let querying = async {
+            let statement = self.statement(Key::Text(sql), || sql.to_owned()).await?;
+            check_params(&statement, params)?;
+            let rows = self.client.query(&statement, &by_reference(params)).await?;
+            rows.iter().map(from_postgres).collect()
+        };
+        self.in_time(querying).await
+    }
+
+    pub(crate) async fn execute(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<u64, StoreError> {
+        let executing = async {
+            let statement = self.statement(Key::Text(sql), || sql.to_owned()).await?;
+            check_params(&statement, params)?;
+            let params = by_reference(params);
+            Ok(self.client.execute(&statement, &params).await?)
+        };
+        self.in_time(executing).await
+    }
+
+    pub(crate) async fn insert_many(
+        &self,
+        insert: &'static Insert,
+        rows: &[Vec<Value>],
+    ) -> Result<u64, StoreError> {
+        let inserting = async {
+            let statement = self.statement(Key::of(insert), || text_of(insert)).await?;
+            check_rows(insert, rows)?;
+            let columns: Vec<_> = (0..insert.columns.len())
+                .map(|index| Column { rows, index })
+                .collect();
+            let params: Vec<_> = columns
+                .iter()
+                .map(|column| column as &(dyn ToSql + Sync))
+                .collect();
+            Ok(self.client.execute(&statement, &params).await?)
+        };
+        self.in_time(inserting).await
+    }
+
+    /// Runs statements that take no parameters.
+    pub(crate) async fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        let running = self.client.batch_execute(sql);
+        self.in_time(async { Ok(running.await?) }).await
+    }
+
+    /// Writes, and commits: one round trip for all of it, once the statements are prepared.
+    ///
+    /// When a statement is refused, those behind it and COMMIT only find that the transaction
+    /// is over, and PostgreSQL rolls back.
+    pub(crate) async fn write_and_commit(&self, writes: &Writes) -> Result<(), CommitFailure> {
+        let preparing = try_join_all(writes.steps.iter().map(|step| self.prepare_step(step)));
+        if let Err(error) = preparing.await {
+            return Err(self.rolled_back(error).await);
+        }
+        self.warned.store(false, Ordering::Release);
+        let mut sent = Vec::with_capacity(writes.steps.len());
+        for step in &writes.steps {
+            // A statement that is prepared is sent when its future is polled first.
+            let mut sending = Box::pin(self.run_step(step));
+            match poll!(sending.as_mut()) {
+                Poll::Pending => sent.push(sending),
+                Poll::Ready(Ok(_)) => {}
+                // It was not even sent: without it, nothing may be committed.
+                Poll::Ready(Err(error)) => return Err(self.rolled_back(error).await),
+            }
+        }
+        let mut committing = Box::pin(maybe_done(self.batch("COMMIT")));
+        let _ = poll!(committing.as_mut());
+        for written in sent {
+            match written.await {
+                Ok(_) => {}
+                Err(error) if error.is_disconnect() => return Err(CommitFailure::Unknown(error)),
+                Err(error) => {
+                    committing.await;
+                    return Err(CommitFailure::RolledBack(error));
+                }
+            }
+        }
+        committing.as_mut().await;
+        let answer = committing.as_mut().take_output();
+        answer
+            .unwrap_or_else(|| Err(no_answer()))
+            .map_err(CommitFailure::Unknown)?;
+        if self.warned.load(Ordering::Acquire) {
+            // A wait for a standby was cut short.
+            let sentence = "PostgreSQL warned at COMMIT".to_owned();
+            return Err(CommitFailure::Unknown(StoreError::Unavailable(sentence)));
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction; when that is not confirmed, it ends with the connection.
+    async fn rolled_back(&self, error: StoreError) -> CommitFailure {
+        CommitFailure::RolledBack(match self.batch("ROLLBACK").await {
+            Ok(()) => error,
+            Err(lost) => lost,
+        })
+    }
+
+    async fn prepare_step(&self, step: &Step) -> Result<(), StoreError> {
+        match step {
+            Step::Insert(insert, rows) => {
+                check_rows(insert, rows)?;
+                let preparing = self.statement(Key::of(insert), || text_of(insert));
+                self.in_time(preparing).await.map(drop)
+            }
+            Step::Execute(sql, params) => {
+                let preparing = self.statement(Key::Text(sql), || (*sql).to_owned());
+                check_params(&self.in_time(preparing).await?, params)
+            }
+        }
+    }
+
+    async fn run_step(&self, step: &Step) -> Result<u64, StoreError> {
+        match step {
+            Step::Insert(insert, rows) => self.insert_many(insert, rows).await,
+            Step::Execute(sql, params) => self.execute(sql, params).await,
+        }
+    }
+
+    /// Gives the session up when an answer does not come.
+    async fn in_time<T>(
+        &self,
+        answering: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answered = tokio::time::timeout(self.answer_within, answering).await;
+        answered.unwrap_or_else(|_| {
+            self.given_up.store(true, Ordering::Release);
+            Err(no_answer())
+        })
+    }
+
+    /// Whether the connection is lost, or was given up.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.given_up.load(Ordering::Acquire)
+    }
+
+    async fn statement(
+        &self,
+        key: Key,
+        text: impl FnOnce() -> String,
+    ) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.lock().get(&key) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(&text()).await?;
+        self.statements.lock().insert(key, statement.clone());
+        Ok(statement)
+    }
+}
