@@ -44,7 +44,9 @@ impl Reading<'_> {
             let mut user_ids = Vec::with_capacity(typists.len());
             for user in typists {
                 match self.user_id(user).await {
-                    Ok(user_id) => user_ids.push(user_id),
+                    // Who has left types no more, whatever was said before.
+                    Ok(user_id) if room.state.is_joined(&user_id) => user_ids.push(user_id),
+                    Ok(_) => {}
                     // The bus may name somebody who is not there, or not yet at this moment.
                     Err(StoreError::Damaged(_)) => {}
                     Err(error) => return Err(error),

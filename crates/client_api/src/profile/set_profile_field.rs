@@ -36,6 +36,9 @@ pub(crate) async fn set_profile_field(
         ApiError::missing_param(format_args!("the body has no {field}, which is to be set"))
     })?;
     let shown_in_rooms = matches!(field, DISPLAY_NAME | AVATAR_URL);
+    if shown_in_rooms && !value.is_string() {
+        return Err(ApiError::bad_json(format_args!("{field}: it is a text")));
+    }
     let taken_back = shown_in_rooms && value.as_str() == Some("");
     let value = (!taken_back).then_some(value);
     let whose = (caller.user, &*caller.user_id);

@@ -151,6 +151,20 @@ async fn typing_is_told_with_its_beginning_and_its_end(server: Server) {
     let time = async { clock.advance(Duration::from_secs(21)) };
     let answer = client.woken_by(time).await;
     assert_eq!(typists(&answer), Some(json!([])));
+    node.call(
+        &alice,
+        "PUT",
+        &path,
+        json!({"typing": true, "timeout": 20_000}),
+    )
+    .await;
+    node.go(&alice, "leave", &room).await;
+    let first = node.client(&bob).next().await;
+    assert_ne!(
+        typists(&first),
+        Some(json!([alice.user_id])),
+        "who left types no more"
+    );
 }
 
 async fn presence_is_told_to_those_who_share_a_room(server: Server) {
