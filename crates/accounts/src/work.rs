@@ -28,6 +28,8 @@ pub struct Work {
     /// By session and generation: tokens that were replaced before anybody used them.
     pub(crate) voided: Staged<(i64, i64), ()>,
     pub(crate) login_tokens: Staged<Hash, LoginToken>,
+    /// Whose login tokens end: they were proved with a password that is no more.
+    pub(crate) ended_login_tokens: Staged<i64, ()>,
     pub(crate) registration_tokens: Staged<Hash, RegistrationToken>,
     pub(crate) nonces: Staged<Hash, Timestamp>,
     pub(crate) setup_links: Staged<Hash, Timestamp>,
@@ -173,6 +175,7 @@ impl Work {
             confirmed: Staged::default(),
             voided: Staged::default(),
             login_tokens: Staged::default(),
+            ended_login_tokens: Staged::default(),
             registration_tokens: Staged::default(),
             nonces: Staged::default(),
             setup_links: Staged::default(),
@@ -310,6 +313,7 @@ impl Work {
         self.confirmed.settle(keep);
         self.voided.settle(keep);
         self.login_tokens.settle(keep);
+        self.ended_login_tokens.settle(keep);
         self.registration_tokens.settle(keep);
         self.nonces.settle(keep);
         self.setup_links.settle(keep);

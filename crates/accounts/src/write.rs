@@ -144,6 +144,11 @@ static FILTERS: Insert = Insert {
 
 /// Says what is to be written of everything that a batch staged.
 pub(crate) fn write(work: &Work, writes: &mut Writes) -> Result<(), StoreError> {
+    for (user, ()) in work.ended_login_tokens.written() {
+        // Before the rows: what is made after the new password stays.
+        let sql = "DELETE FROM login_tokens WHERE user_id = $1";
+        writes.execute(sql, vec![(*user).into()]);
+    }
     for (insert, rows) in Rows::of(work)?.0 {
         writes.insert(insert, rows);
     }
