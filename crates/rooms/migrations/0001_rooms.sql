@@ -8,6 +8,7 @@ CREATE TABLE rooms (
     state_pos BIGINT NOT NULL,
     published BIGINT NOT NULL
 );
+CREATE INDEX rooms_published ON rooms (room) WHERE published = 1;
 
 -- Every event, as a sealed PDU. `pos` is when this deployment learned it; `ord` is its place in
 -- the room's timeline, NULL when it has none.

@@ -4,6 +4,7 @@ mod aliases;
 mod applier;
 mod change;
 mod create;
+mod directory;
 mod encryption;
 mod membership;
 mod reading;
@@ -19,6 +20,7 @@ pub use change::{
     Transaction,
 };
 pub use create::{CreateRoom, InitialState, Preset};
+pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
 pub use encryption::EncryptionPolicy;
 pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, ReceiptEntry};
