@@ -4,6 +4,7 @@ mod aliases;
 mod events;
 mod loading;
 mod receipts;
+mod restricted;
 mod writing;
 
 pub(crate) use aliases::{alias_place, hex};
@@ -36,6 +37,8 @@ pub struct RoomsWork {
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
     forgotten: Layered<(i64, i64), bool>,
+    /// Where those are who come into rooms that membership elsewhere opens.
+    joined_rooms: restricted::JoinedRooms,
     now: Timestamp,
     rows: Rows,
 }

@@ -50,9 +50,10 @@ pub struct NewEvent {
     pub transaction: Option<Transaction>,
     /// How long its content is, about, in bytes.
     pub size_bytes: usize,
-    /// For a join that membership elsewhere permits: whether that membership was looked up, so
-    /// that the event may say through whom its sender comes in.
-    pub vouched: bool,
+    /// For a join: whether membership elsewhere, where the room allows it, is as good as an
+    /// invitation. It is looked up under the lock, and the event then says through whom its
+    /// sender comes in.
+    pub by_membership: bool,
 }
 
 impl NewEvent {

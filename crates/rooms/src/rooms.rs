@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{entropy::Entropy, event::MAX_PDU_BYTES, time::Clock};
-use ruma::{OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
+use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
 use seal::Keyring;
 use store::{
     Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
@@ -157,9 +157,8 @@ impl Rooms {
         room: i64,
     ) -> Result<Option<Arc<Room>>, StoreError> {
         let name = self.names().room_name(snapshot, room).await?;
-        let room_id = <&RoomId>::try_from(&*name)
-            .map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?;
-        let read = Room::read(snapshot, self.keyring(), room, room_id)
+        let room_id = stored_room_id(&name)?;
+        let read = Room::read(snapshot, self.keyring(), room, &room_id)
             .await?
             .map(Arc::new);
         if let Some(read) = &read {
@@ -225,4 +224,9 @@ pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
         Ok(refusal) => refusal.into(),
         Err(other) => other.into_store().into(),
     }
+}
+
+/// A room's id, as it is interned.
+pub(crate) fn stored_room_id(name: &str) -> Result<OwnedRoomId, StoreError> {
+    OwnedRoomId::try_from(name).map_err(|_| StoreError::Damaged("room_names.name".to_owned()))
 }
