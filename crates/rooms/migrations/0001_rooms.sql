@@ -62,12 +62,14 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_room ON memberships (room, membership);
 
--- Which event a client's transaction made. The hash is keyed: of user, device and transaction.
+-- Which event a client's transaction made, for a week. The hash is keyed: of user, device and
+-- transaction.
 CREATE TABLE transactions (
     hash BYTEA NOT NULL PRIMARY KEY,
     event_id TEXT NOT NULL,
     at BIGINT NOT NULL
 );
+CREATE INDEX transactions_at ON transactions (at);
 
 -- An alias is found by its keyed hash; its text is sealed.
 CREATE TABLE aliases (

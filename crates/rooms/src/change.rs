@@ -36,6 +36,11 @@ pub enum RoomsChange {
         /// is being made.
         by: Option<OwnedUserId>,
     },
+    /// Some of the clients' transactions from before a moment are no longer remembered.
+    ForgetTransactions {
+        /// The moment.
+        before: Timestamp,
+    },
 }
 
 /// An event before it has its place.

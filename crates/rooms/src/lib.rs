@@ -13,6 +13,7 @@ mod rooms;
 mod sending;
 mod stored;
 mod timeline;
+mod upkeep;
 mod visibility;
 
 pub use change::{

@@ -11,3 +11,4 @@ mod nodes;
 mod people;
 mod stopping;
 mod tls;
+mod upkeep;

@@ -135,6 +135,7 @@ impl Rooms {
                     named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
                 RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+                RoomsChange::ForgetTransactions { .. } => {}
             }
         }
         named
