@@ -1,21 +1,32 @@
-//! Wake-ups, typing and presence between nodes, in-process.
+//! Wake-ups, typing and presence between nodes: in-process, or over NATS.
 //!
 //! What travels here may be lost: it makes things fast, or matters only for a moment.
 //! Whatever must not be lost is in the log, which every node reads for itself; without a bus
 //! it only hears of other nodes' batches later.
 
+mod in_process;
+mod link;
+mod metrics;
+mod nats;
 mod node;
 mod signal;
+mod subscription;
+mod wire;
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
-
+use in_process::InProcess;
+use nats::Nats;
+pub use nats::{BadServer, Credentials, NatsOptions};
 pub use node::{NodeId, NotANodeId};
-pub use signal::{Activity, Presence, Signal, Typing};
+pub use signal::{Activity, Envelope, Presence, Signal, Typing};
+pub use subscription::{Heard, Subscription};
 
 /// How many signals a slow subscriber may fall behind before it misses some.
-const BACKLOG: usize = 4_096;
+pub const BACKLOG: usize = 4_096;
+
+/// How many signals may wait for NATS before further ones are dropped.
+pub const QUEUE: usize = 4_096;
 
 /// One node's end of the bus. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,35 +37,34 @@ pub struct Bus {
 
 #[derive(Clone, Debug)]
 enum Engine {
-    InProcess(broadcast::Sender<Arc<Envelope>>),
-}
-
-/// A signal, and the node that gave it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
-    /// The node that gave the signal, which may be this one.
-    pub from: NodeId,
-    /// What it says.
-    pub signal: Signal,
+    InProcess(InProcess),
+    Nats(Arc<Nats>),
 }
 
 impl Bus {
     /// A bus within this process, with one node on it.
     pub fn in_process(node: NodeId) -> Self {
-        let (sender, _) = broadcast::channel(BACKLOG);
-        Self {
-            node,
-            engine: Engine::InProcess(sender),
-        }
+        let engine = Engine::InProcess(InProcess::new());
+        Self { node, engine }
+    }
+
+    /// This node's end of the bus of a deployment whose nodes meet on NATS.
+    ///
+    /// It connects in the background, again and again: nothing waits for it or fails without
+    /// it. Must be called where tasks can be spawned.
+    pub fn nats(node: NodeId, options: NatsOptions) -> Result<Self, BadServer> {
+        let engine = Engine::Nats(Arc::new(Nats::start(node, options)?));
+        Ok(Self { node, engine })
     }
 
     /// Another node's end of the same bus, for deployments of several nodes in one process.
     #[must_use]
     pub fn beside(&self, node: NodeId) -> Self {
-        Self {
-            node,
-            engine: self.engine.clone(),
-        }
+        let engine = match &self.engine {
+            Engine::InProcess(bus) => Engine::InProcess(bus.clone()),
+            Engine::Nats(bus) => Engine::Nats(Arc::new(bus.beside(node))),
+        };
+        Self { node, engine }
     }
 
     /// The node whose end this is.
@@ -62,56 +72,35 @@ impl Bus {
         self.node
     }
 
-    /// Gives a signal to all nodes, this one too. It never waits and never fails: who does
-    /// not listen, or listens too slowly, misses it.
+    /// Gives a signal to all other nodes. It never waits and never fails: who does not listen,
+    /// listens too slowly or cannot be reached, misses it.
     pub fn publish(&self, signal: Signal) {
-        let from = self.node;
         match &self.engine {
-            // An error says that nobody listens.
-            Engine::InProcess(sender) => {
-                drop(sender.send(Arc::new(Envelope { from, signal })));
-            }
+            Engine::InProcess(bus) => bus.publish(self.node, signal),
+            Engine::Nats(bus) => bus.publish(signal),
         }
     }
 
-    /// Listens to the signals of all nodes that are given from now on.
+    /// Listens to the signals that other nodes give from now on.
     pub fn subscribe(&self) -> Subscription {
         match &self.engine {
-            Engine::InProcess(sender) => Subscription {
-                receiver: sender.subscribe(),
-            },
+            Engine::InProcess(bus) => bus.subscribe(self.node),
+            Engine::Nats(bus) => bus.subscribe(self.node),
+        }
+    }
+
+    /// Leaves the bus without waiting: what is published later goes nowhere.
+    pub fn leave(&self) {
+        if let Engine::Nats(bus) = &self.engine {
+            bus.leave();
+        }
+    }
+
+    /// Leaves the bus once what is queued has been given to NATS, or could not be for a second.
+    pub async fn close(&self) {
+        if let Engine::Nats(bus) = &self.engine {
+            bus.leave();
+            bus.gone().await;
         }
     }
 }
-
-/// A listener's place on the bus.
-#[derive(Debug)]
-pub struct Subscription {
-    receiver: broadcast::Receiver<Arc<Envelope>>,
-}
-
-/// What a listener is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The next signal.
-    Signal(Arc<Envelope>),
-    /// This many signals went by unheard: look at the log, and let what is known of typing
-    /// and presence run out.
-    Missed(u64),
-}
-
-impl Subscription {
-    /// Waits for what comes next; `None` when the bus has ended.
-    ///
-    /// Nothing is lost when the call is dropped before it answers.
-    pub async fn next(&mut self) -> Option<Heard> {
-        match self.receiver.recv().await {
-            Ok(envelope) => Some(Heard::Signal(envelope)),
-            Err(broadcast::error::RecvError::Lagged(count)) => Some(Heard::Missed(count)),
-            Err(broadcast::error::RecvError::Closed) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

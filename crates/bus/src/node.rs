@@ -47,3 +47,25 @@ impl FromStr for NodeId {
         number.and_then(Result::ok).map(Self).ok_or(NotANodeId)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NodeId;
+
+    #[test]
+    fn a_node_id_reads_back_as_it_is_written() {
+        for number in [0, 1, u64::MAX, 0x0123_4567_89ab_cdef] {
+            let id = NodeId(number);
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        for text in [
+            "",
+            "+000000000000001",
+            "000000000000001",
+            "00000000000000001",
+            "000000000000000g",
+        ] {
+            assert!(text.parse::<NodeId>().is_err(), "{text:?}");
+        }
+    }
+}

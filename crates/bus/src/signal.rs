@@ -2,12 +2,26 @@
 
 use model::time::Timestamp;
 
+use crate::NodeId;
+
+/// A signal, and the node that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The node that gave the signal.
+    pub from: NodeId,
+    /// What it says.
+    pub signal: Signal,
+}
+
 /// A signal. Rooms and users are the integers that stand for them in the deployment's
 /// database, the same on all of its nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A batch was committed: other nodes look at the log now.
     Poke,
+    /// A node has come, or come back: the others say again what their users do. On NATS the bus
+    /// itself gives it whenever a connection is made.
+    Ask,
     /// Somebody types, or has stopped.
     Typing(Typing),
     /// Somebody's presence.

@@ -42,8 +42,9 @@ use crate::{
     error::ApiError,
     filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
-        claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
-        upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
+        claim_keys::claim_keys, get_key_changes::get_key_changes, query_keys::query_keys,
+        upload_keys::upload_keys, upload_signatures::upload_signatures,
+        upload_signing_keys::upload_signing_keys,
     },
     limits::Class,
     media::{
@@ -192,6 +193,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(update_version),
         by_caller(delete_version),
         // End-to-end encryption: keys
+        by_caller(get_key_changes),
         by_caller(claim_keys).class(Class::KeyClaim),
         by_caller(upload_signing_keys),
         by_caller(query_keys),

@@ -25,10 +25,15 @@ struct Pair {
     read: bool,
 }
 
-const PAIRS: [Pair; 3] = [
+const PAIRS: [Pair; 4] = [
     Pair {
         value: "database.url",
         file: "database.url_file",
+        read: true,
+    },
+    Pair {
+        value: "bus.url",
+        file: "bus.url_file",
         read: true,
     },
     Pair {

@@ -21,7 +21,7 @@ pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
-    Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence, RateLimits,
-    Registration, RegistrationMode, Rooms, Seal, Server, Tls,
+    Bus, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
+    RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Tls,
 };
-pub use values::{DatabaseUrl, FilesUrl, IpNetwork, LogFilter, Secret};
+pub use values::{BusCredentials, BusUrl, DatabaseUrl, FilesUrl, IpNetwork, LogFilter, Secret};

@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Database, Encryption, Files, Log, Metrics, Presence, RateLimits, Registration, Rooms,
-        Seal, Server,
+        self, Bus, Database, Encryption, Files, Log, Metrics, Presence, RateLimits, Registration,
+        Rooms, Seal, Server,
     },
 };
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[database]`
     pub database: Database,
+    /// `[bus]`
+    pub bus: Bus,
     /// `[files]`
     pub files: Files,
     /// `[seal]`
@@ -178,6 +180,7 @@ impl Config {
         let server = Server::read_checked(reader);
         let metrics = Metrics::read(reader);
         let database = Database::read(reader);
+        let bus = Bus::read(reader);
         let files = Files::read(reader);
         let seal = Seal::read(reader);
         let registration = Registration::read(reader);
@@ -190,6 +193,7 @@ impl Config {
             server: server?,
             metrics: metrics?,
             database: database?,
+            bus: bus?,
             files: files?,
             seal: seal?,
             registration: registration?,
@@ -282,25 +286,25 @@ mod tests {
         let sources = Sources::default()
             .with_text(
                 "c.toml",
-                "[server]\nmotto = \"hi\"\n[bus]\nurl = \"nats://x\"\n",
+                "[server]\nmotto = \"hi\"\n[search]\nurl = \"x\"\n",
             )
-            .with_environment([("CONCLAVE__BUS__URL".to_owned(), "nats://y".to_owned())]);
-        let loaded = load_expecting(sources, &["bus", "server.motto"]).expect("warnings only");
+            .with_environment([("CONCLAVE__SEARCH__URL".to_owned(), "y".to_owned())]);
+        let loaded = load_expecting(sources, &["search", "server.motto"]).expect("warnings only");
         let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         let belongs = "belongs to the next release and has no effect yet";
         assert_eq!(
             warnings,
             [
-                format!("c.toml:3:2: bus {belongs}"),
+                format!("c.toml:3:2: search {belongs}"),
                 format!("c.toml:2:1: server.motto {belongs}"),
-                format!("environment variable CONCLAVE__BUS__URL: bus.url {belongs}"),
+                format!("environment variable CONCLAVE__SEARCH__URL: search.url {belongs}"),
             ]
         );
     }
 
     #[test]
     fn a_key_of_a_later_release_is_refused() {
-        let sources = Sources::default().with_text("c.toml", "[buses]\nurl = \"nats://x\"\n");
-        assert!(load_expecting(sources, &["bus"]).is_err());
+        let sources = Sources::default().with_text("c.toml", "[searches]\nurl = \"x\"\n");
+        assert!(load_expecting(sources, &["search"]).is_err());
     }
 }

@@ -422,7 +422,8 @@ fn a_missing_or_foreign_file_is_named() {
 #[test]
 fn no_secret_is_shown_by_listing_debug_or_error() {
     let toml = "[seal]\nkey = \"s3cret-seal\"\n[registration]\nshared_secret = \"s3cret-shared\"\n\
-                [database]\nurl = \"postgres://me:s3cret-db@db/chat\"\n";
+                [database]\nurl = \"postgres://me:s3cret-db@db/chat\"\n\
+                [bus]\nurl = \"nats://me:s3cret-bus@nats\"\n";
     let loaded = load(text(toml));
     assert_eq!(
         loaded.config.seal.key.as_ref().unwrap().expose(),
@@ -440,7 +441,13 @@ fn no_secret_is_shown_by_listing_debug_or_error() {
         value(&loaded, "database.url"),
         "\"postgres://me:********@db/chat\""
     );
+    assert_eq!(
+        value(&loaded, "bus.url"),
+        "\"nats://me:********@nats:4222\""
+    );
     for wrong in [
+        "bus.url = \"nats://me:s3cret@nats/\"",
+        "bus.url = \"http://me:s3cret@nats\"",
         "database.url = \"mysql://me:s3cret@db\"",
         "seal.key = [\"s3cret\"]",
         "registration.shared_secret = { s3cret = \"s3cret\" }",
@@ -479,6 +486,11 @@ fn secrets_are_read_from_files() {
         loaded.origin("registration.shared_secret_file"),
     );
     assert!(!format!("{loaded:?}{loaded}").contains("s3cret"));
+
+    fs::write(&path, "nats://s3cret@nats\n").unwrap();
+    let variable = ("CONCLAVE__BUS__URL_FILE", path.to_str().unwrap());
+    let loaded = load(environment(&[variable]));
+    assert_eq!(value(&loaded, "bus.url"), "\"nats://********@nats:4222\"");
 
     fs::write(&path, "postgres://me:s3cret@db/chat\n").unwrap();
     let variable = ("CONCLAVE__DATABASE__URL_FILE", path.to_str().unwrap());

@@ -1,7 +1,7 @@
 //! Who types and who is there: told by clients here, heard from other nodes, ended by time.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -9,13 +9,18 @@ use bus::{Activity, Heard, Signal, Typing};
 use model::time::Timestamp;
 use store::StoreError;
 
-use crate::{Presence, Sync, sync::Inner};
+use crate::{
+    Presence, Sync,
+    ephemeral::{PRESENCE_LASTS, Source},
+    sync::Inner,
+};
 
 /// How often it is looked for people who have stopped without saying so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long other nodes believe a presence that is not said again.
-const PRESENCE_LASTS: Duration = Duration::from_secs(300);
+/// Of how many people other nodes are told at a time, when one has asked: less than the bus
+/// queues.
+const PORTION: usize = 1_000;
 
 impl Sync {
     /// Whether presence is kept at all.
@@ -41,7 +46,7 @@ impl Sync {
     pub fn set_typing(&self, room: i64, user: i64, for_how_long: Option<Duration>) {
         let inner = &self.inner;
         let now = inner.clock.now();
-        inner.note_typing(room, user, for_how_long, now);
+        inner.note_typing(room, user, for_how_long, now, Source::Here);
         let until = for_how_long.map(|duration| now.plus(duration));
         inner
             .bus
@@ -63,33 +68,64 @@ impl Sync {
             status,
             active_at,
         };
-        inner.bus.publish(Signal::Presence(bus::Presence {
+        let noted = inner.ephemeral.set_presence(user, presence.clone());
+        if noted.tell {
+            inner.tell_presence(user, presence);
+        }
+        if noted.is_news {
+            inner.wake_acquaintances_of(user).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn note_typing(
+        &self,
+        room: i64,
+        user: i64,
+        length: Option<Duration>,
+        now: Timestamp,
+        source: Source,
+    ) {
+        if self.ephemeral.set_typing(room, user, length, now, source) {
+            self.wakers.wake_room(room);
+        }
+    }
+
+    fn tell_presence(&self, user: i64, presence: Presence) {
+        self.bus.publish(Signal::Presence(bus::Presence {
             user,
             activity: match presence.state.as_str() {
                 "online" => Activity::Online,
                 "unavailable" => Activity::Unavailable,
                 _ => Activity::Offline,
             },
-            status: presence.status.clone(),
-            last_active_at: presence.active_at,
             until: presence.active_at.plus(PRESENCE_LASTS),
+            status: presence.status,
+            last_active_at: presence.active_at,
         }));
-        inner.note_presence(user, presence).await
-    }
-}
-
-impl Inner {
-    fn note_typing(&self, room: i64, user: i64, length: Option<Duration>, now: Timestamp) {
-        if self.ephemeral.set_typing(room, user, length, now) {
-            self.wakers.wake_room(room);
-        }
     }
 
-    async fn note_presence(&self, user: i64, presence: Presence) -> Result<(), StoreError> {
-        if self.ephemeral.set_presence(user, presence) {
-            self.wake_acquaintances_of(user).await?;
+    /// Tells other nodes what the users of this one do, when one has asked: of typing at once,
+    /// of presence a portion at a time. However many ask, it is told once.
+    fn tell_who_asked(&self, untold: &mut Vec<i64>) {
+        let now = self.clock.now();
+        if untold.is_empty() && self.asked.swap(false, Ordering::Relaxed) {
+            for (room, user, until) in self.ephemeral.typing_here(now) {
+                let until = Some(until);
+                self.bus
+                    .publish(Signal::Typing(Typing { room, user, until }));
+            }
+            *untold = self.ephemeral.present_here(now);
         }
-        Ok(())
+        let rest = untold.len().saturating_sub(PORTION);
+        for user in untold.drain(rest..) {
+            // As it is now: it may have changed since it was asked for.
+            if let Some(presence) = self.ephemeral.presence_here(user) {
+                self.tell_presence(user, presence);
+            }
+        }
     }
 
     async fn wake_acquaintances_of(&self, user: i64) -> Result<(), StoreError> {
@@ -100,22 +136,32 @@ impl Inner {
     }
 
     async fn hear(&self, heard: Heard) -> Result<(), StoreError> {
-        let Heard::Signal(envelope) = heard else {
-            // Typing and presence run out by themselves; the log does not.
-            self.log.poke();
-            return Ok(());
-        };
-        if envelope.from == self.bus.node_id() {
-            return Ok(());
-        }
-        match &envelope.signal {
-            Signal::Poke => self.log.poke(),
-            Signal::Typing(Typing { room, user, until }) => {
-                let now = self.clock.now();
-                let length = until.map(|until| until.since(now));
-                self.note_typing(*room, *user, length.filter(|length| !length.is_zero()), now);
+        match heard {
+            Heard::Signal(envelope) => self.hear_signal(&envelope.signal).await,
+            Heard::Missed(_) => {
+                // Typing and presence run out by themselves; the log does not.
+                self.log.poke();
+                Ok(())
             }
-            Signal::Presence(presence) => {
+            Heard::Joined => {
+                self.log.poke();
+                self.asked.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    async fn hear_signal(&self, signal: &Signal) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        match signal {
+            Signal::Poke => self.log.poke(),
+            Signal::Ask => self.asked.store(true, Ordering::Relaxed),
+            Signal::Typing(Typing { room, user, until }) => {
+                let length = until.map(|until| until.since(now));
+                let length = length.filter(|length| !length.is_zero());
+                self.note_typing(*room, *user, length, now, Source::Elsewhere);
+            }
+            Signal::Presence(presence) if self.presence_enabled && presence.until > now => {
                 let state = match presence.activity {
                     Activity::Online => "online",
                     Activity::Unavailable => "unavailable",
@@ -124,17 +170,21 @@ impl Inner {
                 let heard = Presence {
                     state: state.to_owned(),
                     status: presence.status.clone(),
-                    active_at: presence.last_active_at,
+                    // Nobody was active later than now, whatever another node's clock says.
+                    active_at: presence.last_active_at.min(now),
                 };
-                self.note_presence(presence.user, heard).await?;
+                if self.ephemeral.hear_presence(presence.user, heard) {
+                    self.wake_acquaintances_of(presence.user).await?;
+                }
             }
+            Signal::Presence(_) => {}
         }
         Ok(())
     }
 
     async fn expire(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        for room in self.ephemeral.expire(now).0 {
+        for room in self.ephemeral.expire_typing(now) {
             self.wakers.wake_room(room);
         }
         for user in self.ephemeral.expire_presence(now) {
@@ -148,6 +198,8 @@ impl Inner {
 pub(crate) fn follow(inner: &Arc<Inner>) {
     tokio::spawn(hear_all(Arc::downgrade(inner), inner.bus.subscribe()));
     tokio::spawn(expire_all(Arc::downgrade(inner)));
+    // Who listens on NATS only now has missed that it joined.
+    inner.bus.publish(Signal::Ask);
 }
 
 async fn hear_all(inner: Weak<Inner>, mut subscription: bus::Subscription) {
@@ -158,6 +210,7 @@ async fn hear_all(inner: Weak<Inner>, mut subscription: bus::Subscription) {
 }
 
 async fn expire_all(inner: Weak<Inner>) {
+    let mut untold = Vec::new();
     loop {
         let Some(next) = inner.upgrade().map(|inner| inner.clock.sleep(LOOK_EVERY)) else {
             return;
@@ -165,6 +218,7 @@ async fn expire_all(inner: Weak<Inner>) {
         next.await;
         let Some(inner) = inner.upgrade() else { return };
         report(inner.expire().await);
+        inner.tell_who_asked(&mut untold);
     }
 }
 

@@ -12,3 +12,9 @@ mod kept;
 mod server;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod sync;
+#[cfg(test)]
+mod visibility;

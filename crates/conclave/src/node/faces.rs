@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use axum::{Router, http::HeaderMap, middleware};
-use bus::{Bus, NodeId};
+use bus::Bus;
 use client_api::{
     ClientApi, Settings,
     address::{AddressBlock, TrustedProxies},
@@ -25,6 +25,7 @@ pub(super) async fn build(
     config: &Config,
     public_url: &str,
     owners: &Owners,
+    bus: &Bus,
     surroundings: &Surroundings,
     ends: &Ends,
 ) -> anyhow::Result<Router> {
@@ -33,7 +34,7 @@ pub(super) async fn build(
         owners.accounts.clone(),
         owners.rooms.clone(),
         owners.keys.clone(),
-        Bus::in_process(NodeId::generate(&*surroundings.entropy)),
+        bus.clone(),
         config.presence.enabled,
     );
     let sync = sync.await.context("syncing could not be started")?;

@@ -2,12 +2,14 @@
 
 mod doors;
 mod faces;
+mod meeting;
 mod owners;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
+use bus::Bus;
 use config::Loaded;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
@@ -42,13 +44,15 @@ pub struct Node {
     is_new: bool,
     certificates: Option<Arc<Certificates>>,
     owners: Owners,
+    bus: Bus,
     ends: Ends,
     /// Given up last: as long as it is held, nobody else opens the database.
     _data_dir: DataDir,
 }
 
 impl Node {
-    /// Starts a server: data directory, key, database, owners, listeners and faces, in this order.
+    /// Starts a server: data directory, key, database, owners, listeners, bus and faces, in
+    /// this order.
     ///
     /// # Errors
     ///
@@ -70,7 +74,8 @@ impl Node {
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        let face = faces::build(config, &public_url, &owners, &surroundings, &ends).await?;
+        let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
+        let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
@@ -85,6 +90,7 @@ impl Node {
             is_new: storage.is_new,
             certificates: doors.certificates,
             owners,
+            bus,
             ends,
             _data_dir: storage.data_dir,
         };
@@ -203,6 +209,8 @@ impl Node {
             self.ends.tasks.wait().await;
         }
         self.owners.log.stop().await;
+        // Last, so that other nodes may still hear of what was committed.
+        self.bus.close().await;
         tracing::info!("the server has stopped");
     }
 }
@@ -211,5 +219,6 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.ends.stop.cancel();
         self.ends.abort.cancel();
+        self.bus.leave();
     }
 }

@@ -49,6 +49,26 @@ pub(crate) async fn get_as(address: SocketAddr, token: &str, path: &str) -> Answ
     read_answer(stream).await
 }
 
+/// Sends JSON as the owner of a token.
+pub(crate) async fn send_as(
+    address: SocketAddr,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &serde_json::Value,
+) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let body = body.to_string();
+    let more = format!(
+        "Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n",
+        body.len()
+    );
+    let request = head(method, path, &more) + &body;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_answer(stream).await
+}
+
 pub(crate) async fn post(address: SocketAddr, path: &str, kind: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let more = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len());

@@ -5,10 +5,12 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+mod bus;
 mod connections;
 mod http;
 mod nodes;
 mod people;
+mod person;
 mod stopping;
 mod tls;
 mod upkeep;

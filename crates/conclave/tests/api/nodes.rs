@@ -51,18 +51,20 @@ async fn metrics_are_on_their_own_listener_only() {
     );
     assert!(metrics.body.contains("conclave_store_batches_total"));
     assert!(metrics.body.contains("conclave_build_info{version="));
+    assert_documented(&metrics.body);
+    node.stop().await;
+}
+
+/// Every metric of a page is in the documents.
+pub(crate) fn assert_documented(page: &str) {
     let documented = include_str!("../../../../docs/telemetry.md");
-    let types = metrics
-        .body
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE "));
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     for name in types.filter_map(|line| line.split(' ').next()) {
         assert!(
             documented.contains(&format!("`{name}`")),
             "{name} is not documented"
         );
     }
-    node.stop().await;
 }
 
 #[tokio::test]

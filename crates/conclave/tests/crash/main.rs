@@ -9,6 +9,8 @@
 )]
 
 mod client;
+#[path = "../support/client.rs"]
+mod support;
 mod writers;
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
@@ -18,7 +20,7 @@ use testkit::server::{Engine, TestServer};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    client::Client,
+    support::Client,
     writers::{Acknowledged, Writers},
 };
 

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::Client;
+use crate::support::Client;
 
 /// A message that the server has acknowledged.
 pub(crate) struct Message {

@@ -6,6 +6,7 @@
 )]
 
 mod administration;
+mod bus;
 mod configuration;
 mod data_dir;
 mod keys;

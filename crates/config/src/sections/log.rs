@@ -9,6 +9,7 @@ section! {
         /// `pretty`: lines for people. `json`: one object a line, for machines.
         format: LogFormat = "pretty";
         /// The least severe level that is written, for the whole server or for parts of it.
+        /// What libraries write below `info` is left out: it may hold what passes through them.
         level: LogFilter = "info";
     }
 }

@@ -1,5 +1,6 @@
 //! The sections of the file, one struct and one file each.
 
+mod bus;
 mod database;
 mod encryption;
 mod files;
@@ -12,6 +13,7 @@ mod rooms;
 mod seal;
 mod server;
 
+pub use bus::Bus;
 pub use database::Database;
 pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
@@ -126,6 +128,7 @@ pub(crate) fn all() -> Vec<Section> {
         server::TlsKeys::describe(),
         Metrics::describe(),
         Database::describe(),
+        Bus::describe(),
         Files::describe(),
         Seal::describe(),
         Registration::describe(),

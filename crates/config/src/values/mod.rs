@@ -1,6 +1,7 @@
 //! The types of values: what each accepts, and how it is shown.
 
 mod basic;
+mod bus_url;
 mod choice;
 mod database_url;
 mod files_url;
@@ -10,6 +11,7 @@ mod matrix;
 mod secret;
 mod size;
 
+pub use bus_url::{BusCredentials, BusUrl};
 pub(crate) use choice::{choose, list_choices};
 pub use database_url::DatabaseUrl;
 pub use files_url::FilesUrl;

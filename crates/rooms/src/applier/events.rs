@@ -113,7 +113,7 @@ impl Rooms {
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
-        encryption::check(self.encryption(), &room.state, &event.draft)?;
+        encryption::check(self.encryption(), &event.draft)?;
         check_voucher(&room, event)?;
         let mut draft = event.draft.clone();
         vouch(work, &room, event, self.server_name(), &mut draft.content);

@@ -161,6 +161,7 @@ impl Outcome {
         let Some(batch) = self.built.batch else {
             return self.built.answers;
         };
+        shared.committed.send_replace(batch.last_pos);
         let mut applied = shared.applied.lock();
         if applied.next() == batch.first_pos {
             for (applier, work) in shared.appliers.iter().zip(self.built.works) {

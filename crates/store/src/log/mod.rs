@@ -20,7 +20,7 @@ use std::{
 
 use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
 
@@ -110,6 +110,8 @@ pub(crate) struct Shared {
     applied: Mutex<Pos>,
     stopping: AtomicBool,
     batches: broadcast::Sender<Arc<Batch>>,
+    /// The end of the last batch that this node itself committed.
+    committed: watch::Sender<Pos>,
 }
 
 /// Collects the appliers, in the order in which they run inside a batch.
@@ -151,6 +153,7 @@ impl LogBuilder {
             applied: Mutex::new(head),
             stopping: AtomicBool::new(false),
             batches,
+            committed: watch::Sender::new(Pos::START),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
@@ -235,6 +238,12 @@ impl Log {
     /// Follows the batches of all nodes, in order; a subscriber that lags reads the log instead.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Batch>> {
         self.shared.batches.subscribe()
+    }
+
+    /// Follows what this node itself commits, whoever sees it first: the end of its last batch,
+    /// [`Pos::START`] before the first. Other nodes have to be told of these batches only.
+    pub fn committed(&self) -> watch::Receiver<Pos> {
+        self.shared.committed.subscribe()
     }
 
     /// Looks for other nodes' batches now instead of within half a second.

@@ -60,6 +60,40 @@ async fn positions_are_total_and_both_nodes_are_told_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_is_told_apart_what_it_committed_itself() {
+    let (_db, nodes) = two().await;
+    let [mut one, mut other] = nodes.each_ref().map(|node| node.log.committed());
+    let mut seen = nodes[1].log.subscribe();
+    nodes[0].act(1, Act::Set(1)).await.unwrap();
+    assert_eq!(*one.borrow_and_update(), Pos::new(1));
+    // The other node applies the batch, and has nothing to announce.
+    nodes[1].log.barrier().await.unwrap();
+    assert_eq!(seen.recv().await.unwrap().last_pos, Pos::new(1));
+    assert!(!other.has_changed().unwrap());
+    assert_eq!(*other.borrow(), Pos::START);
+    nodes[1].act(1, Act::Set(2)).await.unwrap();
+    assert!(other.has_changed().unwrap());
+    assert_eq!(*other.borrow_and_update(), Pos::new(2));
+    nodes[0].log.barrier().await.unwrap();
+    assert!(!one.has_changed().unwrap());
+    // What changes nothing is announced by nobody.
+    nodes[1].act(1, Act::Ensure(2)).await.unwrap();
+    assert!(!other.has_changed().unwrap());
+}
+
+/// The tail may see a batch before the committer has heard of its own success.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_announces_its_last_batch_whoever_sees_it_first() {
+    let (_db, nodes) = two().await;
+    for round in 1..=200 {
+        nodes[0].log.poke();
+        nodes[0].act(1, Act::Set(round)).await.unwrap();
+        let committed = *nodes[0].log.committed().borrow();
+        assert_eq!(committed, Pos::new(round));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn additions_from_both_nodes_are_none_lost() {
     let (_db, nodes) = two().await;
     let mut sums = at_once(&nodes, (0..300).map(|_| (1, Act::Add(20)))).await;

@@ -1,5 +1,7 @@
 //! One throw-away NATS server.
 
+use std::ffi::OsStr;
+
 use super::{ServerError, programs, supervisor::Supervisor};
 
 const SCRIPT: &str = include_str!("nats.sh");
@@ -23,11 +25,18 @@ impl Nats {
 
     /// Starts a server and waits until it accepts connections.
     pub fn start() -> Result<Self, ServerError> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with further arguments of its command line, such as `--user`.
+    pub fn start_with(arguments: &[&str]) -> Result<Self, ServerError> {
         let program = find().ok_or(ServerError::Missing {
             program: PROGRAM,
             package: PROGRAM,
         })?;
-        let mut supervisor = Supervisor::spawn(PROGRAM, SCRIPT, &[program.as_os_str()])?;
+        let mut all = vec![program.as_os_str()];
+        all.extend(arguments.iter().map(OsStr::new));
+        let mut supervisor = Supervisor::spawn(PROGRAM, SCRIPT, &all)?;
         let port = supervisor.order("start")?;
         Ok(Self { supervisor, port })
     }

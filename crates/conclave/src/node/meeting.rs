@@ -1,0 +1,50 @@
+//! Where this node meets the others of its deployment: in this process, or on NATS.
+
+use anyhow::Context;
+use bus::{Bus, Credentials, NatsOptions, NodeId};
+use config::{BusCredentials, BusUrl, Config};
+use model::entropy::Entropy;
+use seal::Keyring;
+use zeroize::Zeroizing;
+
+/// Goes onto the bus. NATS need not be there: the bus connects when it is.
+pub(super) fn join(
+    config: &Config,
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<Bus> {
+    let node = NodeId::generate(entropy);
+    let Some(url) = &config.bus.url else {
+        return Ok(Bus::in_process(node));
+    };
+    let options = NatsOptions {
+        servers: url.hosts.clone(),
+        credentials: credentials(url),
+        tls: url.tls,
+        ca_file: config.bus.ca_file.clone(),
+        deployment: deployment(config, keyring),
+    };
+    Bus::nats(node, options).context("bus.url cannot be used")
+}
+
+/// What tells this deployment from all others. Its database has a random key of its own, so
+/// neither another organisation nor a second server of the same name has the same subject, and
+/// who only knows the name cannot guess it.
+fn deployment(config: &Config, keyring: &Keyring) -> [u8; 16] {
+    let hash = keyring.blind("bus", config.server.name.as_bytes());
+    let (first, _) = hash.split_first_chunk().expect("a hash has 32 bytes");
+    *first
+}
+
+fn credentials(url: &BusUrl) -> Option<Credentials> {
+    let secret = |secret: &config::Secret| Zeroizing::new(secret.expose().to_owned());
+    url.credentials
+        .as_ref()
+        .map(|credentials| match credentials {
+            BusCredentials::Password(user, password) => Credentials::Password {
+                user: user.clone(),
+                password: secret(password),
+            },
+            BusCredentials::Token(token) => Credentials::Token(secret(token)),
+        })
+}

@@ -1,0 +1,99 @@
+//! One connection that is kept alive, as a client of HTTP/1.1.
+
+use anyhow::{Context, Result, anyhow, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+    header,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use url::Url;
+
+/// A connection to one server.
+pub(crate) struct Connection {
+    host: String,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(url: &Url) -> Result<Self> {
+        let name = url.host_str().context("the URL has no host")?;
+        let port = url.port_or_known_default().context("the URL has no port")?;
+        if url.scheme() != "http" {
+            bail!("{url}: only http is measured");
+        }
+        let stream = TcpStream::connect((name, port)).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            // An error here is an error of the request that waits.
+            let _: Result<(), hyper::Error> = connection.await;
+        });
+        Ok(Self {
+            host: format!("{name}:{port}"),
+            sender,
+        })
+    }
+
+    /// Sends JSON and takes JSON; anything but a success is an error.
+    pub(crate) async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<Value> {
+        let body = match method {
+            Method::GET => Bytes::new(),
+            _ => Bytes::from(serde_json::to_vec(body)?),
+        };
+        let (status, answer) = self
+            .exchange(method, path, token, "application/json", body)
+            .await?;
+        if !status.is_success() {
+            bail!("{path}: {status}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Sends bytes and takes bytes.
+    pub(crate) async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        kind: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes)> {
+        let answer = self.begin(method, path, token, kind, body).await?;
+        let status = answer.status();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    }
+
+    /// Sends a request and gives the answer's body as it comes.
+    pub(crate) async fn begin(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        kind: &str,
+        body: Bytes,
+    ) -> Result<hyper::Response<Incoming>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
+            .header(header::CONTENT_TYPE, kind);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request.body(Full::new(body))?);
+        answer.await.map_err(|error| anyhow!("{path}: {error}"))
+    }
+}

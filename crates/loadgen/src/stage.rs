@@ -1,0 +1,55 @@
+//! People and rooms that stand before a measurement begins.
+
+use anyhow::Result;
+use url::Url;
+
+use crate::matrix::{Client, Person};
+
+/// One server with people and rooms.
+pub(crate) struct Stage {
+    pub(crate) url: Url,
+    pub(crate) rooms: Vec<Room>,
+}
+
+pub(crate) struct Room {
+    pub(crate) room_id: String,
+    pub(crate) members: Vec<Person>,
+}
+
+/// Makes people; `run` keeps the names of different runs apart.
+pub(crate) async fn people(url: &Url, run: &str, count: usize) -> Result<Vec<Person>> {
+    let mut people = Vec::with_capacity(count);
+    for index in 0..count {
+        let client = Client::register(url, &format!("load-{run}-{index}")).await?;
+        people.push(client.person);
+    }
+    Ok(people)
+}
+
+impl Stage {
+    /// Makes rooms of so many members each, out of twice as many people.
+    pub(crate) async fn build(url: &Url, run: &str, rooms: usize, members: usize) -> Result<Self> {
+        let people = people(url, run, members * 2).await?;
+        let mut built = Vec::with_capacity(rooms);
+        for index in 0..rooms {
+            let first = index % people.len();
+            let members: Vec<Person> = people
+                .iter()
+                .cycle()
+                .skip(first)
+                .take(members)
+                .cloned()
+                .collect();
+            let mut owner = Client::new(url, &members[0]).await?;
+            let room_id = owner.create_room(&format!("Room {index} of {run}")).await?;
+            for member in &members[1..] {
+                Client::new(url, member).await?.join(&room_id).await?;
+            }
+            built.push(Room { room_id, members });
+        }
+        Ok(Self {
+            url: url.clone(),
+            rooms: built,
+        })
+    }
+}
