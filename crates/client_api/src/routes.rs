@@ -33,7 +33,10 @@ use crate::{
         delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
         get_devices::get_devices, update_device::update_device,
     },
-    directory::{get_visibility::get_visibility, set_visibility::set_visibility},
+    directory::{
+        get_public_rooms::get_public_rooms, get_public_rooms_filtered::get_public_rooms_filtered,
+        get_visibility::get_visibility, set_visibility::set_visibility,
+    },
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
@@ -160,6 +163,8 @@ fn endpoints() -> Vec<Endpoint> {
         // Listing rooms
         by_anyone(get_visibility),
         by_caller(set_visibility),
+        by_anyone(get_public_rooms),
+        by_caller(get_public_rooms_filtered),
         // Typing notifications
         by_caller(set_typing),
         // Receipts

@@ -93,7 +93,7 @@ impl Rooms {
             draft,
             transaction,
             size_bytes,
-            vouched: false,
+            by_membership: false,
         };
         match self
             .commit(log, Intent::new(), RoomsChange::Event(Box::new(event)))

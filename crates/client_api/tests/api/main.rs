@@ -5,6 +5,8 @@ mod account;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod server;
