@@ -220,6 +220,8 @@ pub struct MakeRegistrationToken {
     pub uses_allowed: Option<i64>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+    /// When it is asked for: tokens that ended before may make room.
+    pub at: Timestamp,
 }
 
 /// What became of a change.

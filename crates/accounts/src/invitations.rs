@@ -27,10 +27,34 @@ pub struct TokenTerms {
     pub invitation: bool,
     /// The name that who registers with it gets.
     pub localpart: Option<String>,
-    /// How often it can be used; `None` is without end.
+    /// How often it can be used, at most [`TokenTerms::MOST_USES`]; `None` is without end.
     pub uses_allowed: Option<u32>,
-    /// How long it is good; `None` is without end.
+    /// How long it is good, at most [`TokenTerms::LONGEST_LIFETIME`]; `None` is without end.
     pub lifetime: Option<Duration>,
+}
+
+impl TokenTerms {
+    /// The most often that a token can be used, if there is an end to it.
+    pub const MOST_USES: u32 = 1_000_000;
+
+    /// The longest that a token is good, if there is an end to it: ten years.
+    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(3_653 * 24 * 3_600);
+
+    fn check(&self) -> Result<(), TokenError> {
+        if self
+            .uses_allowed
+            .is_some_and(|uses| uses == 0 || uses > Self::MOST_USES)
+        {
+            return Err(TokenError::Uses);
+        }
+        if self
+            .lifetime
+            .is_some_and(|lifetime| lifetime.is_zero() || lifetime > Self::LONGEST_LIFETIME)
+        {
+            return Err(TokenError::Lifetime);
+        }
+        Ok(())
+    }
 }
 
 /// A token that was made; its text is shown once.
@@ -69,6 +93,15 @@ pub enum TokenError {
     /// The fixed name is taken.
     #[error("this user name is taken")]
     Taken,
+    /// It would be used too often, or never.
+    #[error("a token can be used once to {} times", TokenTerms::MOST_USES)]
+    Uses,
+    /// It would be good for too long, or for no time.
+    #[error("a token is good for a moment to ten years")]
+    Lifetime,
+    /// There are too many.
+    #[error("{0} tokens can be used already: take some of them back first")]
+    TooMany(i64),
     /// There is no such token.
     #[error("there is no such token")]
     NoSuchToken,
@@ -81,6 +114,7 @@ impl From<Refusal> for TokenError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TokenNotValid => Self::NoSuchToken,
+            Refusal::TooMany(limit) => Self::TooMany(limit),
             other => Self::Store(other.into_store()),
         }
     }
@@ -92,12 +126,19 @@ const READ: &str = "SELECT hash, id, invitation, localpart, uses_allowed, uses, 
      created_at FROM registration_tokens WHERE hash = $1";
 
 impl Accounts {
+    /// The most registration tokens and invitations that are kept.
+    pub const MOST_REGISTRATION_TOKENS: i64 = 10_000;
+
     /// Makes a token with which people register.
+    ///
+    /// At most [`Accounts::MOST_REGISTRATION_TOKENS`] are kept. When so many are there, those
+    /// that were used up or have expired make room.
     pub async fn make_registration_token(
         &self,
         terms: TokenTerms,
         by: By,
     ) -> Result<MadeToken, TokenError> {
+        terms.check()?;
         if let Some(localpart) = &terms.localpart {
             let user_id = ids::new_user_id(localpart, self.server_name());
             let user_id = user_id.map_err(TokenError::Name)?;
@@ -115,6 +156,7 @@ impl Accounts {
             localpart: terms.localpart.clone(),
             uses_allowed: uses_allowed.map(i64::from),
             expires_at: terms.lifetime.map(|lifetime| self.now().plus(lifetime)),
+            at: self.now(),
         };
         let act = if terms.invitation {
             Act::InvitationMade

@@ -36,9 +36,15 @@ pub enum ProfileError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoSuchUser,
-    /// The field's name is empty, too long or has a NUL.
-    #[error("a profile field has a name of 1 to {MAX_FIELD_BYTES} bytes without U+0000")]
+    /// The field's name does not follow the grammar.
+    #[error(
+        "the name of a profile field begins with a lower-case letter and goes on with those, \
+         digits, dots, hyphens and underscores"
+    )]
     Field,
+    /// The field's name is too long.
+    #[error("the name of a profile field has at most {MAX_FIELD_BYTES} bytes")]
+    FieldTooLong,
     /// The value is not of the kind that the field has.
     #[error("{0}")]
     Value(&'static str),
@@ -123,10 +129,13 @@ impl Accounts {
         field: &str,
         value: Option<&Value>,
     ) -> Result<Ticket<AccountChanges>, ProfileError> {
-        if field.is_empty() || model::ids::bounded_clear(field, MAX_FIELD_BYTES).is_err() {
-            return Err(ProfileError::Field);
+        if field.len() > MAX_FIELD_BYTES {
+            return Err(ProfileError::FieldTooLong);
         }
         if let Some(value) = value {
+            if !is_field_name(field) {
+                return Err(ProfileError::Field);
+            }
             check_value(field, value)?;
             let snapshot = self.database().snapshot().await?;
             let mut profile = self.profile_at(&snapshot, user).await?;
@@ -141,6 +150,14 @@ impl Accounts {
         let change = Change::SetProfileField { user, field, value };
         Ok(intent.add::<AccountChanges>(change))
     }
+}
+
+/// The Common Namespaced Identifier Grammar.
+fn is_field_name(field: &str) -> bool {
+    let follows = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+    };
+    field.starts_with(|first: char| first.is_ascii_lowercase()) && field.bytes().all(follows)
 }
 
 /// Rooms show names and avatars, so they are text, and bounded more tightly than the rest.

@@ -59,6 +59,17 @@ pub(crate) struct RegistrationToken {
     pub(crate) created_at: Timestamp,
 }
 
+/// How many rows `registration_tokens` has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TokensKept {
+    /// All of them.
+    pub(crate) all: i64,
+    /// Those that nobody can register with any more.
+    pub(crate) ended: i64,
+    /// The moment before which tokens have ended that are to go.
+    pub(crate) drop_ended_at: Option<Timestamp>,
+}
+
 impl RegistrationToken {
     /// Whether somebody may still register with it.
     pub(crate) fn is_usable(&self, now: Timestamp) -> bool {

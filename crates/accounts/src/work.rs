@@ -9,7 +9,10 @@ use store::{Reader, Row, Staged, StoreError, Tx};
 
 use crate::{
     change::{Change, Permit, Proof},
-    rows::{Account, AtRest, Device, Entry, Hash, LoginToken, RegistrationToken, TokenRow, place},
+    rows::{
+        Account, AtRest, Device, Entry, Hash, LoginToken, RegistrationToken, TokenRow, TokensKept,
+        place,
+    },
 };
 
 /// One attempt at a batch.
@@ -28,7 +31,10 @@ pub struct Work {
     /// By session and generation: tokens that were replaced before anybody used them.
     pub(crate) voided: Staged<(i64, i64), ()>,
     pub(crate) login_tokens: Staged<Hash, LoginToken>,
+    /// Whose login tokens end: they were proved with a password that is no more.
+    pub(crate) ended_login_tokens: Staged<i64, ()>,
     pub(crate) registration_tokens: Staged<Hash, RegistrationToken>,
+    pub(crate) tokens_kept: Staged<(), TokensKept>,
     pub(crate) nonces: Staged<Hash, Timestamp>,
     pub(crate) setup_links: Staged<Hash, Timestamp>,
     pub(crate) profile: Staged<(i64, String), Entry>,
@@ -52,6 +58,8 @@ const READ_REGISTRATION_TOKEN: &str = "SELECT hash, id, invitation, localpart, u
      expires_at, created_at FROM registration_tokens WHERE hash = $1";
 const READ_REGISTRATION_TOKEN_BY_ID: &str = "SELECT hash, id, invitation, localpart, uses_allowed, \
      uses, expires_at, created_at FROM registration_tokens WHERE id = $1";
+const COUNT_TOKENS: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE uses >= uses_allowed \
+     OR expires_at <= $1) FROM registration_tokens";
 const READ_NONCE: &str = "SELECT expires_at FROM spent_nonces WHERE hash = $1";
 const READ_SETUP_LINKS: &str = "SELECT hash, expires_at FROM setup_links";
 const ADMIN_EXISTS: &str =
@@ -73,6 +81,8 @@ struct Wanted<'a> {
     login_tokens: BTreeSet<&'a Hash>,
     registration_tokens: BTreeSet<&'a Hash>,
     registration_token_ids: BTreeSet<i64>,
+    /// When a registration token is to be made: what has ended by then is counted.
+    token_made_at: Option<Timestamp>,
     nonces: BTreeSet<&'a Hash>,
     setup: bool,
     fields: BTreeSet<(i64, &'a str)>,
@@ -126,7 +136,9 @@ impl<'a> Wanted<'a> {
                 self.users.insert(*user);
                 self.filters.insert((*user, filter_id));
             }
-            Change::MakeRegistrationToken(_) => {}
+            Change::MakeRegistrationToken(token) => {
+                self.token_made_at = self.token_made_at.max(Some(token.at));
+            }
             Change::RevokeRegistrationToken { id } => {
                 self.registration_token_ids.insert(*id);
             }
@@ -173,7 +185,9 @@ impl Work {
             confirmed: Staged::default(),
             voided: Staged::default(),
             login_tokens: Staged::default(),
+            ended_login_tokens: Staged::default(),
             registration_tokens: Staged::default(),
+            tokens_kept: Staged::default(),
             nonces: Staged::default(),
             setup_links: Staged::default(),
             profile: Staged::default(),
@@ -233,6 +247,16 @@ impl Work {
                 let (hash, token) = registration_token_of(&row)?;
                 self.registration_tokens.load(hash, token);
             }
+        }
+        if let Some(at) = wanted.token_made_at {
+            let row = tx.query_opt(COUNT_TOKENS, &[at.as_millis().into()]).await?;
+            let row = row.ok_or_else(|| StoreError::Damaged("a count has no row".to_owned()))?;
+            let kept = TokensKept {
+                all: row.int(0)?,
+                ended: row.int(1)?,
+                drop_ended_at: None,
+            };
+            self.tokens_kept.load((), kept);
         }
         for hash in &wanted.nonces {
             let params = [hash.as_slice().into()];
@@ -310,7 +334,9 @@ impl Work {
         self.confirmed.settle(keep);
         self.voided.settle(keep);
         self.login_tokens.settle(keep);
+        self.ended_login_tokens.settle(keep);
         self.registration_tokens.settle(keep);
+        self.tokens_kept.settle(keep);
         self.nonces.settle(keep);
         self.setup_links.settle(keep);
         self.profile.settle(keep);

@@ -142,8 +142,16 @@ static FILTERS: Insert = Insert {
     on_conflict: "ON CONFLICT (user_id, filter_id) DO NOTHING",
 };
 
+const DROP_ENDED_TOKENS: &str =
+    "DELETE FROM registration_tokens WHERE uses >= uses_allowed OR expires_at <= $1";
+
 /// Says what is to be written of everything that a batch staged.
 pub(crate) fn write(work: &Work, writes: &mut Writes) -> Result<(), StoreError> {
+    for (user, ()) in work.ended_login_tokens.written() {
+        // Before the rows: what is made after the new password stays.
+        let sql = "DELETE FROM login_tokens WHERE user_id = $1";
+        writes.execute(sql, vec![(*user).into()]);
+    }
     for (insert, rows) in Rows::of(work)?.0 {
         writes.insert(insert, rows);
     }
@@ -393,6 +401,10 @@ fn add_deletions(work: &Work, writes: &mut Writes) {
     for hash in work.registration_tokens.deleted() {
         let sql = "DELETE FROM registration_tokens WHERE hash = $1";
         writes.execute(sql, hashes(hash));
+    }
+    let ended = work.tokens_kept.written();
+    for at in ended.filter_map(|((), kept)| kept.drop_ended_at) {
+        writes.execute(DROP_ENDED_TOKENS, vec![at.as_millis().into()]);
     }
     for hash in work.setup_links.deleted() {
         writes.execute("DELETE FROM setup_links WHERE hash = $1", hashes(hash));

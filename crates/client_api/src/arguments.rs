@@ -9,7 +9,7 @@ use ruma::api::{
 
 use crate::{
     caller::Caller,
-    matrix::{Matrix, MatrixStream},
+    matrix::{Completed, Matrix, MatrixStream},
 };
 
 /// The last argument of a handler: it tells which endpoint the handler answers.
@@ -23,6 +23,10 @@ impl<T: IncomingRequest> RequestArgument for Matrix<T> {
 }
 
 impl<T: IncomingRequest> RequestArgument for MatrixStream<T> {
+    type Request = T;
+}
+
+impl<T: IncomingRequest> RequestArgument for Completed<T> {
     type Request = T;
 }
 

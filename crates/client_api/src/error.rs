@@ -64,6 +64,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, sentence)
     }
 
+    /// 401 `M_UNKNOWN_TOKEN` for a refresh token.
+    pub fn unknown_refresh_token(sentence: impl Display) -> Self {
+        let kind = ErrorKind::UnknownToken(UnknownTokenErrorData::new());
+        Self::new(StatusCode::UNAUTHORIZED, kind, sentence)
+    }
+
     /// 401 `M_UNKNOWN_TOKEN`; with `soft_logout` the client may sign in again as the same device.
     pub fn unknown_token(soft_logout: bool) -> Self {
         let mut data = UnknownTokenErrorData::new();

@@ -1,6 +1,11 @@
 //! What a JSON body must be before anything parses it, and where in it an error lies.
 
-use serde::de::IgnoredAny;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::error::ApiError;
 
@@ -28,7 +33,63 @@ pub(crate) fn check(body: &[u8]) -> Result<(), ApiError> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(ApiError::bad_json("the body must be a JSON object"));
     }
+    // What is kept as it came is sent to others as it came: they must be able to read it.
+    serde_json::from_slice::<Readable>(body).map_err(|error| {
+        ApiError::bad_json(format_args!("the body holds what readers refuse: {error}"))
+    })?;
     Ok(())
+}
+
+/// JSON of which every text is Unicode and every number finite: the grammar alone promises
+/// neither.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while members.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
+    }
 }
 
 /// Turns a parser's complaint about a checked body into a sentence that names the field.
@@ -222,6 +283,23 @@ mod tests {
         assert_eq!(path_of_error(r#"{"invite":{}}"#), "invite");
         assert_eq!(path_of_error(r#"{"invite":["@a:b.c",{}]}"#), "invite[1]");
         assert_eq!(path_of_error(r#"{"invite":["x","@a:b.c"]}"#), "invite[0]");
+    }
+
+    #[test]
+    fn what_readers_refuse_is_refused() {
+        for body in [
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":["\udc00\ud800"]}"#,
+            r#"{"\ud800":1}"#,
+            r#"{"a":{"b":1e999}}"#,
+        ] {
+            let refused = check(body.as_bytes()).unwrap_err();
+            assert!(
+                format!("{refused:?}").contains("BadJson"),
+                "{body}: {refused:?}"
+            );
+        }
+        check(r#"{"a":["\ud83d\ude00",1e30,-0,null,true]}"#.as_bytes()).unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! [`Matrix`]: ruma's request types as extractors, and its response types as answers.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -9,12 +9,16 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use http::{Method, header::CONTENT_LENGTH, request::Parts};
+use futures_util::future::{Either, select};
+use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use model::time::Clock;
 use ruma::api::{
     IncomingRequest, OutgoingResponse, OutgoingResponseExt,
-    error::{DeserializationError, HeaderDeserializationError},
+    error::{DeserializationError, ErrorKind, HeaderDeserializationError},
 };
+
+use serde_json::{Map, Value};
 
 use crate::{
     ClientApi,
@@ -22,6 +26,12 @@ use crate::{
     error::ApiError,
     json,
 };
+
+/// How long a body may take to arrive, however small it is.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
+
+/// How fast a body must arrive beyond that, in bytes a second.
+const SLOWEST: usize = 64 * 1024;
 
 /// A request of type `T` read from path, query, headers and JSON body; or such an answer.
 ///
@@ -50,10 +60,41 @@ impl<T: IncomingRequest> FromRequest<ClientApi> for Matrix<T> {
             // What a GET carries has no meaning, so it is neither read nor judged.
             Bytes::new()
         } else {
-            read_limited(&parts, body).await?
+            read_limited(&parts, body, api.clock()).await?
         };
         if !body.is_empty() {
             json::check(&body)?;
+        }
+        parse(parts, &body, &arguments).map(Self)
+    }
+}
+
+/// A request of which ruma asks for more than the specification does: what may be left out is
+/// filled in before it is parsed.
+#[derive(Clone, Copy, Debug)]
+pub struct Completed<T>(pub T);
+
+/// What a body means that leaves something out.
+pub trait Complete: IncomingRequest {
+    /// Fills in what was left out.
+    fn complete(body: &mut Map<String, Value>);
+}
+
+impl<T: Complete> FromRequest<ClientApi> for Completed<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ClientApi) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let arguments = path_arguments(&mut parts, api).await?;
+        let mut body = read_limited(&parts, body, api.clock()).await?;
+        if !body.is_empty() {
+            json::check(&body)?;
+            let mut members: Map<String, Value> =
+                serde_json::from_slice(&body).map_err(ApiError::bad_json)?;
+            T::complete(&mut members);
+            body = serde_json::to_vec(&members)
+                .map_err(ApiError::internal)?
+                .into();
         }
         parse(parts, &body, &arguments).map(Self)
     }
@@ -79,6 +120,36 @@ impl<T: OutgoingResponse> IntoResponse for Matrix<T> {
     }
 }
 
+/// A response in which what is absent is left out, where ruma writes `null` and the
+/// specification knows none.
+#[derive(Clone, Copy, Debug)]
+pub struct Sparse<T>(pub T);
+
+impl<T: OutgoingResponse> IntoResponse for Sparse<T> {
+    fn into_response(self) -> Response {
+        let written = self.0.try_into_http_response::<Vec<u8>>();
+        let written = written.map_err(ApiError::internal).and_then(|response| {
+            let (parts, body) = response.into_parts();
+            let mut body: Value = serde_json::from_slice(&body).map_err(ApiError::internal)?;
+            drop_nulls(&mut body);
+            let body = serde_json::to_vec(&body).map_err(ApiError::internal)?;
+            Ok(http::Response::from_parts(parts, Body::from(body)))
+        });
+        written.unwrap_or_else(IntoResponse::into_response)
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
 /// The parameters in the path, decoded once, in order.
 async fn path_arguments(parts: &mut Parts, api: &ClientApi) -> Result<Vec<String>, ApiError> {
     let params = match RawPathParams::from_request_parts(parts, api).await {
@@ -98,7 +169,7 @@ async fn path_arguments(parts: &mut Parts, api: &ClientApi) -> Result<Vec<String
     Ok(arguments)
 }
 
-async fn read_limited(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
+async fn read_limited(parts: &Parts, body: Body, clock: &dyn Clock) -> Result<Bytes, ApiError> {
     let limit = parts
         .extensions
         .get::<Arc<EndpointInfo>>()
@@ -112,7 +183,23 @@ async fn read_limited(parts: &Parts, body: Body) -> Result<Bytes, ApiError> {
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    match Limited::new(body, limit).collect().await {
+    let seconds = u64::try_from(limit / SLOWEST).unwrap_or(u64::MAX);
+    let patience = ARRIVES_WITHIN + Duration::from_secs(seconds);
+    let arriving = pin!(Limited::new(body, limit).collect());
+    let arrived = match select(arriving, clock.sleep(patience)).await {
+        Either::Left((arrived, _)) => arrived,
+        Either::Right(((), _)) => {
+            return Err(ApiError::new(
+                StatusCode::REQUEST_TIMEOUT,
+                ErrorKind::Unknown,
+                format_args!(
+                    "the body did not arrive within {} seconds",
+                    patience.as_secs()
+                ),
+            ));
+        }
+    };
+    match arrived {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         // The client went away or broke the framing; it is the only one to hear of it.

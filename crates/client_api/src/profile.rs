@@ -18,6 +18,10 @@ impl From<SetProfileError> for ApiError {
             SetProfileError::Profile(ProfileError::Field | ProfileError::Value(_)) => {
                 Self::invalid_param(error)
             }
+            SetProfileError::Profile(ProfileError::FieldTooLong) => {
+                let status = http::StatusCode::BAD_REQUEST;
+                Self::new(status, ErrorKind::KeyTooLarge, error)
+            }
             SetProfileError::Profile(ProfileError::TooLarge) => {
                 let status = http::StatusCode::BAD_REQUEST;
                 Self::new(status, ErrorKind::ProfileTooLarge, error)

@@ -33,14 +33,18 @@ use crate::{
         delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
         get_devices::get_devices, update_device::update_device,
     },
-    directory::{get_visibility::get_visibility, set_visibility::set_visibility},
+    directory::{
+        get_public_rooms::get_public_rooms, get_public_rooms_filtered::get_public_rooms_filtered,
+        get_visibility::get_visibility, set_visibility::set_visibility,
+    },
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
     endpoint::{Endpoint, Route, by_anyone, by_caller},
     error::ApiError,
     filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
-        claim_keys::claim_keys, query_keys::query_keys, upload_keys::upload_keys,
-        upload_signatures::upload_signatures, upload_signing_keys::upload_signing_keys,
+        claim_keys::claim_keys, get_key_changes::get_key_changes, query_keys::query_keys,
+        upload_keys::upload_keys, upload_signatures::upload_signatures,
+        upload_signing_keys::upload_signing_keys,
     },
     limits::Class,
     media::{
@@ -159,6 +163,8 @@ fn endpoints() -> Vec<Endpoint> {
         // Listing rooms
         by_anyone(get_visibility),
         by_caller(set_visibility),
+        by_anyone(get_public_rooms),
+        by_caller(get_public_rooms_filtered),
         // Typing notifications
         by_caller(set_typing),
         // Receipts
@@ -187,6 +193,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(update_version),
         by_caller(delete_version),
         // End-to-end encryption: keys
+        by_caller(get_key_changes),
         by_caller(claim_keys).class(Class::KeyClaim),
         by_caller(upload_signing_keys),
         by_caller(query_keys),

@@ -5,15 +5,25 @@
 use axum::extract::State;
 use rooms::Rooms;
 use ruma::api::client::typing::create_typing_event::v3::{Request, Response, Typing};
+use serde_json::{Map, Value};
 use sync::Sync;
 use tracing::instrument;
 
 use crate::{
     caller::Caller,
     error::ApiError,
-    matrix::Matrix,
+    matrix::{Complete, Completed, Matrix},
     refusals::{not_joined, to_outsiders},
 };
+
+/// How long somebody types who does not say, in milliseconds: as the specification's example.
+const TIMEOUT_MS: u32 = 30_000;
+
+impl Complete for Request {
+    fn complete(body: &mut Map<String, Value>) {
+        body.entry("timeout").or_insert_with(|| TIMEOUT_MS.into());
+    }
+}
 
 /// Tells the others in a room that the caller types, or has stopped.
 #[instrument(name = "client.set_typing", skip_all, fields(room.id = %req.room_id))]
@@ -21,7 +31,7 @@ pub(crate) async fn set_typing(
     State(rooms): State<Rooms>,
     State(sync): State<Sync>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    Completed(req): Completed<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     if req.user_id != caller.user_id {
         return Err(ApiError::forbidden("nobody types for another"));

@@ -37,17 +37,13 @@ pub(crate) enum NotLocked {
 impl DataDir {
     /// Makes the directory when it is missing, for its owner alone, and locks it.
     ///
-    /// A SQLite file elsewhere is locked too: one file cannot serve two data directories.
+    /// A SQLite file is locked too, wherever it lies: it cannot serve two data directories.
     pub(crate) fn lock(config: &Config) -> Result<Self, NotLocked> {
         let path = config.server.data_dir.clone();
         make(&path).map_err(NotLocked::Failed)?;
         let mut locks = vec![lock_file(&path.join(LOCK))?];
-        if let DatabaseUrl::Sqlite(database) = &config.database.url
-            && database.parent() != Some(&*path)
-        {
-            let mut name = database.clone().into_os_string();
-            name.push(".lock");
-            locks.push(lock_file(Path::new(&name))?);
+        if let DatabaseUrl::Sqlite(database) = &config.database.url {
+            locks.push(lock_file(&lock_of(database))?);
         }
         Ok(Self {
             path,
@@ -76,6 +72,23 @@ impl NotLocked {
             Self::Failed(error) => error,
         }
     }
+}
+
+/// The lock beside a database: the same one, by whatever name the database is reached.
+fn lock_of(database: &Path) -> PathBuf {
+    let mut name = match fs::canonicalize(database) {
+        Ok(database) => database,
+        // It does not exist yet, but its folder does.
+        Err(_) => match (database.parent(), database.file_name()) {
+            (Some(folder), Some(name)) => {
+                fs::canonicalize(folder).map_or_else(|_| database.to_owned(), |it| it.join(name))
+            }
+            _ => database.to_owned(),
+        },
+    }
+    .into_os_string();
+    name.push(".lock");
+    name.into()
 }
 
 fn make(path: &Path) -> anyhow::Result<()> {
@@ -170,5 +183,17 @@ mod tests {
             DataDir::lock(&second),
             Err(NotLocked::InUse(Some(_)))
         ));
+        // Neither one that lies in the other's data directory, by whatever name.
+        let inside = config(&folder.path().join("c"), None);
+        let _locked = DataDir::lock(&inside).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("c"), &link).unwrap();
+        for name in [folder.path().join("c"), link] {
+            let other = config(&folder.path().join("d"), Some(&name.join("conclave.db")));
+            assert!(matches!(
+                DataDir::lock(&other),
+                Err(NotLocked::InUse(Some(_)))
+            ));
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! What is said to the person at the terminal: the only place that prints.
 
-use std::fmt::Display;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 /// Says something on standard output: what a command was asked for.
-#[expect(clippy::print_stdout, reason = "this is the place that prints")]
+///
+/// Whoever reads it may have read enough and gone: then nobody is left to be told.
 pub(crate) fn say(text: impl Display) {
-    println!("{text}");
+    drop(writeln!(io::stdout(), "{text}"));
 }
 
 /// Says something on standard error: what went wrong, or what is to be known beside the answer.

@@ -71,6 +71,21 @@ impl Storage {
     }
 }
 
+/// Whether a database is there.
+pub(crate) async fn check_exists(loaded: &Loaded) -> anyhow::Result<()> {
+    let facts = Database::peek(&location(&loaded.config), "facts", READ_NAME).await;
+    match facts.map_err(|error| explain_store(&error, loaded))? {
+        Some(_) => Ok(()),
+        None => Err(no_database(loaded)),
+    }
+}
+
+/// The data directory, or the database, is not where the command was told to look.
+pub(crate) fn no_database(loaded: &Loaded) -> anyhow::Error {
+    let place = shown(loaded);
+    anyhow!("there is no database at {place}: point database.url or --data-dir at one")
+}
+
 /// Whether a database is there that this program need not change to read it.
 ///
 /// # Errors
@@ -82,9 +97,7 @@ pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
     let applied = Database::peek(&location(&loaded.config), "schema_migrations", READ).await;
     let applied = applied.map_err(|error| explain_store(&error, loaded))?;
     let Some(applied) = applied else {
-        return Err(anyhow!(
-            "there is no database at {place}: point database.url or --data-dir at one"
-        ));
+        return Err(no_database(loaded));
     };
     let is_there = |owner: &str, number: i64| {
         applied

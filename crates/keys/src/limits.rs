@@ -27,6 +27,10 @@ pub(crate) const BACKUP_CHUNK_BYTES: usize = 512 * 1024;
 /// How many sessions of one backup upload are committed at once.
 pub(crate) const BACKUP_CHUNK_SESSIONS: usize = 256;
 
+/// The most sessions of one backup version: many years of somebody who is in hundreds of rooms.
+/// It is counted before an upload, so uploads at the same moment may go beyond it together.
+pub(crate) const BACKUP_SESSIONS: u64 = 500_000;
+
 /// Whether an id may stand in a text column: bounded, not empty, no control characters.
 pub(crate) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_BYTES && !text.chars().any(char::is_control)

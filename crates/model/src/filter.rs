@@ -14,7 +14,10 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
-use crate::json::{JsonRefusal, MAX_DEPTH, check_bounds};
+use crate::{
+    event::Pdu,
+    json::{JsonRefusal, MAX_DEPTH, check_bounds},
+};
 
 /// How large the JSON of a filter may be.
 pub const MAX_FILTER_BYTES: usize = 65_536;
@@ -179,6 +182,17 @@ impl EventFilter {
             && self.matches_sender(sender)
             && self.rooms.matches(room)
             && self.has_url.is_none_or(|wanted| wanted == has_url)
+    }
+
+    /// Whether an event passes; nobody looks into it when every event does.
+    pub fn passes(&self, event: &Pdu) -> bool {
+        self.passes_everything()
+            || self.matches(
+                event.type_name(),
+                event.sender(),
+                event.room_id(),
+                event.facts().has_url,
+            )
     }
 
     /// Whether events of this type pass, when nothing else is known of them.

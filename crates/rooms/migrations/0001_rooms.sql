@@ -8,6 +8,7 @@ CREATE TABLE rooms (
     state_pos BIGINT NOT NULL,
     published BIGINT NOT NULL
 );
+CREATE INDEX rooms_published ON rooms (room) WHERE published = 1;
 
 -- Every event, as a sealed PDU. `pos` is when this deployment learned it; `ord` is its place in
 -- the room's timeline, NULL when it has none.
@@ -61,12 +62,14 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_room ON memberships (room, membership);
 
--- Which event a client's transaction made. The hash is keyed: of user, device and transaction.
+-- Which event a client's transaction made, for a week. The hash is keyed: of user, device and
+-- transaction.
 CREATE TABLE transactions (
     hash BYTEA NOT NULL PRIMARY KEY,
     event_id TEXT NOT NULL,
     at BIGINT NOT NULL
 );
+CREATE INDEX transactions_at ON transactions (at);
 
 -- An alias is found by its keyed hash; its text is sealed.
 CREATE TABLE aliases (

@@ -6,6 +6,7 @@ use store::{Intent, Log, StoreError};
 use crate::{
     NewAlias, Rooms, RoomsChange, RoomsError, RoomsRefusal,
     applier::{alias_place, hex},
+    rooms::stored_room_id,
 };
 
 const FIND: &str = "SELECT room FROM aliases WHERE hash = $1";
@@ -19,8 +20,7 @@ impl Rooms {
         let row = snapshot.query_opt(FIND, &[hash[..].into()]).await?;
         let row = row.ok_or_else(|| RoomsRefusal::NoSuchAlias(alias.to_owned()))?;
         let name = self.names().room_name(&snapshot, row.int(0)?).await?;
-        let room_id = OwnedRoomId::try_from(&*name);
-        Ok(room_id.map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?)
+        Ok(stored_room_id(&name)?)
     }
 
     /// The aliases that point at a room.

@@ -4,6 +4,7 @@ mod aliases;
 mod events;
 mod loading;
 mod receipts;
+mod restricted;
 mod writing;
 
 pub(crate) use aliases::{alias_place, hex};
@@ -36,6 +37,8 @@ pub struct RoomsWork {
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
     forgotten: Layered<(i64, i64), bool>,
+    /// Where those are who come into rooms that membership elsewhere opens.
+    joined_rooms: restricted::JoinedRooms,
     now: Timestamp,
     rows: Rows,
 }
@@ -47,6 +50,8 @@ struct Rows {
     state: Journal<writing::StateRow>,
     memberships: Journal<writing::MembershipRow>,
     transactions: Journal<([u8; 32], OwnedEventId)>,
+    /// The moments before which transactions are forgotten.
+    old_transactions: Journal<Timestamp>,
     redactions: Journal<writing::RedactionRow>,
     touched_rooms: Journal<i64>,
     aliases: Journal<aliases::AliasWrite>,
@@ -60,6 +65,7 @@ impl Rows {
         self.state.settle(keep);
         self.memberships.settle(keep);
         self.transactions.settle(keep);
+        self.old_transactions.settle(keep);
         self.redactions.settle(keep);
         self.touched_rooms.settle(keep);
         self.aliases.settle(keep);
@@ -110,6 +116,10 @@ impl Applier for Rooms {
                 published,
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
+            RoomsChange::ForgetTransactions { before } => {
+                work.rows.old_transactions.push(*before);
+                Ok(Verdict::Apply(RoomsOutcome::Done))
+            }
         }
     }
 

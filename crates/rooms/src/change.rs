@@ -36,6 +36,11 @@ pub enum RoomsChange {
         /// is being made.
         by: Option<OwnedUserId>,
     },
+    /// Some of the clients' transactions from before a moment are no longer remembered.
+    ForgetTransactions {
+        /// The moment.
+        before: Timestamp,
+    },
 }
 
 /// An event before it has its place.
@@ -50,9 +55,10 @@ pub struct NewEvent {
     pub transaction: Option<Transaction>,
     /// How long its content is, about, in bytes.
     pub size_bytes: usize,
-    /// For a join that membership elsewhere permits: whether that membership was looked up, so
-    /// that the event may say through whom its sender comes in.
-    pub vouched: bool,
+    /// For a join: whether membership elsewhere, where the room allows it, is as good as an
+    /// invitation. It is looked up under the lock, and the event then says through whom its
+    /// sender comes in.
+    pub by_membership: bool,
 }
 
 impl NewEvent {

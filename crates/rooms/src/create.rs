@@ -157,7 +157,7 @@ impl Rooms {
                 size_bytes: size_of(&draft.content),
                 draft,
                 transaction: None,
-                vouched: false,
+                by_membership: false,
             })));
         }
         if let Some(alias) = &request.alias {

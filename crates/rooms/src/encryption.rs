@@ -1,6 +1,6 @@
 //! Which rooms are encrypted, and what an encrypted deployment refuses.
 
-use model::{event::EventDraft, room_state::RoomState};
+use model::event::EventDraft;
 
 use crate::RoomsRefusal;
 
@@ -11,7 +11,7 @@ pub enum EncryptionPolicy {
     Off,
     /// A new room that is not public is encrypted.
     Private,
-    /// Every room but a space is encrypted, and nothing readable is sent there.
+    /// Every room but a space is encrypted, and nothing readable is sent anywhere.
     Required,
 }
 
@@ -36,20 +36,33 @@ const READABLE: &[&str] = &[
 ];
 
 /// Refuses a readable event where the policy wants encryption.
-pub(crate) fn check(
-    policy: EncryptionPolicy,
-    state: &RoomState,
-    draft: &EventDraft,
-) -> Result<(), RoomsRefusal> {
+pub(crate) fn check(policy: EncryptionPolicy, draft: &EventDraft) -> Result<(), RoomsRefusal> {
     let kind = draft.event_type.as_str();
+    if policy != EncryptionPolicy::Off && kind == "m.room.encryption" {
+        return check_algorithm(draft);
+    }
     if policy != EncryptionPolicy::Required || draft.state_key.is_some() {
         return Ok(());
     }
-    if READABLE.contains(&kind) || state.create().is_space() {
+    if READABLE.contains(&kind) {
         return Ok(());
     }
     Err(RoomsRefusal::EncryptionRequired(format!(
         "this server accepts only end-to-end encrypted messages, and {kind} is not encrypted"
+    )))
+}
+
+/// The one algorithm that encrypts rooms.
+const MEGOLM: &str = "m.megolm.v1.aes-sha2";
+
+/// Without an algorithm that clients know, they would send in clear.
+fn check_algorithm(draft: &EventDraft) -> Result<(), RoomsRefusal> {
+    let algorithm = draft.content.get("algorithm");
+    if algorithm.and_then(|algorithm| algorithm.as_str()) == Some(MEGOLM) {
+        return Ok(());
+    }
+    Err(RoomsRefusal::EncryptionRequired(format!(
+        "on this server the algorithm of m.room.encryption is {MEGOLM}"
     )))
 }
 

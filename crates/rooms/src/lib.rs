@@ -4,6 +4,7 @@ mod aliases;
 mod applier;
 mod change;
 mod create;
+mod directory;
 mod encryption;
 mod membership;
 mod reading;
@@ -12,6 +13,7 @@ mod rooms;
 mod sending;
 mod stored;
 mod timeline;
+mod upkeep;
 mod visibility;
 
 pub use change::{
@@ -19,6 +21,7 @@ pub use change::{
     Transaction,
 };
 pub use create::{CreateRoom, InitialState, Preset};
+pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
 pub use encryption::EncryptionPolicy;
 pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, ReceiptEntry};

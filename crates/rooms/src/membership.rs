@@ -1,8 +1,7 @@
 //! Who is in a room: join, leave, invite, kick, ban, unban, knock, forget.
 
 use ruma::{
-    CanonicalJsonObject, OwnedMxcUri, OwnedRoomId, OwnedUserId, RoomId, UserId,
-    events::room::member::MembershipState, room::JoinRuleKind,
+    CanonicalJsonObject, OwnedMxcUri, RoomId, UserId, events::room::member::MembershipState,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -63,9 +62,7 @@ impl Rooms {
         if is_done(&room, sender, target, &change)? {
             return Ok(());
         }
-        let event = self
-            .member_event(&room, sender, target, &change, reason)
-            .await?;
+        let event = self.member_event(&room, sender, target, &change, reason);
         let change_it = RoomsChange::Event(Box::new(event));
         match self.commit(log, Intent::new(), change_it).await {
             Ok(_) => Ok(()),
@@ -96,16 +93,16 @@ impl Rooms {
         self.commit(log, Intent::new(), change).await.map(drop)
     }
 
-    async fn member_event(
+    fn member_event(
         &self,
         room: &Room,
         sender: &UserId,
         target: &UserId,
         change: &MemberChange,
         reason: Option<&str>,
-    ) -> Result<NewEvent, RoomsError> {
+    ) -> NewEvent {
         let none = MemberProfile::default();
-        let mut content = match change {
+        let content = match change {
             MemberChange::Join(profile) => member_content("join", profile, reason, false),
             MemberChange::Knock(profile) => member_content("knock", profile, reason, false),
             MemberChange::Invite { profile, is_direct } => {
@@ -116,67 +113,19 @@ impl Rooms {
                 member_content("leave", &none, reason, false)
             }
         };
-        let mut vouched = false;
-        if matches!(change, MemberChange::Join(_))
-            && let Some(authorising) = self.authorising_member(room, target).await?
-        {
-            vouched = true;
-            let name = "join_authorised_via_users_server".to_owned();
-            content.insert(name, authorising.as_str().into());
-        }
         let sender = sender.to_owned();
         let mut draft = self.state_draft(&sender, "m.room.member", target.as_str(), content);
         draft.room_id = Some(room.room_id.clone());
         let size_bytes = size_of(&draft.content);
         let room_id = room.room_id.clone();
-        Ok(NewEvent {
+        NewEvent {
             room_id,
             version: None,
             draft,
             transaction: None,
             size_bytes,
-            vouched,
-        })
-    }
-
-    /// For a join that only membership elsewhere permits: a member who could have invited.
-    async fn authorising_member(
-        &self,
-        room: &Room,
-        user: &UserId,
-    ) -> Result<Option<OwnedUserId>, RoomsError> {
-        let rule = room.state.join_rule();
-        let restricted = matches!(
-            rule.kind,
-            JoinRuleKind::Restricted | JoinRuleKind::KnockRestricted
-        );
-        let inside = matches!(
-            room.state.membership(user),
-            MembershipState::Join | MembershipState::Invite
-        );
-        if !restricted || inside || !self.is_in_any(&rule.allowed_rooms, user).await? {
-            return Ok(None);
+            by_membership: matches!(change, MemberChange::Join(_)),
         }
-        let levels = room.state.power_levels();
-        let member = room
-            .state
-            .members_with(MembershipState::Join)
-            .map(|(member, _)| member)
-            .find(|member| levels.user_can_invite(member));
-        Ok(member.map(ToOwned::to_owned))
-    }
-
-    async fn is_in_any(&self, rooms: &[OwnedRoomId], user: &UserId) -> Result<bool, RoomsError> {
-        for room_id in rooms {
-            match self.room(room_id).await {
-                Ok(room) if room.state.membership(user) == MembershipState::Join => {
-                    return Ok(true);
-                }
-                Ok(_) | Err(RoomsError::Refused(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ruma::{OwnedEventId, OwnedRoomId, events::room::member::MembershipState};
 use store::{Reader, StoreError};
 
-use crate::{Rooms, stored::event_id_at};
+use crate::{Rooms, rooms::stored_room_id, stored::event_id_at};
 
 /// Where a user stands in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +119,7 @@ impl Rooms {
         let mut rooms = Vec::new();
         for row in reader.query(JOINED, &[user.into()]).await? {
             let name = self.names().room_name(reader, row.int(0)?).await?;
-            let room_id = OwnedRoomId::try_from(&*name);
-            rooms.push(room_id.map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?);
+            rooms.push(stored_room_id(&name)?);
         }
         Ok(rooms)
     }

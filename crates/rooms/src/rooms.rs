@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{entropy::Entropy, event::MAX_PDU_BYTES, time::Clock};
-use ruma::{OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
+use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
 use seal::Keyring;
 use store::{
     Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
@@ -11,7 +11,7 @@ use store::{
 
 use crate::{
     EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
-    Transaction,
+    Transaction, directory::Listings,
 };
 
 /// The tables of rooms.
@@ -51,6 +51,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache: Coherent<i64, Arc<Room>>,
+    listings: Listings,
 }
 
 impl Rooms {
@@ -71,6 +72,7 @@ impl Rooms {
                 clock,
                 entropy,
                 cache,
+                listings: Listings::new(),
             }),
         }
     }
@@ -104,6 +106,10 @@ impl Rooms {
 
     pub(crate) fn cache(&self) -> &Coherent<i64, Arc<Room>> {
         &self.inner.cache
+    }
+
+    pub(crate) fn listings(&self) -> &Listings {
+        &self.inner.listings
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -141,10 +147,18 @@ impl Rooms {
         if let Some(cached) = self.cache().get(&room) {
             return Ok(Some(cached));
         }
+        self.read_room(snapshot, room).await
+    }
+
+    /// The room as it stands in the snapshot, whatever is in memory.
+    pub(crate) async fn read_room(
+        &self,
+        snapshot: &Snapshot,
+        room: i64,
+    ) -> Result<Option<Arc<Room>>, StoreError> {
         let name = self.names().room_name(snapshot, room).await?;
-        let room_id = <&RoomId>::try_from(&*name)
-            .map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?;
-        let read = Room::read(snapshot, self.keyring(), room, room_id)
+        let room_id = stored_room_id(&name)?;
+        let read = Room::read(snapshot, self.keyring(), room, &room_id)
             .await?
             .map(Arc::new);
         if let Some(read) = &read {
@@ -210,4 +224,9 @@ pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
         Ok(refusal) => refusal.into(),
         Err(other) => other.into_store().into(),
     }
+}
+
+/// A room's id, as it is interned.
+pub(crate) fn stored_room_id(name: &str) -> Result<OwnedRoomId, StoreError> {
+    OwnedRoomId::try_from(name).map_err(|_| StoreError::Damaged("room_names.name".to_owned()))
 }

@@ -25,6 +25,9 @@ impl Rooms {
         content: CanonicalJsonObject,
         transaction: Option<Transaction>,
     ) -> Result<OwnedEventId, RoomsError> {
+        if kind.to_string().is_empty() {
+            return Err(RoomsRefusal::Invalid("an event has a type".to_owned()).into());
+        }
         let draft = self.draft(room_id, sender, kind, None, content);
         self.append(log, draft, transaction).await
     }
@@ -90,7 +93,7 @@ impl Rooms {
             draft,
             transaction,
             size_bytes,
-            vouched: false,
+            by_membership: false,
         };
         match self
             .commit(log, Intent::new(), RoomsChange::Event(Box::new(event)))
@@ -143,7 +146,8 @@ impl Rooms {
         let known: Vec<&str> = aliases_in(&current).collect();
         for alias in aliases_in(content).filter(|alias| !known.contains(alias)) {
             let refusal = || RoomsRefusal::BadAlias(alias.to_owned());
-            let alias = OwnedRoomAliasId::try_from(alias).map_err(|_| refusal())?;
+            let alias = OwnedRoomAliasId::try_from(alias)
+                .map_err(|_| RoomsRefusal::Invalid(format!("{alias} is not a room alias")))?;
             match self.resolve_alias(&alias).await {
                 Ok(target) if target == room_id => {}
                 Ok(_) | Err(RoomsError::Refused(_)) => return Err(refusal().into()),

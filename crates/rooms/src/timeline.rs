@@ -33,6 +33,9 @@ pub struct PageRequest<'a> {
     pub limit: usize,
     /// Which events.
     pub filter: &'a EventFilter,
+    /// Whether it ends at the first event that the reader may not see, once there was one that
+    /// they may: what is told as one run then misses nothing in between.
+    pub unbroken: bool,
 }
 
 /// A part of a timeline. A boundary stands before the event whose `ord` it names.
@@ -92,6 +95,7 @@ impl Rooms {
             direction,
             limit,
             filter,
+            unbroken,
         } = *request;
         let limit = limit.max(1);
         if direction == Direction::Backward {
@@ -99,16 +103,25 @@ impl Rooms {
         }
         let mut events = Vec::new();
         let mut rows_read = 0;
+        let mut has_seen = false;
         while rows_read < MOST_ROWS {
             let rows = self.rows(snapshot, room, from, to, direction).await?;
             let exhausted = rows.len() < CHUNK as usize;
             rows_read += rows.len();
             for event in rows {
+                let is_shown = history.shows(&event);
+                if unbroken && has_seen && !is_shown {
+                    return Ok(Page {
+                        events,
+                        next: Some(from),
+                    });
+                }
+                has_seen |= is_shown;
                 from = match direction {
                     Direction::Forward => event.ord + 1,
                     Direction::Backward => event.ord,
                 };
-                if history.shows(&event) && passes(filter, &event.pdu) {
+                if is_shown && filter.passes(&event.pdu) {
                     events.push(event);
                     if events.len() == limit {
                         return Ok(Page {
@@ -301,15 +314,6 @@ impl Rooms {
         };
         found.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
     }
-}
-
-/// Whether a filter lets an event through.
-pub(crate) fn passes(filter: &EventFilter, pdu: &Pdu) -> bool {
-    if filter.passes_everything() {
-        return true;
-    }
-    let has_url = pdu.facts().has_url;
-    filter.matches(pdu.type_name(), pdu.sender(), pdu.room_id(), has_url)
 }
 
 fn not_joined() -> RoomsRefusal {

@@ -128,11 +128,10 @@ impl History {
         !self.memberships.is_empty()
     }
 
-    /// Whether the user was ever joined.
-    pub fn was_joined(&self) -> bool {
-        self.memberships
-            .iter()
-            .any(|(_, membership)| *membership == MembershipState::Join)
+    /// Whether the user joined at a place behind `ord`.
+    pub fn was_joined_after(&self, ord: i64) -> bool {
+        let mut later = self.memberships.iter().filter(|(at, _)| *at > ord);
+        later.any(|(_, membership)| *membership == MembershipState::Join)
     }
 
     /// Where the user's latest membership began, and what it is.

@@ -114,34 +114,42 @@ fn parse(text: &str, place: &str) -> Result<KeyBytes, SealError> {
 
 /// Writes the key durably before anything is sealed with it.
 fn create(path: &Path, entropy: &dyn Entropy) -> Result<KeyBytes, SealError> {
-    let key = random_key(entropy);
-    let text = Zeroizing::new(format!("{PREFIX}{}\n", STANDARD.encode(*key)));
-    let write = || -> io::Result<()> {
-        let temporary = path.with_extension("new");
+    let text = Zeroizing::new(format!(
+        "{PREFIX}{}\n",
+        STANDARD.encode(*random_key(entropy))
+    ));
+    // A name of its own: another node may make the key at the same moment.
+    let mut suffix = [0; 8];
+    entropy.fill(&mut suffix);
+    let temporary = path.with_extension(format!("new-{:016x}", u64::from_ne_bytes(suffix)));
+    let publish = || -> io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         // Fails when another process made the key meanwhile: then that one counts.
-        fs::hard_link(&temporary, path)?;
+        fs::hard_link(&temporary, path)
+    };
+    let write = || -> io::Result<()> {
+        let published = publish();
         fs::remove_file(&temporary)?;
+        published?;
         match path.parent() {
             Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
             _ => fs::File::open(".")?.sync_all(),
         }
     };
     match write() {
-        Ok(()) => Ok(key),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            read(path)?.ok_or_else(|| SealError::MasterKey("the master key vanished".to_owned()))
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(SealError::MasterKey(format!(
+                "the master key {} cannot be written: {error}",
+                path.display()
+            )))
         }
-        Err(error) => Err(SealError::MasterKey(format!(
-            "the master key {} cannot be written: {error}",
-            path.display()
-        ))),
+        // Whoever made it: what the file holds is what counts.
+        _ => read(path)?.ok_or_else(|| SealError::MasterKey("the master key vanished".to_owned())),
     }
 }

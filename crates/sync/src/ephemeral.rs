@@ -62,8 +62,8 @@ struct Inner {
     typing: HashMap<i64, BTreeMap<i64, Typist>>,
     /// How many there are in all rooms.
     typists: usize,
-    /// By room: when it last changed, as a count.
-    typing_changed: HashMap<i64, u64>,
+    /// By room: when it last changed, as a count and by the clock.
+    typing_changed: HashMap<i64, (u64, Timestamp)>,
     /// When rooms that are in `typing_changed` no longer may have changed last.
     forgotten: u64,
     presence: HashMap<i64, Known>,
@@ -140,7 +140,7 @@ impl EphemeralState {
             }
         };
         if changed {
-            inner.note_typing(room);
+            inner.note_typing(room, now);
         }
         changed
     }
@@ -160,10 +160,28 @@ impl EphemeralState {
         }
         inner.typists = left;
         for room in &stopped {
-            inner.note_typing(*room);
+            inner.note_typing(*room, now);
         }
         inner.typing.retain(|_, typists| !typists.is_empty());
         stopped
+    }
+
+    /// Whether the client has counted here; else it is told the current state in full.
+    pub(crate) fn has_counted(&self, since: Ephemeral) -> bool {
+        since.node == self.node
+    }
+
+    /// Those of `rooms` where who types changed since the client's count.
+    pub(crate) fn typing_rooms(
+        &self,
+        rooms: impl Iterator<Item = i64>,
+        since: Option<Ephemeral>,
+        now: Timestamp,
+    ) -> Vec<i64> {
+        let inner = self.inner.lock();
+        rooms
+            .filter(|room| self.is_news(&inner, *room, since, now))
+            .collect()
     }
 
     /// Who types in a room, if that changed since the client's count.
@@ -174,20 +192,21 @@ impl EphemeralState {
         now: Timestamp,
     ) -> Option<Vec<i64>> {
         let inner = self.inner.lock();
-        let changed = inner.typing_changed.get(&room).copied();
-        let changed = changed.unwrap_or(inner.forgotten);
-        let typists: Vec<i64> = inner
-            .typing
-            .get(&room)
-            .into_iter()
-            .flatten()
-            .filter(|(_, typist)| typist.until > now)
-            .map(|(user, _)| *user)
-            .collect();
+        self.is_news(&inner, room, since, now)
+            .then(|| inner.typists_in(room, now))
+    }
+
+    /// Whether a client that has counted up to `since` must learn who types in a room.
+    fn is_news(&self, inner: &Inner, room: i64, since: Option<Ephemeral>, now: Timestamp) -> bool {
+        let changed = inner.typing_changed.get(&room);
+        let lately = |(_, at): &(u64, Timestamp)| now.since(*at) <= LONGEST_TYPING;
         match since {
-            Some(since) if since.node == self.node => (changed > since.seq).then_some(typists),
-            // A foreign count, or none: the current state in full, if there is any.
-            _ => (!typists.is_empty()).then_some(typists),
+            Some(since) if self.has_counted(since) => {
+                changed.map_or(inner.forgotten, |(seq, _)| *seq) > since.seq
+            }
+            // Elsewhere it may have learned of somebody who has stopped since.
+            Some(_) if changed.is_some_and(lately) => true,
+            _ => !inner.typists_in(room, now).is_empty(),
         }
     }
 
@@ -257,21 +276,22 @@ impl EphemeralState {
             .map(|known| known.presence.clone())
     }
 
-    /// The presence of these users, as far as it changed since the client's count.
-    pub(crate) fn presence_of(
+    /// Whose presence changed since the client's count, and everybody's in `besides` as far as it
+    /// is known.
+    pub(crate) fn presence_since(
         &self,
-        users: &BTreeSet<i64>,
         since: Option<Ephemeral>,
+        besides: &BTreeSet<i64>,
         now: Timestamp,
-    ) -> Vec<(i64, Presence)> {
+    ) -> BTreeMap<i64, Presence> {
         let inner = self.inner.lock();
         let after = since
-            .filter(|since| since.node == self.node)
+            .filter(|since| self.has_counted(*since))
             .map_or(0, |since| since.seq);
         inner
             .presence
             .iter()
-            .filter(|(user, known)| known.seq > after && users.contains(user))
+            .filter(|(user, known)| known.seq > after || besides.contains(user))
             .map(|(user, known)| (*user, aged(&known.presence, now)))
             .collect()
     }
@@ -307,14 +327,22 @@ impl EphemeralState {
 }
 
 impl Inner {
-    fn note_typing(&mut self, room: i64) {
+    fn typists_in(&self, room: i64, now: Timestamp) -> Vec<i64> {
+        let typists = self.typing.get(&room).into_iter().flatten();
+        typists
+            .filter(|(_, typist)| typist.until > now)
+            .map(|(user, _)| *user)
+            .collect()
+    }
+
+    fn note_typing(&mut self, room: i64, now: Timestamp) {
         self.seq += 1;
-        self.typing_changed.insert(room, self.seq);
+        self.typing_changed.insert(room, (self.seq, now));
         if self.typing_changed.len() > MOST_ROOMS {
             // A client that has not seen what is forgotten is told how it is now, once.
             self.forgotten = self.seq - MOST_ROOMS as u64 / 2;
             let forgotten = self.forgotten;
-            self.typing_changed.retain(|_, seq| *seq > forgotten);
+            self.typing_changed.retain(|_, (seq, _)| *seq > forgotten);
         }
     }
 

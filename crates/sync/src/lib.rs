@@ -1,16 +1,21 @@
 //! What changed since a token.
 
+mod answer;
 mod device_lists;
 mod ephemeral;
+mod ephemeral_part;
+mod outside;
 mod people;
 mod reading;
 mod render;
 mod response;
+mod room_state;
 mod rooms_part;
 mod sync;
 mod token;
 mod unread;
 mod wakers;
+mod waking;
 
 pub use ephemeral::Presence;
 pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};

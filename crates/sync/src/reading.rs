@@ -1,21 +1,22 @@
-//! What one sync reads, all of it at one moment: rooms, the user's own data, presence.
+//! What one sync reads, all of it at one moment: rooms and the user's own data.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use accounts::account_data::AccountDataEntry;
-use model::{filter::SyncFilter, time::Timestamp};
+use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState, push::Ruleset};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
 use crate::{
-    ephemeral::Presence,
     render::{Reader, raw},
-    response::{ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, SyncResponse},
+    response::{
+        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, SyncResponse,
+    },
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
     token::Ephemeral,
@@ -96,92 +97,141 @@ impl Reading<'_> {
             filter: self.filter,
             full_state: self.full_state,
         };
-        let since = self.since_pos.unwrap_or(0);
-        let head = self.snapshot.head().get();
-        let user = self.syncer.user;
-        let receipts = self
-            .inner
-            .rooms
-            .receipts_near(self.snapshot, user, since, head)
-            .await?;
-        let rules = self
-            .inner
-            .accounts
-            .push_rules(user, self.syncer.user_id)
-            .await?;
+        let beside = self.beside_events(memberships, entries).await?;
+        let stirred = beside.rooms();
+        let Syncer { user, user_id, .. } = self.syncer;
+        let rules = self.inner.accounts.push_rules(user, user_id).await?;
         for membership in memberships {
-            let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
-            let room = self
-                .inner
-                .rooms
-                .room_by_number(self.snapshot, membership.room)
-                .await?;
-            let Some(room) = room else { continue };
-            if !self.filter.rooms.matches(&room.room_id) {
+            if !self.has_news(membership, &stirred) {
                 continue;
             }
-            let id = room.room_id.clone();
-            match membership.membership {
-                MembershipState::Join => {
-                    let receipts = receipts.get(&room.room).map_or(&[][..], Vec::as_slice);
-                    let told = self
-                        .joined(&reader, &room, membership, entries, receipts, &rules)
-                        .await?;
-                    if let Some(told) = told {
-                        response.rooms.join.insert(id, told);
-                    }
+            let Some(room) = self.room(membership.room).await? else {
+                continue;
+            };
+            let told = Told {
+                reader: &reader,
+                beside: &beside,
+                rules: &rules,
+            };
+            self.tell(&room, membership, &told, &mut response.rooms)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of one room, according to where the user stands in it.
+    async fn tell(
+        &self,
+        room: &Room,
+        membership: &Membership,
+        from: &Told<'_>,
+        updates: &mut RoomUpdates,
+    ) -> Result<(), StoreError> {
+        let (id, reader) = (room.room_id.clone(), from.reader);
+        match membership.membership {
+            MembershipState::Join => {
+                if let Some(told) = self.joined(room, membership, from).await? {
+                    updates.join.insert(id, told);
                 }
-                MembershipState::Invite if is_new || self.full_state => {
-                    let events = reader.stripped(&room, membership).await?;
-                    let invite_state = Events { events };
-                    response
-                        .rooms
-                        .invite
-                        .insert(id, InvitedRoom { invite_state });
-                }
-                MembershipState::Knock if is_new || self.full_state => {
-                    let events = reader.stripped(&room, membership).await?;
-                    let knock_state = Events { events };
-                    response.rooms.knock.insert(id, KnockedRoom { knock_state });
-                }
-                MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
-                    let wanted = match self.since_pos {
-                        Some(_) => is_new || self.full_state && self.filter.include_leave,
-                        None => self.filter.include_leave,
-                    };
-                    if wanted {
-                        let mut left = reader.left(&room, membership, self.since_pos).await?;
-                        left.account_data = self.room_account_data(entries, room.room);
-                        response.rooms.leave.insert(id, left);
-                    }
-                }
-                _ => {}
+            }
+            MembershipState::Invite => {
+                let events = reader.stripped(room, membership).await?;
+                let invite_state = Events { events };
+                updates.invite.insert(id, InvitedRoom { invite_state });
+            }
+            MembershipState::Knock => {
+                let events = reader.stripped(room, membership).await?;
+                let knock_state = Events { events };
+                updates.knock.insert(id, KnockedRoom { knock_state });
+            }
+            _ => {
+                let mut left = reader.left(room, membership, self.since_pos).await?;
+                left.account_data = self.room_account_data(from.beside.entries, room.room);
+                updates.leave.insert(id, left);
             }
         }
         Ok(())
     }
 
+    async fn beside_events<'e>(
+        &self,
+        memberships: &[Membership],
+        entries: &'e [AccountDataEntry],
+    ) -> Result<BesideEvents<'e>, StoreError> {
+        let since = self.since_pos.unwrap_or(0);
+        let head = self.snapshot.head().get();
+        let user = self.syncer.user;
+        let receipts = &self.inner.rooms;
+        let receipts = receipts.receipts_near(self.snapshot, user, since, head);
+        let rooms = memberships.iter().map(|membership| membership.room);
+        let now = self.inner.clock.now();
+        let ephemeral = &self.inner.ephemeral;
+        Ok(BesideEvents {
+            entries,
+            receipts: receipts.await?,
+            typing: ephemeral.typing_rooms(rooms, self.ephemeral_since, now),
+        })
+    }
+
+    /// Whether there may be something to tell of a room: most rooms end here.
+    fn has_news(&self, membership: &Membership, stirred: &BTreeSet<i64>) -> bool {
+        let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
+        match membership.membership {
+            MembershipState::Join => {
+                let has_events = self
+                    .since_pos
+                    .is_none_or(|since| membership.last_pos > since);
+                has_events || self.full_state || stirred.contains(&membership.room)
+            }
+            MembershipState::Invite | MembershipState::Knock => is_new || self.full_state,
+            MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
+                match self.since_pos {
+                    Some(_) => is_new || self.full_state && self.filter.include_leave,
+                    None => self.filter.include_leave,
+                }
+            }
+            _ => false,
+        }
+    }
+
+    /// A room, if the client wants to hear of it.
+    async fn room(&self, room: i64) -> Result<Option<Arc<Room>>, StoreError> {
+        let name = self.inner.names().room_name(self.snapshot, room).await?;
+        let wanted = <&RoomId>::try_from(&*name).is_ok_and(|id| self.filter.rooms.matches(id));
+        if !wanted {
+            return Ok(None);
+        }
+        self.inner.rooms.room_by_number(self.snapshot, room).await
+    }
+
     /// A room that the user is in, if there is anything to tell of it.
     async fn joined(
         &self,
-        reader: &RoomReader<'_>,
         room: &Room,
         membership: &Membership,
-        entries: &[AccountDataEntry],
-        receipts: &[ReceiptEntry],
-        rules: &Arc<Ruleset>,
+        from: &Told<'_>,
     ) -> Result<Option<JoinedRoom>, StoreError> {
+        let Told {
+            reader,
+            beside,
+            rules,
+        } = *from;
         let first = self.since_pos.is_none() || self.full_state;
         let has_events = self
             .since_pos
             .is_none_or(|since| membership.last_pos > since);
-        let mut told = if first || has_events {
+        let (mut told, came_in) = if first || has_events {
             reader.joined(room, self.since_pos).await?
         } else {
-            JoinedRoom::default()
+            (JoinedRoom::default(), false)
         };
-        told.account_data = self.room_account_data(entries, room.room);
-        told.ephemeral = self.ephemeral_of(room, membership, receipts).await?;
+        told.account_data = match came_in && !first {
+            true => self.room_account_data(&self.all_account_data().await?, room.room),
+            false => self.room_account_data(beside.entries, room.room),
+        };
+        let receipts = beside.receipts.get(&room.room);
+        let receipts = receipts.map_or(&[][..], Vec::as_slice);
+        told.ephemeral = self.ephemeral_of(room, came_in, receipts).await?;
         // One's own receipt changes what is unread, also where nothing else is told.
         let read = receipts
             .iter()
@@ -191,10 +241,20 @@ impl Reading<'_> {
         }
         let user = (self.syncer.user, self.syncer.user_id);
         let unread = &self.inner.unread;
-        told.unread_notifications = unread
+        let counted = unread
             .count(&self.inner.rooms, self.snapshot, room, user, rules)
             .await?;
+        told.count_unread(&counted, self.filter.timeline.unread_thread_notifications);
         Ok(Some(told))
+    }
+
+    /// For rooms that the user has come (back) to: what they kept of those before.
+    async fn all_account_data(&self) -> Result<Vec<AccountDataEntry>, StoreError> {
+        let (user, head) = (self.syncer.user, self.snapshot.head());
+        let accounts = &self.inner.accounts;
+        accounts
+            .account_data_since(self.snapshot, user, Pos::START, head)
+            .await
     }
 
     fn room_account_data(&self, entries: &[AccountDataEntry], room: i64) -> Events {
@@ -210,105 +270,30 @@ impl Reading<'_> {
         }
     }
 
-    /// Receipts and typing.
-    async fn ephemeral_of(
-        &self,
-        room: &Room,
-        membership: &Membership,
-        receipts: &[ReceiptEntry],
-    ) -> Result<Events, StoreError> {
-        let filter = &self.filter.ephemeral;
-        let mut events = Vec::new();
-        if !filter.matches_room(&room.room_id) {
-            return Ok(Events { events });
-        }
-        let came_in = self.since_pos.is_some_and(|since| membership.pos > since);
-        if !filter.matches_type("m.receipt") {
-            // Not wanted.
-        } else if came_in || self.full_state {
-            let head = self.snapshot.head().get();
-            let rooms = &self.inner.rooms;
-            let all = rooms
-                .receipts_between(self.snapshot, room.room, 0, head)
-                .await?;
-            events.extend(self.receipts(&all).await?);
-        } else {
-            events.extend(self.receipts(receipts).await?);
-        }
-        let now = self.inner.clock.now();
-        let typing = self
-            .inner
-            .ephemeral
-            .typing(room.room, self.ephemeral_since, now);
-        if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
-            let mut user_ids = Vec::with_capacity(typists.len());
-            for user in typists {
-                match self.user_id(user).await {
-                    Ok(user_id) => user_ids.push(user_id),
-                    // The bus may name somebody who is not there, or not yet at this moment.
-                    Err(StoreError::Damaged(_)) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
-            events.push(raw(event.to_string()));
-        }
-        Ok(Events { events })
-    }
-
-    async fn receipts(&self, given: &[ReceiptEntry]) -> Result<Option<ClientEvent>, StoreError> {
-        type ByUser = BTreeMap<OwnedUserId, serde_json::Value>;
-        let mut content: BTreeMap<String, BTreeMap<String, ByUser>> = BTreeMap::new();
-        for receipt in given {
-            let private = receipt.kind == "m.read.private" && receipt.user != self.syncer.user;
-            if private || receipt.kind == "m.fully_read" {
-                continue;
-            }
-            let user_id = self.user_id(receipt.user).await?;
-            let mut data = json!({ "ts": receipt.ts });
-            if !receipt.thread.is_empty() {
-                data["thread_id"] = receipt.thread.as_str().into();
-            }
-            let of_event = content.entry(receipt.event_id.to_string()).or_default();
-            of_event
-                .entry(receipt.kind.clone())
-                .or_default()
-                .insert(user_id, data);
-        }
-        let event = json!({ "type": "m.receipt", "content": content });
-        Ok((!content.is_empty()).then(|| raw(event.to_string())))
-    }
-
-    pub(crate) async fn presence(&self) -> Result<Events, StoreError> {
-        if !self.inner.presence_enabled {
-            return Ok(Events::default());
-        }
-        let users = self
-            .inner
-            .rooms
-            .sharing_users(self.snapshot, self.syncer.user)
-            .await?;
-        let mut users: BTreeSet<i64> = users.into_iter().collect();
-        users.insert(self.syncer.user);
-        let now = self.inner.clock.now();
-        let known = self
-            .inner
-            .ephemeral
-            .presence_of(&users, self.ephemeral_since, now);
-        let mut events = Vec::new();
-        for (user, presence) in known {
-            let sender = self.user_id(user).await?;
-            if self.filter.presence.matches_type("m.presence")
-                && self.filter.presence.matches_sender(&sender)
-            {
-                events.push(presence_event(&sender, &presence, now));
-            }
-        }
-        Ok(Events { events })
-    }
-
-    async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
+    pub(crate) async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
         user_id(self.inner, self.snapshot, user).await
+    }
+}
+
+/// What rooms are told from.
+struct Told<'a> {
+    reader: &'a RoomReader<'a>,
+    beside: &'a BesideEvents<'a>,
+    rules: &'a Arc<Ruleset>,
+}
+
+/// What happened in rooms beside their events, since the token.
+struct BesideEvents<'a> {
+    entries: &'a [AccountDataEntry],
+    receipts: HashMap<i64, Vec<ReceiptEntry>>,
+    typing: Vec<i64>,
+}
+
+impl BesideEvents<'_> {
+    fn rooms(&self) -> BTreeSet<i64> {
+        let entries = self.entries.iter().map(|entry| entry.room);
+        let rooms = entries.chain(self.receipts.keys().copied());
+        rooms.chain(self.typing.iter().copied()).collect()
     }
 }
 
@@ -333,17 +318,4 @@ fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {
         "{{\"type\":{kind},\"content\":{}}}",
         entry.content.get()
     ))
-}
-
-fn presence_event(sender: &UserId, presence: &Presence, now: Timestamp) -> ClientEvent {
-    let ago = u64::try_from(now.since(presence.active_at).as_millis()).unwrap_or(u64::MAX);
-    let mut content = json!({
-        "presence": presence.state,
-        "last_active_ago": ago,
-        "currently_active": presence.state == "online",
-    });
-    if let Some(status) = &presence.status {
-        content["status_msg"] = status.as_str().into();
-    }
-    raw(json!({ "type": "m.presence", "sender": sender, "content": content }).to_string())
 }

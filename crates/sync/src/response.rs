@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -104,9 +104,22 @@ pub struct JoinedRoom {
     pub account_data: Events,
     /// How much is unread.
     pub unread_notifications: UnreadCounts,
+    /// How much is unread in threads, when the client counts them apart.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread_thread_notifications: BTreeMap<OwnedEventId, UnreadCounts>,
 }
 
 impl JoinedRoom {
+    /// Takes the unread counts: those of threads apart, or all as one.
+    pub(crate) fn count_unread(&mut self, counted: &UnreadByThread, threads_apart: bool) {
+        if threads_apart {
+            self.unread_notifications = counted.main;
+            self.unread_thread_notifications = counted.threads.clone();
+        } else {
+            self.unread_notifications = counted.all();
+        }
+    }
+
     /// Whether it says nothing new.
     pub fn is_empty(&self) -> bool {
         self.state.is_empty()
@@ -164,6 +177,25 @@ pub struct UnreadCounts {
     pub notification_count: u64,
     /// Events that stand out.
     pub highlight_count: u64,
+}
+
+/// How much is unread, in threads and outside of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UnreadByThread {
+    /// What is in no thread.
+    pub(crate) main: UnreadCounts,
+    /// By the thread's first event.
+    pub(crate) threads: BTreeMap<OwnedEventId, UnreadCounts>,
+}
+
+impl UnreadByThread {
+    fn all(&self) -> UnreadCounts {
+        let threads = self.threads.values();
+        threads.fold(self.main, |all, thread| UnreadCounts {
+            notification_count: all.notification_count + thread.notification_count,
+            highlight_count: all.highlight_count + thread.highlight_count,
+        })
+    }
 }
 
 /// A room that the user is asked into.

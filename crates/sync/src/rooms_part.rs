@@ -1,19 +1,13 @@
 //! What a sync tells of one room.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use model::{
-    client_form::is_in_stripped_state,
-    event::Pdu,
-    filter::{EventFilter, SyncFilter},
-};
-use rooms::{Direction, History, Membership, PageRequest, Room, Rooms, StoredEvent};
-use ruma::{OwnedUserId, events::room::member::MembershipState};
+use model::filter::SyncFilter;
+use rooms::{Direction, History, PageRequest, Room, Rooms, StoredEvent};
+use ruma::events::room::member::MembershipState;
 use store::{Snapshot, StoreError};
 
 use crate::{
-    render::{Beside, Reader, state_event, stripped_event, timeline_event},
-    response::{ClientEvent, Events, JoinedRoom, LeftRoom, Summary, Timeline},
+    render::{Beside, Reader, timeline_event},
+    response::{JoinedRoom, Timeline},
     token::boundary_token,
 };
 
@@ -22,9 +16,6 @@ const DEFAULT_TIMELINE: usize = 10;
 
 /// The most events of one timeline.
 const LONGEST_TIMELINE: usize = 100;
-
-/// How many members make the name of a nameless room.
-const HEROES: usize = 5;
 
 /// What one sync reads from: one moment, for one device.
 pub(crate) struct RoomReader<'a> {
@@ -44,20 +35,22 @@ pub(crate) struct Span {
     pub(crate) until: i64,
 }
 
-struct Slice {
-    events: Vec<StoredEvent>,
-    limited: bool,
+/// The events of a span that are told.
+pub(crate) struct Slice {
+    pub(crate) events: Vec<StoredEvent>,
+    pub(crate) limited: bool,
     /// The boundary before the first event.
-    begin: i64,
+    pub(crate) begin: i64,
 }
 
 impl RoomReader<'_> {
-    /// A room that the user is in: what happened in it after `since`.
+    /// A room that the user is in: what happened in it after `since`, and whether they have come
+    /// in since then.
     pub(crate) async fn joined(
         &self,
         room: &Room,
         since: Option<i64>,
-    ) -> Result<JoinedRoom, StoreError> {
+    ) -> Result<(JoinedRoom, bool), StoreError> {
         let span = Span {
             since,
             until: self.snapshot.head().get(),
@@ -67,119 +60,29 @@ impl RoomReader<'_> {
             .history(self.snapshot, room, self.reader.user_id)
             .await?;
         // Who comes in between gets the room from its beginning.
-        let span = match since {
-            Some(since) if history.membership_before(since + 1) == MembershipState::Join => span,
-            _ => Span {
-                since: None,
-                ..span
-            },
+        let came_in = since.is_none_or(|since| !was_in(&history, since));
+        let span = Span {
+            since: since.filter(|_| !came_in),
+            ..span
         };
         let slice = self.slice(room, &history, span).await?;
-        let state = self.state(room, span, &slice).await?;
-        let summary = self.summary(room, span, &state, &slice).await?;
-        Ok(JoinedRoom {
+        let (state, summary) = self.state(room, span, &slice).await?;
+        let told = JoinedRoom {
             summary,
             state: self.state_events(&state),
             timeline: self.timeline(room, &history, &slice).await?,
             ..JoinedRoom::default()
-        })
-    }
-
-    /// A room that the user left or was sent out of, up to the leaving.
-    pub(crate) async fn left(
-        &self,
-        room: &Room,
-        membership: &Membership,
-        since: Option<i64>,
-    ) -> Result<LeftRoom, StoreError> {
-        let history = self
-            .rooms
-            .history(self.snapshot, room, self.reader.user_id)
-            .await?;
-        let was_in = since
-            .is_some_and(|since| history.membership_before(since + 1) == MembershipState::Join);
-        let span = Span {
-            since: since.filter(|_| was_in),
-            until: membership.pos,
         };
-        if !history.was_joined() {
-            return self.declined(room, membership).await;
-        }
-        let slice = self.slice(room, &history, span).await?;
-        let state = self.state(room, span, &slice).await?;
-        Ok(LeftRoom {
-            state: self.state_events(&state),
-            timeline: self.timeline(room, &history, &slice).await?,
-            account_data: Events::default(),
-        })
-    }
-
-    /// One who never was in learns of the end of the invitation, and nothing else.
-    async fn declined(&self, room: &Room, membership: &Membership) -> Result<LeftRoom, StoreError> {
-        let event = self
-            .rooms
-            .event(self.snapshot, room, &membership.event_id)
-            .await?;
-        let events = event
-            .iter()
-            .map(|event| timeline_event(event, self.reader, Beside::default()))
-            .collect();
-        let timeline = Timeline {
-            events,
-            ..Timeline::default()
-        };
-        Ok(LeftRoom {
-            timeline,
-            ..LeftRoom::default()
-        })
-    }
-
-    /// What an invited or knocking user may know of a room, their own member event included.
-    pub(crate) async fn stripped(
-        &self,
-        room: &Room,
-        membership: &Membership,
-    ) -> Result<Vec<ClientEvent>, StoreError> {
-        let before = membership.pos.saturating_add(1);
-        let mut events = Vec::new();
-        for kind in [
-            "m.room.create",
-            "m.room.join_rules",
-            "m.room.name",
-            "m.room.topic",
-            "m.room.avatar",
-            "m.room.canonical_alias",
-            "m.room.encryption",
-        ] {
-            let found = self
-                .rooms
-                .state_event_before(self.snapshot, room, kind, "", before);
-            if let Some(event) = found.await?
-                && is_in_stripped_state(event.event_type())
-            {
-                events.push(stripped_event(&event));
-            }
-        }
-        let own = self
-            .rooms
-            .event(self.snapshot, room, &membership.event_id)
-            .await?;
-        if let Some(own) = own {
-            let inviter = own.pdu.sender().as_str().to_owned();
-            let shown = self
-                .rooms
-                .state_event_before(self.snapshot, room, "m.room.member", &inviter, before)
-                .await?;
-            if let Some(shown) = shown.filter(|shown| shown.event_id() != own.pdu.event_id()) {
-                events.push(stripped_event(&shown));
-            }
-            events.push(stripped_event(&own.pdu));
-        }
-        Ok(events)
+        Ok((told, came_in))
     }
 
     /// The newest events of the span that the user may see and wants.
-    async fn slice(&self, room: &Room, history: &History, span: Span) -> Result<Slice, StoreError> {
+    pub(crate) async fn slice(
+        &self,
+        room: &Room,
+        history: &History,
+        span: Span,
+    ) -> Result<Slice, StoreError> {
         let filter = &self.filter.timeline;
         let wanted = filter
             .limit
@@ -200,6 +103,8 @@ impl RoomReader<'_> {
             // One more tells whether there are more.
             limit: wanted + 1,
             filter,
+            // State that changed where the reader may not look would be told nowhere.
+            unbroken: true,
         };
         let page = self
             .rooms
@@ -218,92 +123,7 @@ impl RoomReader<'_> {
         })
     }
 
-    /// The state that the timeline builds on: all of it, or what changed before its beginning.
-    async fn state(
-        &self,
-        room: &Room,
-        span: Span,
-        slice: &Slice,
-    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
-        let lazy = self.filter.lazy_load_members();
-        let mut state = match span.since {
-            Some(since) if !self.full_state => {
-                let last_before = slice.begin.saturating_sub(1).min(span.until);
-                self.rooms
-                    .state_between(self.snapshot, room, since, last_before)
-                    .await?
-            }
-            _ => {
-                self.rooms
-                    .state_before(self.snapshot, room, slice.begin)
-                    .await?
-            }
-        };
-        if lazy {
-            self.keep_shown_members(room, span, slice, &mut state)
-                .await?;
-        }
-        let shown: BTreeSet<_> = slice
-            .events
-            .iter()
-            .map(|event| event.pdu.event_id())
-            .collect();
-        state.retain(|event| !shown.contains(event.event_id()));
-        Ok(state)
-    }
-
-    /// Under lazy loading: only the members whose events are shown, those who make the room's
-    /// name, and the reader.
-    async fn keep_shown_members(
-        &self,
-        room: &Room,
-        span: Span,
-        slice: &Slice,
-        state: &mut Vec<Arc<Pdu>>,
-    ) -> Result<(), StoreError> {
-        let mut wanted: BTreeSet<OwnedUserId> = slice
-            .events
-            .iter()
-            .map(|event| event.pdu.sender().to_owned())
-            .collect();
-        if span.since.is_none() || self.full_state {
-            wanted.insert(self.reader.user_id.to_owned());
-            wanted.extend(self.heroes(room).into_iter().flatten());
-        }
-        state.retain(|event| match event.state_slot() {
-            Some(("m.room.member", user)) => {
-                let is_own = user == self.reader.user_id.as_str();
-                is_own || wanted.iter().any(|wanted| wanted.as_str() == user)
-            }
-            _ => true,
-        });
-        for user in wanted {
-            let slot = Some(("m.room.member", user.as_str()));
-            if state.iter().any(|event| event.state_slot() == slot) {
-                continue;
-            }
-            let before = self.rooms.state_event_before(
-                self.snapshot,
-                room,
-                "m.room.member",
-                user.as_str(),
-                slice.begin,
-            );
-            state.extend(before.await?);
-        }
-        Ok(())
-    }
-
-    fn state_events(&self, state: &[Arc<Pdu>]) -> Events {
-        let filter = &self.filter.state;
-        let wanted = |event: &&Arc<Pdu>| passes(filter, event);
-        let render = |event: &Arc<Pdu>| state_event(event, self.reader.now, None);
-        Events {
-            events: state.iter().filter(wanted).map(render).collect(),
-        }
-    }
-
-    async fn timeline(
+    pub(crate) async fn timeline(
         &self,
         room: &Room,
         history: &History,
@@ -342,69 +162,9 @@ impl RoomReader<'_> {
             prev_batch,
         })
     }
-
-    /// Counts and heroes, when they may have changed.
-    async fn summary(
-        &self,
-        room: &Room,
-        span: Span,
-        state: &[Arc<Pdu>],
-        slice: &Slice,
-    ) -> Result<Summary, StoreError> {
-        let is_member = |pdu: &Pdu| pdu.membership().is_some();
-        let changed = span.since.is_none()
-            || self.full_state
-            || state.iter().any(|event| is_member(event))
-            || slice.events.iter().any(|event| is_member(&event.pdu))
-            || slice.limited;
-        if !changed {
-            return Ok(Summary::default());
-        }
-        let counts = self.rooms.member_counts(self.snapshot, room.room).await?;
-        Ok(Summary {
-            heroes: self.heroes(room),
-            joined_member_count: Some(counts.joined),
-            invited_member_count: Some(counts.invited),
-        })
-    }
-
-    /// Some of the others, for a room that has neither name nor alias.
-    fn heroes(&self, room: &Room) -> Option<Vec<OwnedUserId>> {
-        if room.state.name().is_some() || room.state.canonical_alias().is_some() {
-            return None;
-        }
-        let others = |membership: MembershipState| {
-            let own = self.reader.user_id;
-            room.state
-                .members_with(membership)
-                .map(|(user, event)| (event.origin_server_ts(), user.to_owned()))
-                .filter(move |(_, user)| user != own)
-        };
-        let mut heroes: Vec<_> = others(MembershipState::Join)
-            .chain(others(MembershipState::Invite))
-            .collect();
-        if heroes.is_empty() {
-            heroes = others(MembershipState::Leave)
-                .chain(others(MembershipState::Ban))
-                .collect();
-        }
-        heroes.sort();
-        Some(
-            heroes
-                .into_iter()
-                .take(HEROES)
-                .map(|(_, user)| user)
-                .collect(),
-        )
-    }
 }
 
-fn passes(filter: &EventFilter, pdu: &Pdu) -> bool {
-    filter.passes_everything()
-        || filter.matches(
-            pdu.type_name(),
-            pdu.sender(),
-            pdu.room_id(),
-            pdu.facts().has_url,
-        )
+/// Whether the user was in the room at a position.
+pub(crate) fn was_in(history: &History, pos: i64) -> bool {
+    history.membership_before(pos.saturating_add(1)) == MembershipState::Join
 }

@@ -1,27 +1,29 @@
 //! `/v3/sync`: everything that changed for one device, from one moment.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
 use accounts::Accounts;
-use bus::{Bus, Signal};
+use bus::Bus;
 use keys::Keys;
 use model::{filter::SyncFilter, time::Clock};
-use rooms::{Membership, Rooms};
-use ruma::{DeviceId, UserId, events::room::member::MembershipState};
-use store::{Batch, Log, Pos, StoreError};
-use tokio::sync::broadcast::error::RecvError;
+use rooms::Rooms;
+use ruma::{DeviceId, UserId};
+use store::{Log, Pos, StoreError};
 
 use crate::{
-    device_lists, ephemeral::EphemeralState, people, reading::Reading, response::SyncResponse,
-    token::SyncToken, unread::Unread, wakers::Wakers,
+    answer::Turn,
+    device_lists,
+    ephemeral::EphemeralState,
+    people,
+    response::{DeviceLists, SyncResponse},
+    token::SyncToken,
+    unread::Unread,
+    wakers::Wakers,
+    waking,
 };
-
-/// The most messages to a device in one answer.
-const TO_DEVICE_LIMIT: usize = 100;
 
 /// The longest that a client may wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -38,7 +40,7 @@ pub(crate) struct Inner {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
-    epoch: i64,
+    pub(crate) epoch: i64,
     pub(crate) ephemeral: EphemeralState,
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
@@ -102,8 +104,8 @@ impl Sync {
             epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
-        follow(&log, &wakers, &rooms);
-        announce(&log, &bus);
+        waking::follow(&log, &wakers, &rooms);
+        waking::announce(&log, &bus);
         let inner = Inner {
             log,
             accounts,
@@ -136,92 +138,69 @@ impl Sync {
         if let Some(since) = since {
             inner.acknowledge(syncer, since).await?;
         }
-        let may_wait = since.is_some() && !request.full_state && !request.timeout.is_zero();
         let deadline = inner.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(deadline);
+        let mut time_is_up = since.is_none() || request.full_state || request.timeout.is_zero();
+        let mut waiter = inner.wakers.register(syncer.user);
+        // Who comes from another node is told all typing and presence: that alone is no news, or
+        // a client between two nodes would never wait.
+        let began = inner.ephemeral.now();
+        let is_foreign = since.is_some_and(|since| !inner.ephemeral.has_counted(since.ephemeral));
         loop {
             inner.log.barrier().await?;
-            // Registered before reading: what commits in between rings.
-            let rooms = inner.joined_rooms(syncer.user).await?;
-            let waiter = inner.wakers.register(syncer.user, rooms);
-            let Syncer {
-                user,
-                device_id,
-                session,
-                ..
-            } = syncer;
-            if !inner
-                .accounts
-                .session_stands(user, device_id, session)
-                .await?
-            {
+            if !inner.stands(syncer).await? {
                 return Err(SyncError::SessionEnded);
             }
-            let answer = inner.answer(syncer, request, since).await?;
-            if !may_wait || !answer.is_empty() {
-                return Ok(answer);
+            let known = match since {
+                Some(since) if is_foreign && !time_is_up => Some(SyncToken {
+                    ephemeral: began,
+                    ..since
+                }),
+                since => since,
+            };
+            let Turn {
+                response,
+                head,
+                joined,
+            } = inner.answer(syncer, request, known).await?;
+            match (time_is_up, response.is_empty()) {
+                (false, true) => {}
+                (false, false) if is_foreign => {
+                    time_is_up = true;
+                    continue;
+                }
+                _ => return Ok(response),
             }
+            waiter.follow(joined, head);
             tokio::select! {
                 () = waiter.woken() => {}
-                () = &mut deadline => {
-                    return Ok(inner.answer(syncer, request, since).await?);
-                }
+                () = &mut deadline => time_is_up = true,
             }
         }
     }
-}
 
-/// Rings for every batch; whoever falls behind rings for everybody.
-fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
-    let mut batches = log.subscribe();
-    let (wakers, rooms) = (Arc::clone(wakers), rooms.clone());
-    tokio::spawn(async move {
-        loop {
-            match batches.recv().await {
-                Ok(batch) => {
-                    wakers.wake(&batch.touched);
-                    if batch.touched.has_kind(Keys::IDENTITY_KIND) {
-                        wake_acquaintances(&wakers, &rooms, &batch).await;
-                    }
-                }
-                Err(RecvError::Lagged(_)) => wakers.wake_all(),
-                Err(RecvError::Closed) => return,
-            }
-        }
-    });
-}
-
-/// Lets other nodes look at the log now instead of within half a second, whenever this node has
-/// committed. What others committed they have announced themselves.
-fn announce(log: &Log, bus: &Bus) {
-    let (mut committed, bus) = (log.committed(), bus.clone());
-    tokio::spawn(async move {
-        while committed.changed().await.is_ok() {
-            bus.publish(Signal::Poke);
-        }
-    });
-}
-
-/// Whose keys changed is news to everybody who shares a room with them.
-async fn wake_acquaintances(wakers: &Wakers, rooms: &Rooms, batch: &Batch) {
-    let acquaintances = async {
-        let snapshot = rooms.snapshot().await?;
-        let mut all = BTreeSet::new();
-        for user in batch.touched.users() {
-            all.extend(rooms.sharing_users(&snapshot, user).await?);
-        }
-        Ok::<_, StoreError>(all)
-    };
-    match acquaintances.await {
-        Ok(users) => wakers.wake_users(users),
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(
-                error,
-                "who shares rooms could not be read; everybody looks again"
-            );
-            wakers.wake_all();
-        }
+    /// Whose devices changed between two tokens, as far as the user is concerned.
+    pub async fn device_list_changes(
+        &self,
+        (user, user_id): (i64, &UserId),
+        from: SyncToken,
+        to: SyncToken,
+    ) -> Result<DeviceLists, StoreError> {
+        let inner = &self.inner;
+        let snapshot = inner.log.database().snapshot().await?;
+        let pos = |token: SyncToken| (token.epoch == inner.epoch).then_some(token.pos);
+        // Who comes from before a restore asks for everybody's keys again.
+        let (from, until) = (pos(from).unwrap_or(0), pos(to).unwrap_or(i64::MAX));
+        let memberships = inner.rooms.memberships(&snapshot, user).await?;
+        let window = device_lists::Window {
+            inner,
+            snapshot: &snapshot,
+            user,
+            user_id,
+            after: from,
+            until: until.min(snapshot.head().get()),
+        };
+        Ok(window.changes(&memberships).await?.lists)
     }
 }
 
@@ -244,87 +223,9 @@ impl Inner {
             .await
     }
 
-    async fn joined_rooms(&self, user: i64) -> Result<Vec<i64>, StoreError> {
-        let snapshot = self.log.database().snapshot().await?;
-        let memberships = self.rooms.memberships(&snapshot, user).await?;
-        let joined = |membership: &Membership| membership.membership == MembershipState::Join;
-        Ok(memberships
-            .into_iter()
-            .filter(joined)
-            .map(|membership| membership.room)
-            .collect())
-    }
-
-    async fn answer(
-        &self,
-        syncer: Syncer<'_>,
-        request: &SyncRequest,
-        since: Option<SyncToken>,
-    ) -> Result<SyncResponse, StoreError> {
-        // Counted before anything is read: what changes meanwhile is told again, not lost.
-        let ephemeral_now = self.ephemeral.now();
-        let snapshot = self.log.database().snapshot().await?;
-        let head = snapshot.head();
-        // A token from the future (a restored copy) is as good as one of now.
-        let since_pos = since.map(|since| since.pos.min(head.get()));
-        let reading = Reading {
-            inner: self,
-            snapshot: &snapshot,
-            syncer,
-            filter: &request.filter,
-            full_state: request.full_state,
-            since_pos,
-            ephemeral_since: since.map(|since| since.ephemeral),
-        };
-        let memberships = self.rooms.memberships(&snapshot, syncer.user).await?;
-        let entries = reading.account_data().await?;
-        let mut response = SyncResponse::default();
-        reading.rooms(&memberships, &entries, &mut response).await?;
-        response.account_data = reading.global_account_data(&entries).await?;
-        let device = syncer.device_id.as_str();
-        let after = Pos::new(since.map_or(0, |since| since.to_device_pos.min(head.get())));
-        let waiting = self
-            .keys
-            .to_device_since(&snapshot, syncer.user, device, after, head, TO_DEVICE_LIMIT)
-            .await?;
-        response.to_device.events = waiting
-            .events
-            .into_iter()
-            .map(|event| event.into_json())
-            .collect();
-        if let Some(since_pos) = since_pos {
-            response.device_lists =
-                device_lists::changes(self, &snapshot, syncer, &memberships, since_pos).await?;
-        }
-        let counts = self
-            .keys
-            .one_time_key_counts(&snapshot, syncer.user, device)
-            .await?;
-        response.device_one_time_keys_count = counts
-            .into_iter()
-            .map(|(algorithm, count)| (algorithm.to_string(), count))
-            .collect();
-        // Clients upload when they see that none are left, so this one is always told.
-        response
-            .device_one_time_keys_count
-            .entry("signed_curve25519".to_owned())
-            .or_insert(0);
-        let unused = self
-            .keys
-            .unused_fallback_key_types(&snapshot, syncer.user, device)
-            .await?;
-        response.device_unused_fallback_key_types = unused
-            .into_iter()
-            .map(|algorithm| algorithm.to_string())
-            .collect();
-        response.presence = reading.presence().await?;
-        let token = SyncToken {
-            epoch: self.epoch,
-            pos: head.get(),
-            to_device_pos: waiting.upto.get(),
-            ephemeral: ephemeral_now,
-        };
-        response.next_batch = token.to_string();
-        Ok(response)
+    async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {
+        self.accounts
+            .session_stands(syncer.user, syncer.device_id, syncer.session)
+            .await
     }
 }

@@ -1,17 +1,17 @@
 //! Unread counts: push rules over what came after the receipt, counted once and kept.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     push_rules::{PushEvent, PushReader, evaluate},
     room_state::StateView,
 };
 use moka::sync::Cache;
-use rooms::{Room, Rooms};
+use rooms::{Room, Rooms, StoredEvent};
 use ruma::{UserId, events::room::member::MembershipState, push::Ruleset};
 use store::{Snapshot, StoreError};
 
-use crate::response::UnreadCounts;
+use crate::response::UnreadByThread;
 
 /// How many events are looked at, at most, behind a receipt: whoever is further behind is told
 /// of the newest ones only.
@@ -26,13 +26,22 @@ pub(crate) struct Unread {
 
 #[derive(Clone)]
 struct Counted {
-    /// The receipt behind which was counted.
-    after: i64,
+    /// The receipts behind which was counted.
+    read: Read,
     /// Up to where.
     until: i64,
     /// The rules that were applied: others make another count.
     rules: Arc<Ruleset>,
-    counts: UnreadCounts,
+    counts: UnreadByThread,
+}
+
+/// How far a user has read.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Read {
+    /// In the room, outside of threads: nothing before it is unread in a thread either.
+    main: i64,
+    /// In threads, by their first event.
+    threads: BTreeMap<String, i64>,
 }
 
 impl Unread {
@@ -50,69 +59,82 @@ impl Unread {
         room: &Room,
         user: (i64, &UserId),
         rules: &Arc<Ruleset>,
-    ) -> Result<UnreadCounts, StoreError> {
+    ) -> Result<UnreadByThread, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
-        let after = self
-            .read_up_to(rooms, snapshot, room, number, user_id)
-            .await?;
+        let read = Read::of(rooms, snapshot, room, number, user_id).await?;
         let key = (number, room.room);
         let known = self.counted.get(&key).filter(|known| {
-            known.after == after && Arc::ptr_eq(&known.rules, rules) && known.until <= until
+            known.read == read && Arc::ptr_eq(&known.rules, rules) && known.until <= until
         });
-        let known = known.unwrap_or(Counted {
-            after,
-            until: after,
+        let mut counted = known.unwrap_or_else(|| Counted {
+            until: read.main,
+            read,
             rules: Arc::clone(rules),
-            counts: UnreadCounts::default(),
+            counts: UnreadByThread::default(),
         });
-        let mut counts = known.counts;
-        if room.last_pos().get() > known.until {
+        if room.last_pos().get() > counted.until {
             let (events, _) = rooms
-                .newest(snapshot, room, known.until, until, LOOKED_AT)
+                .newest(snapshot, room, counted.until, until, LOOKED_AT)
                 .await?;
-            let name = room.state.display_name(user_id).unwrap_or_default();
-            let reader = PushReader::new(
-                user_id,
-                &name,
-                &room.room_id,
-                room.state.joined_count(),
-                room.state.power_levels(),
-            );
+            let reader = push_reader(room, user_id);
             for event in events.iter().filter(|event| event.pdu.sender() != user_id) {
-                let outcome = evaluate(rules, &PushEvent::new(&event.pdu), &reader);
-                counts.notification_count += u64::from(outcome.notify);
-                counts.highlight_count += u64::from(outcome.notify && outcome.highlight);
+                counted.add(event, &reader);
             }
         }
-        self.counted.insert(
-            key,
-            Counted {
-                after,
-                until,
-                rules: Arc::clone(rules),
-                counts,
-            },
-        );
+        counted.until = until;
+        let counts = counted.counts.clone();
+        self.counted.insert(key, counted);
         Ok(counts)
     }
+}
 
-    /// The place of the last event that the user has read or sent, or of their joining.
-    async fn read_up_to(
-        &self,
+impl Counted {
+    /// Counts one event of another, unless it was read in its thread.
+    fn add(&mut self, event: &StoredEvent, reader: &PushReader) {
+        let relation = event.pdu.facts().relation;
+        let thread = relation.filter(|relation| relation.rel_type == "m.thread");
+        let thread = thread.map(|relation| relation.event_id);
+        let read = thread
+            .as_ref()
+            .and_then(|thread| self.read.threads.get(thread.as_str()));
+        if read.is_some_and(|read| event.ord <= *read) {
+            return;
+        }
+        let outcome = evaluate(&self.rules, &PushEvent::new(&event.pdu), reader);
+        if !outcome.notify {
+            return;
+        }
+        let counts = match thread {
+            Some(thread) => self.counts.threads.entry(thread).or_default(),
+            None => &mut self.counts.main,
+        };
+        counts.notification_count += 1;
+        counts.highlight_count += u64::from(outcome.highlight);
+    }
+}
+
+impl Read {
+    /// The places of the last events that the user has read, and of the last one that they sent,
+    /// or of their joining.
+    async fn of(
         rooms: &Rooms,
         snapshot: &Snapshot,
         room: &Room,
         user: i64,
         user_id: &UserId,
-    ) -> Result<i64, StoreError> {
-        let receipts = rooms.own_receipts(snapshot, room.room, user).await?;
-        let read = receipts
-            .iter()
-            .filter(|receipt| receipt.kind != "m.fully_read")
-            .filter(|receipt| receipt.thread.is_empty() || receipt.thread == "main")
-            .map(|receipt| receipt.ord)
-            .max();
+    ) -> Result<Self, StoreError> {
+        let mut read = Self::default();
+        for receipt in rooms.own_receipts(snapshot, room.room, user).await? {
+            match receipt.thread.as_str() {
+                _ if receipt.kind == "m.fully_read" => {}
+                "" | "main" => read.main = read.main.max(receipt.ord),
+                thread => {
+                    let place = read.threads.entry(thread.to_owned()).or_default();
+                    *place = receipt.ord.max(*place);
+                }
+            }
+        }
         let own = rooms.last_sent_by(snapshot, room.room, user).await?;
         let joined = room
             .state
@@ -122,9 +144,19 @@ impl Unread {
             Some(event) => rooms.event(snapshot, room, event.event_id()).await?,
             None => None,
         };
-        Ok(read
-            .max(own)
-            .max(joined.map(|event| event.ord))
-            .unwrap_or(0))
+        let joined = joined.map_or(0, |event| event.ord);
+        read.main = read.main.max(own.unwrap_or(0)).max(joined);
+        Ok(read)
     }
+}
+
+fn push_reader(room: &Room, user_id: &UserId) -> PushReader {
+    let name = room.state.display_name(user_id).unwrap_or_default();
+    PushReader::new(
+        user_id,
+        &name,
+        &room.room_id,
+        room.state.joined_count(),
+        room.state.power_levels(),
+    )
 }

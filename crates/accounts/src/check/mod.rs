@@ -95,6 +95,15 @@ fn set_password(
         ..account
     };
     work.accounts.put(user, account);
+    let theirs = work.login_tokens.iter();
+    let theirs: Vec<_> = theirs
+        .filter(|(_, token)| token.user == user)
+        .map(|(hash, _)| *hash)
+        .collect();
+    for hash in theirs {
+        work.login_tokens.remove(&hash);
+    }
+    work.ended_login_tokens.put(user, ());
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Done))
 }

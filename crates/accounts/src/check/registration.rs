@@ -5,6 +5,7 @@ use store::{CheckContext, Verdict};
 
 use super::Checked;
 use crate::{
+    Accounts,
     change::{MakeRegistrationToken, Outcome, Permit, Refusal, Register},
     rows::{Account, AtRest, Entry, Hash, RegistrationToken},
     work::Work,
@@ -127,6 +128,7 @@ pub(super) fn make_token(
     token: &MakeRegistrationToken,
     context: &CheckContext<'_>,
 ) -> Checked {
+    make_room_for_token(work, token.at)?;
     let id = context.pos().get();
     let row = RegistrationToken {
         id,
@@ -139,6 +141,23 @@ pub(super) fn make_token(
     };
     work.registration_tokens.put(token.hash, row);
     Ok(Verdict::Apply(Outcome::TokenMade(id)))
+}
+
+/// Counts one more token; when there are too many, those that have ended go.
+fn make_room_for_token(work: &mut Work, at: Timestamp) -> Result<(), Refusal> {
+    let most = Accounts::MOST_REGISTRATION_TOKENS;
+    let mut kept = work.tokens_kept.get(&()).copied().unwrap_or_default();
+    if kept.all >= most && kept.ended > 0 {
+        kept.all -= kept.ended;
+        kept.ended = 0;
+        kept.drop_ended_at = Some(at);
+    }
+    if kept.all >= most {
+        return Err(Refusal::TooMany(most));
+    }
+    kept.all += 1;
+    work.tokens_kept.put((), kept);
+    Ok(())
 }
 
 pub(super) fn revoke_token(work: &mut Work, id: i64) -> Checked {

@@ -220,7 +220,8 @@ pub(super) fn end(
         Some(device) if device.session == session => {
             remove(work, user, vec![device_id.to_owned()], context)
         }
-        _ => Ok(Verdict::Nothing(Outcome::Removed(Vec::new()))),
+        // Another session has the device by now, and its keys: nothing is done to them.
+        _ => Ok(Verdict::Already(Outcome::Removed(Vec::new()))),
     }
 }
 

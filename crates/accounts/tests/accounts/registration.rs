@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use accounts::{
-    By, Grant, NewAccount, RegisterError, RegistrationMode, SetupLink, SharedSecretError,
-    SharedSecretRegistration, TokenTerms, WeakPassword,
+    Accounts, By, Grant, NewAccount, RegisterError, RegistrationMode, SetupLink, SharedSecretError,
+    SharedSecretRegistration, TokenError, TokenTerms, WeakPassword,
 };
 use audit::Act;
 use aws_lc_rs::hmac;
+use store::LocalWrite;
 use zeroize::Zeroizing;
 
 use crate::deployment::{Deployment, on_both_engines, on_two_nodes, password, somebody};
@@ -18,6 +19,8 @@ on_both_engines! {
     a_registration_token_is_good_as_often_and_as_long_as_it_says,
     an_invitation_gives_its_name_once_in_every_mode,
     a_token_that_was_taken_back_is_not_valid,
+    tokens_that_nobody_can_mean_are_refused,
+    tokens_that_have_ended_make_room_and_others_do_not,
     the_setup_link_makes_one_administrator,
     a_setup_link_expires,
     a_nonce_of_the_shared_secret_serves_once_and_not_for_long,
@@ -186,6 +189,92 @@ async fn an_invitation_gives_its_name_once_in_every_mode(mut deployment: Deploym
             Act::RegistrationTokenMade
         ]
     );
+}
+
+async fn tokens_that_nobody_can_mean_are_refused(deployment: Deployment) {
+    let node = deployment.node().await;
+    let make = |uses_allowed, lifetime| {
+        let terms = TokenTerms {
+            uses_allowed,
+            lifetime,
+            ..Default::default()
+        };
+        node.accounts
+            .make_registration_token(terms, By::command_line())
+    };
+    for uses in [0, TokenTerms::MOST_USES + 1, u32::MAX] {
+        let refused = make(Some(uses), None).await;
+        assert!(matches!(refused, Err(TokenError::Uses)), "{uses}");
+    }
+    let too_long = TokenTerms::LONGEST_LIFETIME + Duration::from_millis(1);
+    for lifetime in [Duration::ZERO, too_long, Duration::MAX] {
+        let refused = make(None, Some(lifetime)).await;
+        assert!(matches!(refused, Err(TokenError::Lifetime)), "{lifetime:?}");
+    }
+    assert!(node.acts().await.is_empty());
+    make(
+        Some(TokenTerms::MOST_USES),
+        Some(TokenTerms::LONGEST_LIFETIME),
+    )
+    .await
+    .unwrap();
+}
+
+async fn tokens_that_have_ended_make_room_and_others_do_not(mut deployment: Deployment) {
+    const ADD: &str = "INSERT INTO registration_tokens (id, hash, invitation, localpart, \
+         uses_allowed, uses, expires_at, created_at) VALUES ($1, $2, 0, NULL, $3, $4, $5, 0)";
+
+    deployment.registration = RegistrationMode::Token;
+    let node = deployment.node().await;
+    let make = || {
+        let terms = TokenTerms {
+            lifetime: Some(Duration::from_secs(60)),
+            ..Default::default()
+        };
+        node.accounts
+            .make_registration_token(terms, By::command_line())
+    };
+    let first = make().await.unwrap();
+    // All but two of those that may be: none of them ends, one is used up, one has expired.
+    let most = Accounts::MOST_REGISTRATION_TOKENS;
+    let mut rows = LocalWrite::new();
+    for number in 1..most - 2 {
+        let (uses_allowed, expires_at) = match number {
+            1 => (Some(5), None),
+            2 => (None, Some(1)),
+            _ => (None, None),
+        };
+        let hash = number.to_be_bytes().repeat(4);
+        let row = vec![
+            (-number).into(),
+            hash.into(),
+            uses_allowed.into(),
+            5.into(),
+            expires_at.into(),
+        ];
+        rows = rows.and(ADD, row);
+    }
+    node.log.write_local(rows).await.unwrap();
+    let kept = async || {
+        let tokens = node.accounts.registration_tokens(i64::MIN, u16::MAX).await;
+        i64::try_from(tokens.unwrap().len()).unwrap()
+    };
+    for expected in [most - 1, most, most - 1, most] {
+        make().await.unwrap();
+        assert_eq!(kept().await, expected);
+    }
+    let refused = make().await.err().unwrap();
+    assert!(matches!(refused, TokenError::TooMany(limit) if limit == most));
+    assert!(refused.to_string().contains("10000"), "{refused}");
+    assert_eq!(kept().await, most);
+    // What has ended makes room, and what has not stays.
+    node.accounts
+        .register(named("alice"), token(&first.token), somebody())
+        .await
+        .unwrap();
+    deployment.clock.advance(Duration::from_secs(60));
+    make().await.unwrap();
+    assert_eq!(kept().await, most - 4);
 }
 
 async fn a_token_that_was_taken_back_is_not_valid(mut deployment: Deployment) {

@@ -328,6 +328,14 @@ async fn signing_out_everywhere_ends_the_sessions_that_are_listed(deployment: De
 async fn a_new_password_replaces_the_old_one(deployment: Deployment) {
     let node = deployment.node().await;
     let (session, _) = node.join("alice").await;
+    let owner = sign_in(&node, plain("P")).await;
+    let owner = node
+        .accounts
+        .authenticate(&owner.access_token)
+        .await
+        .unwrap();
+    let login_token = node.accounts.make_login_token(owner.user, by(&owner));
+    let login_token = login_token.await.unwrap();
     let mut intent = Intent::new();
     let whose = (session.user, &*session.user_id);
     let by = by(&session);
@@ -354,6 +362,10 @@ async fn a_new_password_replaces_the_old_one(deployment: Deployment) {
     };
     assert!(matches!(sign_in(PASSWORD).await, Err(SignInError::Wrong)));
     sign_in("another horse").await.unwrap();
+    let late = node
+        .accounts
+        .sign_in_with_token(&login_token, plain("X"), somebody());
+    assert!(late.await.is_err(), "it was proved with the old password");
 }
 
 async fn a_closed_account_has_no_sessions_and_takes_none(deployment: Deployment) {

@@ -2,32 +2,28 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountpassword
 
-use accounts::{Accounts, By, Operation};
+use accounts::Operation;
 use axum::extract::State;
 use lifecycle::{AfterPassword, ChangePasswordError, Lifecycle};
 use ruma::api::client::account::change_password::v3::{Request, Response};
 use tracing::instrument;
 use zeroize::Zeroizing;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+use crate::{caller::Caller, error::ApiError, matrix::Matrix, session::owner_proof::OwnerProof};
 
 /// Changes the caller's password; their other sessions end, unless they are to stay.
 #[instrument(name = "client.change_password", skip_all)]
 pub(crate) async fn change_password(
-    State(accounts): State<Accounts>,
     State(lifecycle): State<Lifecycle>,
-    CameFrom(origin): CameFrom,
+    proof: OwnerProof,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let session = caller.session()?;
-    let by = By::session(&session, origin);
-    let answer = uia::answer(req.auth.as_ref());
-    accounts
-        .prove_owner(Operation::ChangePassword, &session, answer, &by)
+    let by = proof
+        .demand(Operation::ChangePassword, &caller, req.auth.as_ref())
         .await?;
     let after = if req.logout_devices {
-        AfterPassword::EndOthers(&session.device_id)
+        AfterPassword::EndOthers(caller.own_device()?)
     } else {
         AfterPassword::KeepSessions
     };

@@ -2,7 +2,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountdeactivate
 
-use accounts::{Accounts, By, Operation};
+use accounts::Operation;
 use axum::extract::State;
 use lifecycle::{DeactivateError, Lifecycle};
 use ruma::api::client::account::{
@@ -11,22 +11,18 @@ use ruma::api::client::account::{
 };
 use tracing::instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+use crate::{caller::Caller, error::ApiError, matrix::Matrix, session::owner_proof::OwnerProof};
 
 /// Closes the caller's account for good.
 #[instrument(name = "client.deactivate", skip_all)]
 pub(crate) async fn deactivate(
-    State(accounts): State<Accounts>,
     State(lifecycle): State<Lifecycle>,
-    CameFrom(origin): CameFrom,
+    proof: OwnerProof,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let session = caller.session()?;
-    let by = By::session(&session, origin);
-    let answer = uia::answer(req.auth.as_ref());
-    accounts
-        .prove_owner(Operation::Deactivate, &session, answer, &by)
+    let by = proof
+        .demand(Operation::Deactivate, &caller, req.auth.as_ref())
         .await?;
     lifecycle
         .deactivate(&caller.user_id, req.erase, &by)

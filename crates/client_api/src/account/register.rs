@@ -14,7 +14,12 @@ use ruma::api::{
 use tracing::instrument;
 use zeroize::Zeroizing;
 
-use crate::{error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+use crate::{
+    error::ApiError,
+    matrix::{Matrix, Sparse},
+    origin::CameFrom,
+    session::uia,
+};
 
 /// Makes an account, and begins its first session.
 #[instrument(name = "client.register", skip_all)]
@@ -22,7 +27,7 @@ pub(crate) async fn register(
     State(accounts): State<Accounts>,
     CameFrom(origin): CameFrom,
     Matrix(req): Matrix<Request>,
-) -> Result<Matrix<Response>, ApiError> {
+) -> Result<Sparse<Response>, ApiError> {
     check_kind(&req)?;
     if let Some(name) = &req.username {
         // Before anything is to be proved: the person chooses another name first.
@@ -46,7 +51,7 @@ pub(crate) async fn register(
         return Err(ApiError::missing_param("password is missing"));
     }
     let registered = accounts.register(new, grant, By::anonymous(origin)).await?;
-    Ok(Matrix(answer(registered)))
+    Ok(Sparse(answer(registered)))
 }
 
 fn check_kind(req: &Request) -> Result<(), ApiError> {

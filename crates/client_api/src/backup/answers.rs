@@ -31,6 +31,7 @@ impl From<BackupError> for ApiError {
                 Self::invalid_param(error)
             }
             BackupError::Malformed(_) => Self::bad_json(error),
+            BackupError::Full => Self::too_large(error),
             BackupError::Refused(refused) => Self::internal(refused.into_store()),
             BackupError::Store(error) => Self::internal(error),
         }

@@ -2,28 +2,24 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#delete_matrixclientv3devicesdeviceid
 
-use accounts::{Accounts, By, Operation};
+use accounts::Operation;
 use axum::extract::State;
 use lifecycle::Lifecycle;
 use ruma::api::client::device::delete_device::v3::{Request, Response};
 use tracing::instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+use crate::{caller::Caller, error::ApiError, matrix::Matrix, session::owner_proof::OwnerProof};
 
 /// Removes one of the caller's devices, and ends its session.
 #[instrument(name = "client.delete_device", skip_all)]
 pub(crate) async fn delete_device(
-    State(accounts): State<Accounts>,
     State(lifecycle): State<Lifecycle>,
-    CameFrom(origin): CameFrom,
+    proof: OwnerProof,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let session = caller.session()?;
-    let by = By::session(&session, origin);
-    let answer = uia::answer(req.auth.as_ref());
-    accounts
-        .prove_owner(Operation::RemoveDevices, &session, answer, &by)
+    let by = proof
+        .demand(Operation::RemoveDevices, &caller, req.auth.as_ref())
         .await?;
     let whose = (caller.user, &*caller.user_id);
     lifecycle

@@ -8,7 +8,11 @@ use ruma::api::client::device::get_device::v3::{Request, Response};
 use tracing::instrument;
 
 use super::wire_form;
-use crate::{caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Matrix, Sparse},
+};
 
 /// Shows one of the caller's devices.
 #[instrument(name = "client.get_device", skip_all)]
@@ -16,9 +20,9 @@ pub(crate) async fn get_device(
     State(accounts): State<Accounts>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
-) -> Result<Matrix<Response>, ApiError> {
+) -> Result<Sparse<Response>, ApiError> {
     let device = accounts.device(caller.user, &req.device_id).await;
     let device = device.map_err(ApiError::internal)?;
     let device = device.ok_or_else(|| ApiError::not_found("there is no such device"))?;
-    Ok(Matrix(Response::new(wire_form(device))))
+    Ok(Sparse(Response::new(wire_form(device))))
 }

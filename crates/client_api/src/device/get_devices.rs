@@ -8,7 +8,11 @@ use ruma::api::client::device::get_devices::v3::{Request, Response};
 use tracing::instrument;
 
 use super::wire_form;
-use crate::{caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Matrix, Sparse},
+};
 
 /// Lists the caller's devices.
 #[instrument(name = "client.get_devices", skip_all)]
@@ -16,8 +20,8 @@ pub(crate) async fn get_devices(
     State(accounts): State<Accounts>,
     caller: Caller,
     Matrix(_): Matrix<Request>,
-) -> Result<Matrix<Response>, ApiError> {
+) -> Result<Sparse<Response>, ApiError> {
     let devices = accounts.devices_of(caller.user).await;
     let devices = devices.map_err(ApiError::internal)?.into_iter();
-    Ok(Matrix(Response::new(devices.map(wire_form).collect())))
+    Ok(Sparse(Response::new(devices.map(wire_form).collect())))
 }

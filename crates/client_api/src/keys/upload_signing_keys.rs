@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use accounts::{Accounts, By, Operation};
+use accounts::Operation;
 use audit::Act;
 use axum::extract::State;
 use keys::{CrossSigningError, CrossSigningUpload, Keys};
@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     matrix::Matrix,
     origin::{CameFrom, add_record},
-    session::uia,
+    session::owner_proof::OwnerProof,
 };
 
 /// Publishes the caller's cross-signing keys.
@@ -26,7 +26,7 @@ use crate::{
 #[instrument(name = "client.upload_signing_keys", skip_all)]
 pub(crate) async fn upload_signing_keys(
     State(keys): State<Keys>,
-    State(accounts): State<Accounts>,
+    proof: OwnerProof,
     CameFrom(origin): CameFrom,
     caller: Caller,
     Matrix(req): Matrix<upload_signing_keys::v3::Request>,
@@ -40,12 +40,7 @@ pub(crate) async fn upload_signing_keys(
     };
     if keys.cross_signing_change_needs_proof(&upload).await? {
         let operation = Operation::UploadCrossSigningKeys;
-        let session = caller.session()?;
-        let by = By::session(&session, origin.clone());
-        let answer = uia::answer(req.auth.as_ref());
-        accounts
-            .prove_owner(operation, &session, answer, &by)
-            .await?;
+        proof.demand(operation, &caller, req.auth.as_ref()).await?;
         upload.authenticated = true;
     }
     let act = match upload.authenticated && upload.master_key.is_some() {

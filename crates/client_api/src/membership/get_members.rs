@@ -22,6 +22,14 @@ use crate::{
     refusals::{not_joined, to_outsiders},
 };
 
+const KNOWN: [MembershipState; 5] = [
+    MembershipState::Ban,
+    MembershipState::Invite,
+    MembershipState::Join,
+    MembershipState::Knock,
+    MembershipState::Leave,
+];
+
 /// Lists the member events of a room, now or at a token; who has left sees those of their leaving.
 #[instrument(name = "client.get_members", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn get_members(
@@ -30,6 +38,12 @@ pub(crate) async fn get_members(
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
+    for asked in req.membership.iter().chain(&req.not_membership) {
+        if !KNOWN.contains(asked) {
+            let sentence = format_args!("membership: {asked} is unknown");
+            return Err(ApiError::invalid_param(sentence));
+        }
+    }
     let view = RoomView::open(&rooms, &*clock, &caller, &req.room_id).await;
     let view = view.map_err(to_outsiders)?;
     let readable = view.history.state_before().ok_or_else(not_joined)?;

@@ -83,6 +83,7 @@ impl Around<'_> {
             direction,
             limit,
             filter: self.filter,
+            unbroken: false,
         };
         let view = self.view;
         self.rooms

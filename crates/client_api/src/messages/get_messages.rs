@@ -54,6 +54,7 @@ pub(crate) async fn get_messages(
         direction,
         limit: page_length(req.limit),
         filter: &filter,
+        unbroken: false,
     };
     let page = rooms
         .page(&view.snapshot, &view.room, &view.history, &request)

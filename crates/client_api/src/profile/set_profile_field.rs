@@ -5,7 +5,18 @@
 use accounts::profile::{AVATAR_URL, DISPLAY_NAME};
 use axum::extract::State;
 use lifecycle::Lifecycle;
-use ruma::api::client::profile::set_profile_field::v3::{Request, Response};
+use ruma::{
+    OwnedUserId,
+    api::{
+        IncomingRequest,
+        auth_scheme::AccessToken,
+        client::profile::set_profile_field::v3::Response,
+        error::{DeserializationError, Error},
+    },
+    metadata,
+};
+use serde::{Deserialize, de};
+use serde_json::{Map, Value};
 use tracing::instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
@@ -20,14 +31,55 @@ pub(crate) async fn set_profile_field(
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     caller.check_is(&req.user_id)?;
-    let field = req.value.field_name();
-    let value = req.value.value();
-    let shown_in_rooms = matches!(field.as_str(), DISPLAY_NAME | AVATAR_URL);
+    let field = req.field.as_str();
+    let value = req.body.get(field).ok_or_else(|| {
+        ApiError::missing_param(format_args!("the body has no {field}, which is to be set"))
+    })?;
+    let shown_in_rooms = matches!(field, DISPLAY_NAME | AVATAR_URL);
+    if shown_in_rooms && !value.is_string() {
+        return Err(ApiError::bad_json(format_args!("{field}: it is a text")));
+    }
     let taken_back = shown_in_rooms && value.as_str() == Some("");
-    let value = (!taken_back).then_some(&*value);
+    let value = (!taken_back).then_some(value);
     let whose = (caller.user, &*caller.user_id);
-    lifecycle
-        .set_profile_field(whose, field.as_str(), value)
-        .await?;
+    lifecycle.set_profile_field(whose, field, value).await?;
     Ok(Matrix(Response::new()))
+}
+
+/// The request. Ruma's own takes a body without the field for one that is not JSON.
+pub(crate) struct Request {
+    user_id: OwnedUserId,
+    field: String,
+    body: Map<String, Value>,
+}
+
+metadata! {
+    method: PUT,
+    rate_limited: true,
+    authentication: AccessToken,
+    history: {
+        unstable("uk.tcpip.msc4133") => "/_matrix/client/unstable/uk.tcpip.msc4133/profile/{user_id}/{field}",
+        1.0 => "/_matrix/client/r0/profile/{user_id}/{field}",
+        1.1 => "/_matrix/client/v3/profile/{user_id}/{field}",
+    }
+}
+
+impl IncomingRequest for Request {
+    type EndpointError = Error;
+    type OutgoingResponse = Response;
+
+    fn try_from_http_request_inner(
+        request: http::Request<&[u8]>,
+        arguments: &[&str],
+    ) -> Result<Self, DeserializationError> {
+        let arguments = arguments.iter().copied();
+        let arguments = de::value::SeqDeserializer::<_, de::value::Error>::new(arguments);
+        let (user_id, field) = Deserialize::deserialize(arguments)?;
+        let body = serde_json::from_slice(request.body())?;
+        Ok(Self {
+            user_id,
+            field,
+            body,
+        })
+    }
 }

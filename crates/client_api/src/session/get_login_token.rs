@@ -2,26 +2,23 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv1loginget_token
 
-use accounts::{Accounts, By, LOGIN_TOKEN_LIFETIME, Operation};
+use accounts::{Accounts, LOGIN_TOKEN_LIFETIME, Operation};
 use axum::extract::State;
 use ruma::api::client::session::get_login_token;
 use tracing::instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, origin::CameFrom, session::uia};
+use crate::{caller::Caller, error::ApiError, matrix::Matrix, session::owner_proof::OwnerProof};
 
 /// Makes a token with which the caller can sign in on another device.
 #[instrument(name = "client.get_login_token", skip_all)]
 pub(crate) async fn get_login_token(
     State(accounts): State<Accounts>,
-    CameFrom(origin): CameFrom,
+    proof: OwnerProof,
     caller: Caller,
     Matrix(req): Matrix<get_login_token::v1::Request>,
 ) -> Result<Matrix<get_login_token::v1::Response>, ApiError> {
-    let session = caller.session()?;
-    let by = By::session(&session, origin);
-    let answer = uia::answer(req.auth.as_ref());
-    accounts
-        .prove_owner(Operation::MakeLoginToken, &session, answer, &by)
+    let by = proof
+        .demand(Operation::MakeLoginToken, &caller, req.auth.as_ref())
         .await?;
     let token = accounts.make_login_token(caller.user, by).await?;
     let response = get_login_token::v1::Response::new(LOGIN_TOKEN_LIFETIME, token);

@@ -28,7 +28,7 @@ pub(crate) async fn refresh_token(
 impl From<RefreshError> for ApiError {
     fn from(error: RefreshError) -> Self {
         match error {
-            RefreshError::Unknown => Self::unknown_token(false),
+            RefreshError::Unknown => Self::unknown_refresh_token(error),
             RefreshError::Store(error) => Self::internal(error),
         }
     }

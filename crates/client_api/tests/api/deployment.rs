@@ -28,9 +28,13 @@ pub(crate) struct Deployment {
     pub(crate) registration: RegistrationMode,
     pub(crate) shared_secret: Option<&'static str>,
     location: Location,
+    key: KeySource,
     directory: tempfile::TempDir,
-    nodes: AtomicU64,
+    bus: Bus,
 }
+
+/// Counts nodes in this process, so that no two of them draw the same randomness.
+static NODES: AtomicU64 = AtomicU64::new(1);
 
 impl Deployment {
     /// Over a file in a directory of its own.
@@ -42,23 +46,36 @@ impl Deployment {
 
     /// Over any database, with the master key in `directory`.
     pub(crate) fn over(location: Location, directory: tempfile::TempDir) -> Self {
+        let key = KeySource::File(directory.path().join("master.key"));
+        Self::with_key(location, key, directory)
+    }
+
+    /// Over any database, with a master key from elsewhere and files in `directory`.
+    pub(crate) fn with_key(
+        location: Location,
+        key: KeySource,
+        directory: tempfile::TempDir,
+    ) -> Self {
+        let seed = NODES.fetch_add(1, Ordering::Relaxed);
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
             shared_secret: None,
             location,
+            key,
             directory,
-            nodes: 1.into(),
+            bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
         }
     }
 
     /// Starts a node.
+    ///
+    /// Several at once need PostgreSQL; on SQLite the one before is stopped first.
     pub(crate) async fn node(&self) -> Owners {
-        let seed = self.nodes.fetch_add(1, Ordering::Relaxed);
+        let seed = NODES.fetch_add(1, Ordering::Relaxed);
         let entropy = Arc::new(SeededEntropy::new(seed));
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let source = KeySource::File(self.directory.path().join("master.key"));
-        let master = MasterKey::unlock(&source, &self.location, &*entropy);
+        let master = MasterKey::unlock(&self.key, &self.location, &*entropy);
         let master = master.await.unwrap();
         let database = Database::open(DatabaseOptions {
             location: self.location.clone(),
@@ -122,7 +139,7 @@ impl Deployment {
             accounts.clone(),
             rooms.clone(),
             keys.clone(),
-            Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
+            self.bus.beside(NodeId::generate(&SeededEntropy::new(seed))),
             true,
         );
         Owners {

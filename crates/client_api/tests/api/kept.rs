@@ -80,7 +80,18 @@ async fn a_profile_is_set_by_its_owner_and_seen_by_all(server: Server) {
             r#"{"displayname":"Eve"}"#,
             (403, "M_FORBIDDEN"),
         ),
-        (&alice.token, of("/displayname"), "{}", (400, "M_BAD_JSON")),
+        (
+            &alice.token,
+            of("/displayname"),
+            r#"{"other":"x"}"#,
+            (400, "M_MISSING_PARAM"),
+        ),
+        (
+            &alice.token,
+            of("/BAD%20KEY"),
+            r#"{"BAD KEY":1}"#,
+            (400, "M_INVALID_PARAM"),
+        ),
         (
             &alice.token,
             of("/displayname"),
@@ -252,6 +263,12 @@ async fn push_rules_are_changed_one_by_one(server: Server) {
     let all = node.ok(token, "GET", &of(""), Value::Null).await;
     let global = node.ok(token, "GET", &of("global/"), Value::Null).await;
     assert_eq!(all["global"], global);
+    let bare = of("global/override/bare");
+    node.ok(token, "PUT", &bare, json!({"actions": ["notify"]}))
+        .await;
+    let read = node.ok(token, "GET", &bare, Value::Null).await;
+    assert_eq!(read["conditions"], json!([]), "it may be left out");
+    node.ok(token, "DELETE", &bare, Value::Null).await;
     let mine = of("global/content/lunch");
     let rule = json!({"pattern": "lunch", "actions": ["notify"]});
     node.ok(token, "PUT", &mine, rule).await;

@@ -5,8 +5,16 @@ mod account;
 #[cfg(test)]
 mod deployment;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod sync;
+#[cfg(test)]
+mod visibility;

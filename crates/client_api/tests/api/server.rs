@@ -1,22 +1,30 @@
 //! Nodes with their faces, asked without a network between.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use ruma::{RoomVersionId, owned_server_name};
+use seal::KeySource;
 use serde_json::{Value, json};
 use store::Location;
 use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 use crate::deployment::Deployment;
 
-/// Runs each test on both engines.
+/// Runs each test on both engines; on PostgreSQL with a database of its own, or one that it shares.
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
+        crate::server::on_both_engines! { postgres; $($test),* }
+    };
+    ($postgres:ident; $($test:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $test() {
@@ -26,12 +34,15 @@ macro_rules! on_both_engines {
         mod postgres {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(crate::server::Server::postgres().await).await;
+                super::$test(crate::server::Server::$postgres().await).await;
             })*
         }
     };
 }
 pub(crate) use on_both_engines;
+
+/// Counts faces, so that no two of them draw the same randomness.
+static FACES: AtomicU64 = AtomicU64::new(1_000_000);
 
 /// A deployment, and the PostgreSQL database it may be on.
 pub(crate) struct Server {
@@ -65,6 +76,19 @@ impl Server {
         }
     }
 
+    /// On the database that many tests share, where each has its own people and rooms: making a
+    /// database costs a second.
+    pub(crate) async fn shared_postgres() -> Self {
+        static SHARED: OnceCell<TestDatabase> = OnceCell::const_new();
+        let database = SHARED.get_or_init(testkit::postgres::database).await;
+        let location = Location::Postgres(database.url.clone());
+        let key = KeySource::Text(format!("{}Bwc=", "BwcH".repeat(10)).into());
+        Self {
+            deployment: Deployment::with_key(location, key, tempfile::tempdir().unwrap()),
+            _database: None,
+        }
+    }
+
     pub(crate) async fn node(&self) -> Node {
         let parts = self.deployment.node().await;
         let settings = Settings {
@@ -74,10 +98,11 @@ impl Server {
             rate_limits_enabled: false,
             default_room_version: RoomVersionId::V12,
         };
+        let seed = FACES.fetch_add(1, Ordering::Relaxed);
         let api = ClientApi::new(
             settings,
             Arc::new(self.deployment.clock.clone()),
-            Arc::new(SeededEntropy::new(99)),
+            Arc::new(SeededEntropy::new(seed)),
             Arc::new(parts.accounts.clone()),
             parts.clone(),
         );

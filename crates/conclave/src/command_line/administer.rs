@@ -36,7 +36,10 @@ pub(super) fn order_of_user(command: UserCommand) -> anyhow::Result<Order> {
 /// Has an order carried out, and prints the answer.
 pub(super) async fn administer(loaded: &Loaded, order: Order) -> anyhow::Result<()> {
     let surroundings = Surroundings::of_this_machine();
-    let mut administrator = Administrator::reach(loaded, &surroundings).await?;
+    // Whoever makes the first account may have no server yet; whoever asks for less has mistaken
+    // the place.
+    let begins = matches!(order, Order::CreateUser { .. });
+    let mut administrator = Administrator::reach(loaded, begins, &surroundings).await?;
     let outcome = carry_out(&mut administrator, order).await;
     administrator.finish().await;
     outcome

@@ -102,7 +102,7 @@ pub(super) struct Invite {
     uses: Option<u32>,
     /// How long it is good.
     #[arg(long, value_name = "TIME", default_value = "7days",
-          value_parser = humantime::parse_duration)]
+          value_parser = validity)]
     valid_for: Duration,
 }
 
@@ -114,6 +114,17 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "SEQ:LINK")]
         checkpoint: Option<String>,
     },
+}
+
+/// The longest that an invitation may be good.
+const LONGEST_VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+fn validity(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration < Duration::from_secs(1) || duration > LONGEST_VALIDITY {
+        return Err("an invitation is good for 1s to 3650days".to_owned());
+    }
+    Ok(duration)
 }
 
 impl Invite {
@@ -159,6 +170,10 @@ mod tests {
             ErrorKind::MissingRequiredArgument
         );
         assert_eq!(kind("conclave invite --uses 0"), ErrorKind::ValueValidation);
+        for validity in ["0s", "11years", "soon", "99999999999years"] {
+            let line = format!("conclave invite --valid-for {validity}");
+            assert_eq!(kind(&line), ErrorKind::ValueValidation);
+        }
         assert_eq!(kind("conclave --help"), ErrorKind::DisplayHelp);
     }
 }

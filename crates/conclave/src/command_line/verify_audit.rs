@@ -15,7 +15,7 @@ pub(super) async fn verify_audit(
 ) -> anyhow::Result<()> {
     storage::check_readable(loaded).await?;
     let surroundings = Surroundings::of_this_machine();
-    let mut administrator = Administrator::reach(loaded, &surroundings).await?;
+    let mut administrator = Administrator::reach(loaded, false, &surroundings).await?;
     let verified = administrator.order(Order::VerifyAudit { checkpoint }).await;
     administrator.finish().await;
     if let Answer::AuditVerified {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use accounts::{By, Grant, NewAccount, RegisterError, TokenError, TokenTerms};
+use accounts::{By, Grant, NewAccount, RegisterError, RegistrationMode, TokenError, TokenTerms};
 use audit::{Checkpoint, VerifyError};
 use ruma::OwnedUserId;
 use seal::Keyring;
@@ -122,7 +122,7 @@ impl Administration {
     async fn reset_password(&self, name: &str, password: &str) -> Result<Answer, Refusal> {
         let user_id = self.user_id(name)?;
         let refuse = |error: &(dyn Error + 'static)| {
-            failed(&format!("{user_id} has the old password"), error)
+            failed(&format!("the password of {user_id} was not set"), error)
         };
         let by = By::command_line();
         let reset = self
@@ -151,6 +151,13 @@ impl Administration {
     async fn invite(&self, terms: TokenTerms) -> Result<Answer, Refusal> {
         let lifetime = terms.lifetime.unwrap_or_default();
         let accounts = &self.owners.accounts;
+        if !terms.invitation && accounts.registration_mode() == RegistrationMode::Closed {
+            return Err(
+                "no token was made: registration.mode is closed, so that nobody could register \
+                 with it; set it to token, or make an invitation without --uses"
+                    .to_owned(),
+            );
+        }
         let made = accounts.make_registration_token(terms, By::command_line());
         let made = made.await.map_err(|error| match error {
             TokenError::Store(_) => failed("no invitation was made", &error),

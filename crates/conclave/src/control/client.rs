@@ -19,7 +19,7 @@ use crate::{
     data_dir::{DataDir, NotLocked},
     node::Owners,
     output,
-    storage::Storage,
+    storage::{self, Storage},
 };
 
 /// How long to wait for a server that starts, or for another command that is about to end.
@@ -44,16 +44,26 @@ pub(crate) struct Direct {
 }
 
 impl Administrator {
-    /// Finds the way; without a running server the database is opened, and made when missing.
+    /// Finds the way; without a running server the database is opened. Where there is none, only
+    /// an order that may begin a deployment makes it.
     pub(crate) async fn reach(
         loaded: &Loaded,
+        begins: bool,
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
         let data_dir = &loaded.config.server.data_dir;
+        if !begins && !data_dir.exists() {
+            return Err(storage::no_database(loaded));
+        }
         let started = surroundings.clock.uptime();
         loop {
             let process = match DataDir::lock(&loaded.config) {
-                Ok(data_dir) => return Self::directly(data_dir, loaded, surroundings).await,
+                Ok(data_dir) => {
+                    if !begins {
+                        storage::check_exists(loaded).await?;
+                    }
+                    return Self::directly(data_dir, loaded, surroundings).await;
+                }
                 Err(NotLocked::Failed(error)) => return Err(error),
                 Err(NotLocked::InUse(process)) => process,
             };

@@ -99,6 +99,7 @@ impl Node {
             node.serve_metrics(counted, doors.metrics, clock);
         }
         node.finish_what_was_begun();
+        node.keep_house();
         node.spawn(socket.serve(administration, node.ends.tasks.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -134,15 +135,27 @@ impl Node {
 
     /// What an earlier start was interrupted in.
     fn finish_what_was_begun(&self) {
-        let Owners {
-            media, lifecycle, ..
-        } = self.owners.clone();
-        self.spawn(async move { media.sweep_regularly().await });
+        let Owners { lifecycle, .. } = self.owners.clone();
         self.spawn(async move {
             if let Err(error) = lifecycle.finish_deactivations().await {
                 tracing::warn!(%error, "closed accounts may still be in rooms until the next start");
             }
         });
+    }
+
+    /// What is done every few hours. Nobody waits for it: it is broken off when the node stops,
+    /// between two changes, and goes on when one starts again.
+    fn keep_house(&self) {
+        let Owners {
+            log,
+            media,
+            rooms,
+            keys,
+            ..
+        } = self.owners.clone();
+        self.spawn(async move { media.sweep_regularly().await });
+        self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
+        self.spawn(async move { keys.trim_to_device_regularly().await });
     }
 
     /// Runs something until the node stops.

@@ -25,6 +25,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
+use tower_http::timeout::TimeoutBody;
 
 use super::{Certificates, Ends, Service};
 
@@ -36,6 +37,10 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// Longer than the minute for which proxies keep idle connections: whoever closes first must
 /// not be the one that is about to be asked.
 const HEAD_WITHIN: Duration = Duration::from_secs(75);
+
+/// How long the next part of a body may take. What reads the body has limits of its own, which
+/// are shorter and say more.
+const BODY_MOVES_WITHIN: Duration = Duration::from_secs(90);
 
 /// The largest head of a request; also the most that one HTTP/1.1 connection buffers.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -117,7 +122,8 @@ where
     let router = service.router.clone();
     let answer = service_fn(move |request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
-        let mut request = request.map(Body::new);
+        let timed = |body| Body::new(TimeoutBody::new(BODY_MOVES_WITHIN, body));
+        let mut request = request.map(timed);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });

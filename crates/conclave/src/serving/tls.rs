@@ -39,6 +39,8 @@ struct Shown(RwLock<Arc<CertifiedKey>>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     changed: Option<SystemTime>,
+    /// Also moves when others may read the file from now on.
+    status_changed: i64,
     size_bytes: u64,
     inode: u64,
 }
@@ -122,6 +124,7 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = fs::metadata(path)?;
     Ok(Stamp {
         changed: metadata.modified().ok(),
+        status_changed: metadata.ctime_nsec() + metadata.ctime() * 1_000_000_000,
         size_bytes: metadata.len(),
         inode: metadata.ino(),
     })

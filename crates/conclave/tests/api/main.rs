@@ -13,3 +13,4 @@ mod people;
 mod person;
 mod stopping;
 mod tls;
+mod upkeep;

@@ -14,6 +14,7 @@ use super::{
         load_versions, session_place, version_place,
     },
 };
+use crate::limits;
 
 /// Applies changes to key backups.
 pub(crate) struct BackupChanges {
@@ -40,6 +41,8 @@ pub(crate) enum BackupChange {
     PutSessions {
         user: String,
         version: i64,
+        /// How many sessions the version had when it was asked for.
+        stored: u64,
         sessions: Vec<CheckedSession>,
     },
     DeleteSessions {
@@ -62,10 +65,22 @@ pub(crate) enum Selection {
     Nothing,
 }
 
-/// What the caller learns: the version, and its etag after the change.
+/// What the caller learns: the version, its etag after the change, and how many sessions are new.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct BackupOutcome {
     pub(crate) version: i64,
     pub(crate) etag: i64,
+    pub(crate) added: u64,
+}
+
+impl BackupOutcome {
+    fn of(version: i64, etag: i64) -> Self {
+        Self {
+            version,
+            etag,
+            added: 0,
+        }
+    }
 }
 
 /// Why it is not done.
@@ -74,6 +89,7 @@ pub(crate) enum BackupRefusal {
     NoSuchVersion,
     WrongVersion { current: i64 },
     AlgorithmDiffers,
+    Full,
 }
 
 /// What a batch knows of the backups it changes.
@@ -175,8 +191,11 @@ impl Applier for BackupChanges {
             } => work.update(user, *version, algorithm, auth_data),
             BackupChange::DeleteVersion { version, .. } => work.delete_version(user, *version),
             BackupChange::PutSessions {
-                version, sessions, ..
-            } => work.put_sessions(user, *version, sessions),
+                version,
+                stored,
+                sessions,
+                ..
+            } => work.put_sessions(user, *version, *stored, sessions),
             BackupChange::DeleteSessions {
                 version, selection, ..
             } => work.delete_sessions(user, *version, selection),
@@ -271,7 +290,7 @@ impl BackupWork {
             auth_data: Some(auth_data.to_owned()),
         };
         self.versions.put((user, version), row);
-        Verdict::Apply(BackupOutcome { version, etag: 0 })
+        Verdict::Apply(BackupOutcome::of(version, 0))
     }
 
     fn update(
@@ -288,7 +307,7 @@ impl BackupWork {
         row.auth_data = Some(auth_data.to_owned());
         let etag = row.etag;
         self.versions.put((user, version), row);
-        Ok(Verdict::Apply(BackupOutcome { version, etag }))
+        Ok(Verdict::Apply(BackupOutcome::of(version, etag)))
     }
 
     fn delete_version(
@@ -302,19 +321,20 @@ impl BackupWork {
         let mut row = row.clone();
         let etag = row.etag;
         if row.deleted {
-            return Ok(Verdict::Already(BackupOutcome { version, etag }));
+            return Ok(Verdict::Already(BackupOutcome::of(version, etag)));
         }
         row.deleted = true;
         row.auth_data = None;
         self.versions.put((user, version), row);
         self.forget_sessions(user, version, &Selection::All);
-        Ok(Verdict::Apply(BackupOutcome { version, etag }))
+        Ok(Verdict::Apply(BackupOutcome::of(version, etag)))
     }
 
     fn put_sessions(
         &mut self,
         user: i64,
         version: i64,
+        stored: u64,
         sessions: &[CheckedSession],
     ) -> Result<Verdict<BackupOutcome>, BackupRefusal> {
         let current = self.current(user).ok_or(BackupRefusal::NoSuchVersion)?;
@@ -323,11 +343,13 @@ impl BackupWork {
         }
         let mut row = self.existing(user, version)?;
         let mut changed = false;
+        let mut added = 0;
         for session in sessions {
             let room = self.rooms.get(&session.room).copied().unwrap_or_default();
             let key = (user, version, room, session.session.clone());
-            let stored = self.sessions.get(&key);
-            if stored.is_none_or(|stored| session.rank.replaces(stored.rank)) {
+            let before = self.sessions.get(&key);
+            added += u64::from(before.is_none());
+            if before.is_none_or(|before| session.rank.replaces(before.rank)) {
                 let row = SessionRow {
                     rank: session.rank,
                     data: session.data.clone(),
@@ -336,14 +358,22 @@ impl BackupWork {
                 changed = true;
             }
         }
+        // Better keys for sessions that are there already need no room.
+        if added > 0 && stored.saturating_add(added) > limits::BACKUP_SESSIONS {
+            return Err(BackupRefusal::Full);
+        }
         let etag = row.etag;
         if !changed {
-            return Ok(Verdict::Nothing(BackupOutcome { version, etag }));
+            return Ok(Verdict::Nothing(BackupOutcome::of(version, etag)));
         }
         let etag = etag + 1;
         row.etag = etag;
         self.versions.put((user, version), row);
-        Ok(Verdict::Apply(BackupOutcome { version, etag }))
+        Ok(Verdict::Apply(BackupOutcome {
+            version,
+            etag,
+            added,
+        }))
     }
 
     fn delete_sessions(
@@ -355,13 +385,13 @@ impl BackupWork {
         let mut row = self.existing(user, version)?;
         if matches!(selection, Selection::Nothing) {
             let etag = row.etag;
-            return Ok(Verdict::Nothing(BackupOutcome { version, etag }));
+            return Ok(Verdict::Nothing(BackupOutcome::of(version, etag)));
         }
         self.forget_sessions(user, version, selection);
         row.etag += 1;
         let etag = row.etag;
         self.versions.put((user, version), row);
-        Ok(Verdict::Apply(BackupOutcome { version, etag }))
+        Ok(Verdict::Apply(BackupOutcome::of(version, etag)))
     }
 
     fn forget_sessions(&mut self, user: i64, version: i64, selection: &Selection) {
@@ -380,10 +410,7 @@ impl BackupWork {
 
     fn drop_user(&mut self, user: i64) -> Verdict<BackupOutcome> {
         let versions: Vec<i64> = self.versions_of(user).map(|(version, _)| version).collect();
-        let outcome = BackupOutcome {
-            version: 0,
-            etag: 0,
-        };
+        let outcome = BackupOutcome::default();
         if versions.is_empty() {
             return Verdict::Nothing(outcome);
         }

@@ -35,7 +35,8 @@ impl Keys {
     /// Puts keys into the current version of a backup, where they are better than those there.
     ///
     /// All keys are checked before any is stored. Large uploads are committed in parts; a
-    /// client that gets no answer uploads again, and what is there already stays.
+    /// client that gets no answer uploads again, and what is there already stays. A version holds
+    /// at most 500,000 sessions.
     pub async fn put_room_keys(
         &self,
         user: &UserId,
@@ -44,14 +45,18 @@ impl Keys {
     ) -> Result<BackupState, BackupError> {
         let sessions = check_all(keys)?;
         let number = number_of(version);
+        let mut stored = self.state_of(user, number, 0).await?.count;
         let mut etag = 0;
         for sessions in parts_of(sessions) {
             let change = BackupChange::PutSessions {
                 user: user.to_string(),
                 version: number,
+                stored,
                 sessions,
             };
-            etag = self.change_backup(change, |_| {}).await?.etag;
+            let outcome = self.change_backup(change, |_| {}).await?;
+            stored += outcome.added;
+            etag = outcome.etag;
         }
         self.state_of(user, number, etag).await
     }

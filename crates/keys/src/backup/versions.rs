@@ -33,6 +33,12 @@ pub enum BackupError {
     /// The version in the body is another one than that in the path.
     #[error("the versions in the body and in the path differ")]
     VersionDiffers,
+    /// The version has as many sessions as a version may have.
+    #[error(
+        "a backup version holds at most {} keys: make a new version",
+        limits::BACKUP_SESSIONS
+    )]
+    Full,
     /// What was sent does not have the shape that the specification gives it.
     #[error("{0} is malformed")]
     Malformed(&'static str),
@@ -194,6 +200,7 @@ impl Keys {
                     current: current.to_string(),
                 },
                 Ok(BackupRefusal::AlgorithmDiffers) => BackupError::AlgorithmDiffers,
+                Ok(BackupRefusal::Full) => BackupError::Full,
                 Err(CommitError::Store(error)) => BackupError::Store(error),
                 Err(refused) => BackupError::Refused(refused),
             }),

@@ -9,9 +9,9 @@ use store::{Applier, CheckContext, Journal, Staged, StoreError, Tx, Value, Verdi
 
 use super::{
     tables::{
-        Content, DROP_FALLBACK, DROP_ONE_TIME, DROP_UNCLAIMED, FallbackKey, FallbackRow,
-        OneTimeKey, OneTimeRow, PUT_FALLBACK, PUT_ONE_TIME, PrekeyRows, USE_FALLBACK, load_all,
-        load_oldest, prekey_place,
+        Content, DROP_ALL_FALLBACK, DROP_ALL_ONE_TIME, DROP_FALLBACK, DROP_ONE_TIME,
+        DROP_UNCLAIMED, FallbackKey, FallbackRow, OneTimeKey, OneTimeRow, PUT_FALLBACK,
+        PUT_ONE_TIME, PrekeyRows, USE_FALLBACK, load_all, load_oldest, prekey_place,
     },
     uploaded::{CheckedPrekey, CheckedPrekeys},
 };
@@ -73,6 +73,8 @@ pub(crate) struct PrekeyWork {
     users: HashMap<String, i64>,
     one_time: Staged<OneTimeKey, OneTimeRow>,
     fallback: Staged<FallbackKey, FallbackRow>,
+    /// Of whom all keys are dropped: of a device, or of all devices.
+    dropped: Journal<(i64, Option<String>)>,
     /// One for each time that all unclaimed keys are dropped.
     dropped_unclaimed: Journal<()>,
     keys: KeySet,
@@ -118,6 +120,7 @@ impl Applier for PrekeyChanges {
         let mut work = PrekeyWork {
             one_time: Staged::default(),
             fallback: Staged::default(),
+            dropped: Journal::default(),
             dropped_unclaimed: Journal::default(),
             keys,
             users,
@@ -147,11 +150,11 @@ impl Applier for PrekeyChanges {
             PrekeyChange::Claim(wanted) => Ok(work.claim_all(wanted, context)),
             PrekeyChange::DropDevice { user, device } => {
                 let user = work.user(user);
-                Ok(work.drop_where(|owner, id| owner == user && id == device))
+                Ok(work.drop_of(user, Some(device)))
             }
             PrekeyChange::DropUser { user } => {
                 let user = work.user(user);
-                Ok(work.drop_where(|owner, _| owner == user))
+                Ok(work.drop_of(user, None))
             }
             PrekeyChange::DropUnclaimed => Ok(work.drop_unclaimed()),
         }
@@ -160,6 +163,7 @@ impl Applier for PrekeyChanges {
     fn settle(&self, work: &mut PrekeyWork, keep: bool) {
         work.one_time.settle(keep);
         work.fallback.settle(keep);
+        work.dropped.settle(keep);
         work.dropped_unclaimed.settle(keep);
     }
 
@@ -168,6 +172,11 @@ impl Applier for PrekeyChanges {
             // First: what the batch uploads afterwards stays.
             writes.execute(DROP_UNCLAIMED, Vec::new());
             writes.execute(USE_FALLBACK, Vec::new());
+        }
+        for (user, device) in work.dropped.kept() {
+            let params = vec![(*user).into(), device.as_deref().into()];
+            writes.execute(DROP_ALL_ONE_TIME, params.clone());
+            writes.execute(DROP_ALL_FALLBACK, params);
         }
         write_one_time(work, writes)?;
         write_fallback(work, writes)
@@ -201,15 +210,13 @@ async fn load(
     work: &PrekeyWork,
     changes: &[&PrekeyChange],
 ) -> Result<Vec<PrekeyRows>, StoreError> {
-    let mut whole: BTreeSet<(i64, Option<&str>)> = BTreeSet::new();
+    let mut whole: BTreeSet<(i64, &str)> = BTreeSet::new();
     let mut claims: BTreeMap<(i64, &str, &str), i64> = BTreeMap::new();
     for change in changes {
         match change {
-            PrekeyChange::Upload { user, device, .. }
-            | PrekeyChange::DropDevice { user, device } => {
-                whole.insert((work.user(user), Some(device)));
+            PrekeyChange::Upload { user, device, .. } => {
+                whole.insert((work.user(user), device));
             }
-            PrekeyChange::DropUser { user } => drop(whole.insert((work.user(user), None))),
             PrekeyChange::Claim(wanted) => {
                 for (user, device, algorithm) in wanted {
                     *claims
@@ -217,12 +224,15 @@ async fn load(
                         .or_default() += 1;
                 }
             }
-            PrekeyChange::DropUnclaimed => {}
+            // What is dropped need not be known.
+            PrekeyChange::DropDevice { .. }
+            | PrekeyChange::DropUser { .. }
+            | PrekeyChange::DropUnclaimed => {}
         }
     }
     let devices = whole
         .iter()
-        .map(|(user, device)| load_all(tx, *user, *device));
+        .map(|(user, device)| load_all(tx, *user, device));
     let oldest = claims.iter().map(|((user, device, algorithm), count)| {
         load_oldest(tx, *user, device, algorithm, *count)
     });
@@ -419,27 +429,37 @@ impl PrekeyWork {
         Some((claimed, first_use))
     }
 
-    fn drop_where(&mut self, is_dropped: impl Fn(i64, &str) -> bool) -> Verdict<PrekeyOutcome> {
+    /// Drops the keys of a device, or of all devices: those that the batch knows here, the
+    /// others when it is written.
+    fn drop_of(&mut self, user: i64, device: Option<&str>) -> Verdict<PrekeyOutcome> {
+        let is_dropped =
+            |owner: i64, id: &str| owner == user && device.is_none_or(|device| device == id);
         let one_time = self.one_time.iter().map(|(key, _)| key);
         let one_time: Vec<_> = one_time
-            .filter(|(user, device, _, _)| is_dropped(*user, device))
+            .filter(|(owner, id, _, _)| is_dropped(*owner, id))
             .cloned()
             .collect();
         let fallback = self.fallback.iter().map(|(key, _)| key);
         let fallback: Vec<_> = fallback
-            .filter(|(user, device, _)| is_dropped(*user, device))
+            .filter(|(owner, id, _)| is_dropped(*owner, id))
             .cloned()
             .collect();
-        if one_time.is_empty() && fallback.is_empty() {
-            return Verdict::Nothing(PrekeyOutcome::Done);
-        }
         for key in one_time {
             self.one_time.remove(&key);
         }
         for key in fallback {
             self.fallback.remove(&key);
         }
+        self.dropped.push((user, device.map(str::to_owned)));
         Verdict::Apply(PrekeyOutcome::Done)
+    }
+
+    /// Whether all keys of a device go when the batch is written, before what it adds.
+    fn is_dropped(&self, user: i64, device: &str) -> bool {
+        self.dropped
+            .kept()
+            .iter()
+            .any(|(owner, id)| *owner == user && id.as_deref().is_none_or(|id| id == device))
     }
 
     /// Drops all unclaimed keys: those that the batch knows here, the others when it is written.
@@ -492,6 +512,9 @@ fn write_one_time(work: &PrekeyWork, writes: &mut Writes) -> Result<(), StoreErr
     for ((user, device, algorithm, key_id), row) in work.one_time.changed() {
         let [device, algorithm, key_id] = [device, algorithm, key_id].map(String::as_str);
         let Some(row) = row else {
+            if work.is_dropped(*user, device) {
+                continue;
+            }
             let key = [device, algorithm, key_id].map(Value::from);
             let params = [(*user).into()].into_iter().chain(key).collect();
             writes.execute(DROP_ONE_TIME, params);
@@ -519,6 +542,9 @@ fn write_fallback(work: &PrekeyWork, writes: &mut Writes) -> Result<(), StoreErr
     for ((user, device, algorithm), row) in work.fallback.changed() {
         let [device, algorithm] = [device, algorithm].map(String::as_str);
         let Some(row) = row else {
+            if work.is_dropped(*user, device) {
+                continue;
+            }
             let params = vec![(*user).into(), device.into(), algorithm.into()];
             writes.execute(DROP_FALLBACK, params);
             continue;

@@ -49,11 +49,10 @@ pub(crate) struct PrekeyRows {
 pub(crate) async fn load_all(
     reader: &Reader,
     user: i64,
-    device: Option<&str>,
+    device: &str,
 ) -> Result<PrekeyRows, StoreError> {
     const ONE_TIME: &str = "SELECT device_id, algorithm, key_id, digest, sealed, pos, claimed_pos \
-         FROM one_time_keys WHERE user_id = $1 \
-         AND (CAST($2 AS TEXT) IS NULL OR device_id = CAST($2 AS TEXT))";
+         FROM one_time_keys WHERE user_id = $1 AND device_id = $2";
     let params = [user.into(), device.into()];
     let (one_time, fallback) = futures_util::try_join!(
         reader.query(ONE_TIME, &params),
@@ -80,7 +79,7 @@ pub(crate) async fn load_oldest(
     let params = [user.into(), device.into(), algorithm.into(), limit.into()];
     let (one_time, fallback) = futures_util::try_join!(
         reader.query(OLDEST, &params),
-        load_fallback(reader, user, Some(device))
+        load_fallback(reader, user, device)
     )?;
     let one_time = one_time.iter().map(|row| one_time_of(user, row));
     Ok(PrekeyRows {
@@ -92,11 +91,10 @@ pub(crate) async fn load_oldest(
 async fn load_fallback(
     reader: &Reader,
     user: i64,
-    device: Option<&str>,
+    device: &str,
 ) -> Result<Vec<(FallbackKey, FallbackRow)>, StoreError> {
     const FALLBACK: &str = "SELECT device_id, algorithm, key_id, digest, sealed, used, pos \
-         FROM fallback_keys WHERE user_id = $1 \
-         AND (CAST($2 AS TEXT) IS NULL OR device_id = CAST($2 AS TEXT))";
+         FROM fallback_keys WHERE user_id = $1 AND device_id = $2";
     let rows = reader
         .query(FALLBACK, &[user.into(), device.into()])
         .await?;
@@ -165,6 +163,12 @@ pub(crate) const DROP_ONE_TIME: &str = "DELETE FROM one_time_keys \
      WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 AND key_id = $4";
 pub(crate) const DROP_FALLBACK: &str =
     "DELETE FROM fallback_keys WHERE user_id = $1 AND device_id = $2 AND algorithm = $3";
+
+/// All keys of a device, or with NULL of all devices of a user.
+pub(crate) const DROP_ALL_ONE_TIME: &str = "DELETE FROM one_time_keys WHERE user_id = $1 \
+     AND (CAST($2 AS TEXT) IS NULL OR device_id = CAST($2 AS TEXT))";
+pub(crate) const DROP_ALL_FALLBACK: &str = "DELETE FROM fallback_keys WHERE user_id = $1 \
+     AND (CAST($2 AS TEXT) IS NULL OR device_id = CAST($2 AS TEXT))";
 
 /// What a restore makes of all keys that may have been given away since the backup.
 pub(crate) const DROP_UNCLAIMED: &str = "DELETE FROM one_time_keys WHERE claimed_pos IS NULL";

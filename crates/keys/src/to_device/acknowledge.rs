@@ -10,6 +10,12 @@ use crate::Keys;
 /// How long a finished send is remembered: far longer than clients retry.
 const REMEMBER_SENDS: Duration = Duration::from_secs(24 * 3_600);
 
+/// How many sends one change forgets, so that it holds the log for a moment only.
+pub(super) const FORGOTTEN_SENDS: i64 = 1_000;
+
+/// How often a running server trims.
+const INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// How many queues one round of trimming shortens.
 const QUEUES_PER_ROUND: i64 = 100;
 
@@ -40,7 +46,7 @@ impl Keys {
     }
 
     /// Shortens queues beyond [`Keys::QUEUE_LIMIT`], oldest messages first, and forgets sends of
-    /// more than a day ago; tells whether more is to be done.
+    /// more than a day ago; tells whether there may be more to do.
     ///
     /// A device with such a queue has been away for very long, and gets the keys of old
     /// messages from the key backup. It is the only case in which a message is given up.
@@ -65,10 +71,29 @@ impl Keys {
         const OLD: &str = "SELECT at FROM to_device_sends WHERE at < $1 LIMIT 1";
         let before = self.log.clock().now().minus(REMEMBER_SENDS);
         let params = [before.as_millis().into()];
-        if database.query_opt(OLD, &params).await?.is_some() {
-            self.change(ToDeviceChange::ForgetSends { before }).await?;
+        if database.query_opt(OLD, &params).await?.is_none() {
+            return Ok(long.len() as i64 == QUEUES_PER_ROUND);
         }
-        Ok(long.len() as i64 == QUEUES_PER_ROUND)
+        self.change(ToDeviceChange::ForgetSends { before }).await?;
+        Ok(true)
+    }
+
+    /// Trims every hour, for as long as it is polled.
+    ///
+    /// Dropping it between two changes loses nothing: the next hour goes on.
+    pub async fn trim_to_device_regularly(&self) {
+        loop {
+            if let Err(error) = self.trim_all().await {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "queues of messages to devices were not trimmed");
+            }
+            self.log.clock().sleep(INTERVAL).await;
+        }
+    }
+
+    async fn trim_all(&self) -> Result<(), StoreError> {
+        while self.trim_to_device().await? {}
+        Ok(())
     }
 
     async fn change(&self, change: ToDeviceChange) -> Result<(), StoreError> {

@@ -8,7 +8,10 @@ use model::time::Timestamp;
 use seal::{KeySet, Keyring, Place, Scope};
 use store::{Applier, CheckContext, Journal, Pos, Staged, StoreError, Tx, Value, Verdict, Writes};
 
-use super::tables::{FIND_SEND, PUT_MESSAGES, PUT_SENDS, message_place};
+use super::{
+    acknowledge::FORGOTTEN_SENDS,
+    tables::{FIND_SEND, PUT_MESSAGES, PUT_SENDS, message_place},
+};
 
 /// Applies changes to waiting messages.
 pub(crate) struct ToDeviceChanges {
@@ -30,7 +33,7 @@ pub(crate) enum ToDeviceChange {
         device: String,
         upto: Pos,
     },
-    /// Sends that were done before a moment are no longer remembered.
+    /// Some of the sends that were done before a moment are no longer remembered.
     ForgetSends {
         before: Timestamp,
     },
@@ -164,8 +167,11 @@ impl Applier for ToDeviceChanges {
                 work.drop_upto(*user, device, upto.get());
             }
             ToDeviceChange::ForgetSends { before } => {
-                let statement = "DELETE FROM to_device_sends WHERE at < $1";
-                work.delete(statement, vec![before.as_millis().into()]);
+                let statement = "DELETE FROM to_device_sends \
+                     WHERE (user_id, device_id, request) IN (SELECT user_id, device_id, request \
+                     FROM to_device_sends WHERE at < $1 ORDER BY at LIMIT $2)";
+                let params = vec![before.as_millis().into(), FORGOTTEN_SENDS.into()];
+                work.delete(statement, params);
             }
             ToDeviceChange::DropDevice { user, device } => {
                 let user = work.user(user);

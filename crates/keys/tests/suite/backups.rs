@@ -3,6 +3,7 @@
 use keys::{BackupError, BackupState, RoomKeys, RoomKeysSelection};
 use ruma::{OwnedRoomId, api::client::backup::BackupAlgorithm, serde::Raw};
 use serde_json::{Value, json};
+use store::LocalWrite;
 
 use crate::{
     bench::Node,
@@ -229,5 +230,34 @@ conformance! {
         assert!(node.keys.room_keys(&bob, "1", &all()).await.unwrap().is_empty());
         node.keys.delete_room_keys(&bob, "1", &all()).await.unwrap();
         assert_eq!(node.keys.room_keys(&alice, "1", &all()).await.unwrap().len(), 1);
+    }
+
+    /// A full version takes better keys for what it has, and nothing else.
+    async fn a_version_holds_so_many_sessions_and_no_more(bench: Bench) {
+        const FILL: &str = "INSERT INTO key_backup_sessions (user_id, version, room_id, session_id, \
+             first_message_index, forwarded_count, is_verified, sealed) \
+             WITH RECURSIVE numbers (number) AS (SELECT CAST(1 AS BIGINT) \
+             UNION ALL SELECT number + 1 FROM numbers WHERE number < $1) \
+             SELECT CAST($2 AS BIGINT), 1, 1, CAST(number AS TEXT), 0, 0, 0, CAST($3 AS BYTEA) \
+             FROM numbers";
+        let (node, alice) = (&bench.node, person(1).id);
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
+        put(node, "1", &[(1, "s", key(5, 0, false, "MQ"))]).await.unwrap();
+        let user = node.id_of(&alice).await;
+        let all_but_two = vec![499_998.into(), user.into(), vec![0u8].into()];
+        let write = LocalWrite::new().and(FILL, all_but_two);
+        node.log.write_local(write).await.unwrap();
+        let two = [(1, "t", key(5, 0, false, "MQ")), (1, "u", key(5, 0, false, "MQ"))];
+        let refused = put(node, "1", &two).await;
+        assert!(matches!(refused, Err(BackupError::Full)));
+        let last = put(node, "1", &two[..1]).await.unwrap();
+        assert_eq!(last.count, 500_000);
+        let refused = put(node, "1", &two).await;
+        assert!(matches!(refused, Err(BackupError::Full)));
+        let better = put(node, "1", &[(1, "s", key(1, 0, false, "Mg"))]).await.unwrap();
+        assert_ne!(better.etag, last.etag);
+        // Another version begins empty.
+        node.keys.create_backup(&alice, &algorithm("YWJj"), |_| {}).await.unwrap();
+        put(node, "2", &two).await.unwrap();
     }
 }

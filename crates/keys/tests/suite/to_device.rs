@@ -5,9 +5,10 @@ use std::time::Duration;
 use keys::{MessageToDevice, SendError, SendToDevices, WaitingMessages};
 use serde_json::json;
 use store::{Intent, Pos};
+use testkit::eventually;
 
 use crate::{
-    bench::Node,
+    bench::{Bench, Node},
     conformance,
     people::{Person, person, raw, value},
 };
@@ -136,8 +137,39 @@ conformance! {
         node.keys.send_to_devices(&send(&alice, "1", &[&bob], "a")).await.unwrap();
         assert_eq!(read(node, &bob, Pos::START, 9).await.events.len(), 1);
         node.clock.advance(Duration::from_secs(2 * 3_600));
+        assert!(node.keys.trim_to_device().await.unwrap());
         assert!(!node.keys.trim_to_device().await.unwrap());
         node.keys.send_to_devices(&send(&alice, "1", &[&bob], "a")).await.unwrap();
         assert_eq!(read(node, &bob, Pos::START, 9).await.events.len(), 2);
     }
+}
+
+#[tokio::test]
+async fn a_running_server_trims_every_hour() {
+    let bench = Bench::sqlite().await;
+    let node = &bench.node;
+    let (alice, bob) = (person(1), person(2));
+    let sends = async || {
+        let rows = node
+            .database
+            .query("SELECT at FROM to_device_sends", &[])
+            .await;
+        rows.unwrap().len()
+    };
+    let message = send(&alice, "1", &[&bob], "a");
+    node.keys.send_to_devices(&message).await.unwrap();
+    assert_eq!(sends().await, 1);
+    let keys = node.keys.clone();
+    let trimming = tokio::spawn(async move { keys.trim_to_device_regularly().await });
+    eventually("the first look is over", async || {
+        (node.clock.sleepers() > 0).then_some(())
+    })
+    .await;
+    assert_eq!(sends().await, 1);
+    node.clock.advance(Duration::from_secs(25 * 3_600));
+    eventually("the old send is forgotten", async || {
+        (sends().await == 0).then_some(())
+    })
+    .await;
+    trimming.abort();
 }

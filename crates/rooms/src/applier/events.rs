@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{
     authorize::{auth_events_for, authorize},
     entropy::random_text,
-    event::{BuildError, EventRef, Links, Pdu},
+    event::{BuildError, EventDraft, EventRef, Links, Pdu},
     redaction::redact,
     room_state::{PartialState, StateView},
 };
@@ -16,7 +16,11 @@ use ruma::{
 use seal::{Month, Scope};
 use store::{CheckContext, Verdict};
 
-use super::{RoomsWork, writing};
+use super::{
+    RoomsWork,
+    restricted::{check_voucher, vouch},
+    writing,
+};
 use crate::{
     NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
     stored::{EventOrigin, StoredEvent, origin_place, pdu_place},
@@ -80,7 +84,7 @@ impl Rooms {
         let rules = version.rules();
         let rules = rules.ok_or_else(|| invalid(format!("room version {version} is unknown")))?;
         let nothing = PartialState::default();
-        let pdu = self.link(event, None, 1, &nothing, &rules)?;
+        let pdu = self.link(event.draft.clone(), None, 1, &nothing, &rules)?;
         authorize(&pdu, &nothing, &rules)
             .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
         if pdu.room_id() != event.room_id {
@@ -109,10 +113,12 @@ impl Rooms {
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
-        encryption::check(self.encryption(), &room.state, &event.draft)?;
+        encryption::check(self.encryption(), &event.draft)?;
         check_voucher(&room, event)?;
+        let mut draft = event.draft.clone();
+        vouch(work, &room, event, self.server_name(), &mut draft.content);
         let head = Some(room.head.clone());
-        let pdu = self.link(event, head, room.depth + 1, &room.state, room.rules())?;
+        let pdu = self.link(draft, head, room.depth + 1, &room.state, room.rules())?;
         let pdu = Arc::new(pdu);
         authorize(&pdu, &room.state, room.rules())
             .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
@@ -126,13 +132,13 @@ impl Rooms {
     /// Gives a draft its place: what stands before it, and what permits it.
     fn link(
         &self,
-        event: &NewEvent,
+        draft: EventDraft,
         head: Option<EventRef>,
         depth: i64,
         state: &impl StateView,
         rules: &RoomVersionRules,
     ) -> Result<Pdu, RoomsRefusal> {
-        let auth_events = auth_events_for(&event.draft, state, rules)
+        let auth_events = auth_events_for(&draft, state, rules)
             .map_err(|refusal| RoomsRefusal::Invalid(refusal.to_string()))?;
         let by_name = rules.event_format.require_event_id;
         let local_id = by_name.then(|| random_text(self.entropy(), 24));
@@ -142,14 +148,10 @@ impl Rooms {
             depth,
             local_id,
         };
-        event
-            .draft
-            .clone()
-            .link(links, rules)
-            .map_err(|error| match error {
-                BuildError::TooLarge => RoomsRefusal::TooLarge,
-                other => RoomsRefusal::Invalid(other.to_string()),
-            })
+        draft.link(links, rules).map_err(|error| match error {
+            BuildError::TooLarge => RoomsRefusal::TooLarge,
+            other => RoomsRefusal::Invalid(other.to_string()),
+        })
     }
 }
 
@@ -176,29 +178,6 @@ fn unchanged(room: &Room, event: &NewEvent) -> Option<OwnedEventId> {
         .is_ok_and(|content| content == event.draft.content);
     let same = same_content && current.sender() == sender;
     same.then(|| current.event_id().to_owned())
-}
-
-/// Through whom somebody comes into a restricted room is for this server to say, not for them:
-/// the rules of rooms trust it. Who is in already may repeat it beside a new name or picture.
-fn check_voucher(room: &Room, event: &NewEvent) -> Result<(), RoomsRefusal> {
-    const VOUCHER: &str = "join_authorised_via_users_server";
-
-    let draft = &event.draft;
-    let is_member = draft.event_type == "m.room.member" && draft.state_key.is_some();
-    let Some(voucher) = draft.content.get(VOUCHER).filter(|_| is_member) else {
-        return Ok(());
-    };
-    let stands = || {
-        let current = room.state.get("m.room.member", draft.sender.as_str())?;
-        let current: CanonicalJsonObject = current.content_as().ok()?;
-        (current.get(VOUCHER)? == voucher).then_some(())
-    };
-    let repeated = room.state.is_joined(&draft.sender) && stands().is_some();
-    if event.vouched || repeated {
-        return Ok(());
-    }
-    let sentence = "join_authorised_via_users_server is set by the server: use the join endpoint";
-    Err(RoomsRefusal::Forbidden(sentence.to_owned()))
 }
 
 /// Takes the content of the redacted event away, if the sender may.

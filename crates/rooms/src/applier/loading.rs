@@ -14,9 +14,11 @@ use super::{
     RoomsWork, Rows,
     aliases::{AliasRow, FIND_ALIAS},
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
+    restricted::JoinedRooms,
 };
 use crate::{
     Room, Rooms, RoomsChange,
+    rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
 };
 
@@ -35,6 +37,10 @@ struct Named {
     aliases: BTreeSet<[u8; 32]>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
     forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
+    /// Joins that membership elsewhere may permit.
+    joins: BTreeSet<(OwnedRoomId, OwnedUserId)>,
+    /// The rooms whose join rule is to change.
+    join_rules: BTreeSet<OwnedRoomId>,
 }
 
 impl Rooms {
@@ -62,6 +68,8 @@ impl Rooms {
         let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
         let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
+        let joining = joining(&named, &room_ids, &rooms);
+        let joined_rooms = JoinedRooms::read(tx, &joining, &user_ids).await?;
         Ok(RoomsWork {
             keys,
             transactions: find_transactions(tx, &named).await?,
@@ -72,6 +80,7 @@ impl Rooms {
             aliases,
             receipts,
             forgotten,
+            joined_rooms,
             now,
             rows: Rows::default(),
         })
@@ -88,6 +97,13 @@ impl Rooms {
                     let target = draft.state_key.as_deref().map(UserId::parse);
                     if let Some(Ok(target)) = target {
                         named.users.insert(target);
+                    }
+                    if event.by_membership {
+                        let join = (event.room_id.clone(), draft.sender.clone());
+                        named.joins.insert(join);
+                    }
+                    if draft.event_type == "m.room.join_rules" {
+                        named.join_rules.insert(event.room_id.clone());
                     }
                     if let Some(redacted) = event.redacts() {
                         named.events.insert((event.room_id.clone(), redacted));
@@ -119,6 +135,7 @@ impl Rooms {
                     named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
                 RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+                RoomsChange::ForgetTransactions { .. } => {}
             }
         }
         named
@@ -154,9 +171,7 @@ impl Rooms {
     ) -> Result<(), StoreError> {
         for row in aliases.iter().filter_map(|(_, row)| row.as_ref()) {
             let name = self.names().room_name(tx, row.room).await?;
-            let room_id = OwnedRoomId::try_from(&*name)
-                .map_err(|_| StoreError::Damaged("room_names.name".to_owned()))?;
-            room_ids.insert(room_id, row.room);
+            room_ids.insert(stored_room_id(&name)?, row.room);
         }
         Ok(())
     }
@@ -182,6 +197,21 @@ impl Rooms {
         }
         Ok(known)
     }
+}
+
+/// Who joins a room whose rule asks for membership elsewhere, or may do so by then.
+fn joining(
+    named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
+    rooms: &Layered<i64, Arc<Room>>,
+) -> BTreeSet<OwnedUserId> {
+    let asks = |room_id: &OwnedRoomId| {
+        let room = room_ids.get(room_id).and_then(|room| rooms.get(room));
+        named.join_rules.contains(room_id)
+            || room.is_some_and(|room| !room.state.join_rule().allowed_rooms.is_empty())
+    };
+    let joins = named.joins.iter().filter(|(room_id, _)| asks(room_id));
+    joins.map(|(_, user)| user.clone()).collect()
 }
 
 async fn find_transactions(

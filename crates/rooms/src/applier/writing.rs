@@ -10,6 +10,7 @@ use super::{
     RoomsWork, aliases,
     receipts::{self, ForgottenRow},
 };
+use crate::upkeep::TRANSACTIONS_PER_CHANGE;
 
 pub(super) struct EventRow {
     pub(super) pdu: Arc<Pdu>,
@@ -120,6 +121,9 @@ static TRANSACTIONS: Insert = Insert {
 const REDACT: &str = "UPDATE events SET sealed = $1, redacted_by = $2, relation_type = NULL, \
      relates_to = NULL, has_url = 0 WHERE event_id = $3";
 
+const FORGET_TRANSACTIONS: &str = "DELETE FROM transactions WHERE hash IN \
+     (SELECT hash FROM transactions WHERE at < $1 ORDER BY at LIMIT $2)";
+
 const FORGET: &str =
     "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2 AND pos < $3";
 
@@ -135,6 +139,10 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     let transactions = transactions
         .map(|(hash, event_id)| vec![hash[..].into(), event_id.as_str().into(), at.into()]);
     writes.insert(&TRANSACTIONS, transactions.collect());
+    for before in work.rows.old_transactions.take() {
+        let params = vec![before.as_millis().into(), TRANSACTIONS_PER_CHANGE.into()];
+        writes.execute(FORGET_TRANSACTIONS, params);
+    }
     for RedactionRow { target, by, sealed } in work.rows.redactions.take() {
         let params = vec![sealed.into(), by.as_str().into(), target.as_str().into()];
         writes.execute(REDACT, params);

@@ -56,6 +56,20 @@ fn cases() -> Vec<(&'static str, CreateRoom, [Option<bool>; 3])> {
         ),
         ("a space", of_type("m.space"), [no, no, no]),
         (
+            "asked for, without an algorithm",
+            with_state(Preset::PublicChat, "m.room.encryption", json!({})),
+            [yes, None, None],
+        ),
+        (
+            "asked for, with an algorithm that is none",
+            with_state(
+                Preset::PrivateChat,
+                "m.room.encryption",
+                json!({ "algorithm": "none" }),
+            ),
+            [yes, None, None],
+        ),
+        (
             "of another type",
             of_type("org.example.board"),
             [no, no, None],
@@ -107,13 +121,24 @@ conformance! {
                 assert!(refusal.to_string().contains(kind), "{refusal}");
                 assert!(matches!(refusal, RoomsRefusal::EncryptionRequired(_)));
             }
-            send(&space).await.unwrap();
+            assert_eq!(send(&space).await.is_ok(), expected, "{kind} in a space");
         }
         node.set(&room, alice(), "m.room.topic", "", json!({ "topic": "x" })).await.unwrap();
         node.invite(&room, alice(), bob()).await.unwrap();
         let said = node.timeline(&room).await.pop().unwrap();
         let target = said.pdu.event_id();
         node.rooms.redact(&node.log, &room, alice(), target, None, None).await.unwrap();
+    }
+
+    async fn an_encrypted_room_keeps_its_algorithm(bench) {
+        for (seed, policy) in [(1, EncryptionPolicy::Private), (2, EncryptionPolicy::Required)] {
+            let node = bench.node_with(policy, seed).await;
+            let room = node.private().await;
+            let outcome = node.set(&room, alice(), "m.room.encryption", "", json!({})).await;
+            let refusal = refusal(outcome);
+            assert!(matches!(refusal, RoomsRefusal::EncryptionRequired(_)), "{refusal}");
+            node.log.stop().await;
+        }
     }
 
     async fn readable_messages_are_nobodys_business_elsewhere(bench) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::time::Clock;
 use rooms::{
-    CreateRoom, EncryptionPolicy, MemberChange, MemberProfile, Preset, Rooms, RoomsError,
-    RoomsOptions, RoomsRefusal, StoredEvent, Transaction,
+    CreateRoom, EncryptionPolicy, InitialState, MemberChange, MemberProfile, Preset, Rooms,
+    RoomsError, RoomsOptions, RoomsRefusal, StoredEvent, Transaction,
 };
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId, OwnedRoomId, RoomId, RoomVersionId, UserId,
@@ -153,6 +153,39 @@ pub(crate) fn plain(preset: Preset) -> CreateRoom {
         power_levels: None,
         is_direct: false,
     }
+}
+
+/// A room that the members of another may join.
+pub(crate) fn restricted(to: &RoomId) -> CreateRoom {
+    let allow = json!([{ "type": "m.room_membership", "room_id": to }]);
+    let mut request = plain(Preset::PrivateChat);
+    request.initial_state = vec![InitialState {
+        kind: "m.room.join_rules".into(),
+        state_key: String::new(),
+        content: content(json!({ "join_rule": "restricted", "allow": allow })),
+    }];
+    request
+}
+
+/// Bob, who has just left `team`, came into `room` before that, or not at all.
+pub(crate) async fn assert_joined_before_leaving(
+    node: &Node,
+    team: &RoomId,
+    room: &RoomId,
+    came: Result<(), RoomsError>,
+) {
+    if came.is_err() {
+        assert_forbidden(came);
+        return;
+    }
+    let last = async |room: &RoomId| {
+        let events = node.timeline(room).await;
+        let last = events.iter().rev();
+        let mut last = last.filter(|event| event.pdu.state_key() == Some(bob().as_str()));
+        last.next().unwrap().pos
+    };
+    let (came, left) = (last(room).await, last(team).await);
+    assert!(came < left, "came at {came:?}, left at {left:?}");
 }
 
 pub(crate) fn content(value: Value) -> CanonicalJsonObject {

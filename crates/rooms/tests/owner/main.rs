@@ -10,4 +10,5 @@ mod nodes;
 mod receipts;
 mod redacting;
 mod sending;
+mod upkeep;
 mod visibility;

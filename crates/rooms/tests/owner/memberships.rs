@@ -1,12 +1,12 @@
 //! Who may do what to whose membership, and what is done twice.
 
-use rooms::{InitialState, MemberChange, MemberProfile, Preset, RoomsRefusal};
-use ruma::{OwnedRoomId, RoomId, UserId};
+use rooms::{MemberChange, MemberProfile, RoomsRefusal};
+use ruma::{RoomId, RoomVersionId, UserId};
 use serde_json::json;
 
 use crate::harness::{
-    Bench, Node, alice, assert_forbidden, bob, carol, conformance, content, plain, refusal,
-    shown_as,
+    Bench, Node, alice, assert_forbidden, assert_joined_before_leaving, bob, carol, conformance,
+    content, refusal, restricted, shown_as,
 };
 
 fn invite() -> MemberChange {
@@ -210,23 +210,11 @@ conformance! {
     }
 }
 
-/// A room that the members of another may join.
-async fn restricted(node: &Node, to: &RoomId) -> OwnedRoomId {
-    let mut request = plain(Preset::PrivateChat);
-    let allow = json!([{ "type": "m.room_membership", "room_id": to }]);
-    request.initial_state = vec![InitialState {
-        kind: "m.room.join_rules".into(),
-        state_key: String::new(),
-        content: content(json!({ "join_rule": "restricted", "allow": allow })),
-    }];
-    node.create(&request).await.unwrap()
-}
-
 conformance! {
     async fn membership_elsewhere_opens_a_restricted_room(bench) {
         let node = bench.node().await;
         let team = node.public().await;
-        let room = restricted(&node, &team).await;
+        let room = node.create(&restricted(&team)).await.unwrap();
         assert_forbidden(node.join(&room, bob()).await);
         node.join(&team, bob()).await.unwrap();
         node.join(&room, bob()).await.unwrap();
@@ -237,10 +225,85 @@ conformance! {
         assert_eq!(node.head().await, once);
     }
 
+    async fn a_member_who_may_invite_vouches_and_nobody_else(bench) {
+        let node = bench.node().await;
+        let team = node.public().await;
+        for user in [bob(), carol()] {
+            node.join(&team, user).await.unwrap();
+        }
+        let vouched = async |room: &RoomId| {
+            let member = node.state(room, "m.room.member", bob().as_str()).await;
+            member.get("join_authorised_via_users_server").cloned()
+        };
+        // Version, who may invite, whether the room is still open when alice has left.
+        let cases = [
+            (RoomVersionId::V8, 0, true),
+            (RoomVersionId::V8, 50, false),
+            (RoomVersionId::V12, 0, true),
+            (RoomVersionId::V12, 50, false),
+        ];
+        for (version, invite, open) in cases {
+            let claim = format!("{version} {invite}");
+            let mut request = restricted(&team);
+            request.version = Some(version);
+            request.power_levels = Some(content(json!({ "invite": invite })));
+            let room = node.create(&request).await.unwrap();
+            node.invite(&room, alice(), carol()).await.unwrap();
+            node.join(&room, carol()).await.unwrap();
+            node.join(&room, bob()).await.unwrap();
+            assert_eq!(vouched(&room).await, Some(json!(alice())), "{claim}");
+            for user in [bob(), alice()] {
+                node.leave(&room, user).await.unwrap();
+            }
+            let came = node.join(&room, bob()).await;
+            assert_eq!(came.is_ok(), open, "{claim}: {came:?}");
+            let by = open.then(|| json!(carol()));
+            assert_eq!(vouched(&room).await, by, "{claim}");
+        }
+        // The rule is unknown to this version.
+        let mut request = restricted(&team);
+        request.version = Some(RoomVersionId::V7);
+        let room = node.create(&request).await.unwrap();
+        assert_forbidden(node.join(&room, bob()).await);
+    }
+
+    async fn knocking_and_restricted_rooms_open_to_both(bench) {
+        let node = bench.node().await;
+        let team = node.public().await;
+        node.join(&team, bob()).await.unwrap();
+        let room = node.create(&restricted(&team)).await.unwrap();
+        let allow = json!([{ "type": "m.room_membership", "room_id": team }]);
+        let rule = json!({ "join_rule": "knock_restricted", "allow": allow });
+        node.set(&room, alice(), "m.room.join_rules", "", rule).await.unwrap();
+        assert_forbidden(node.join(&room, carol()).await);
+        node.change(&room, carol(), carol(), knock()).await.unwrap();
+        node.join(&room, bob()).await.unwrap();
+    }
+
+    /// The changes of one batch count in its order, whatever was read before.
+    async fn a_restricted_join_counts_what_stands_before_it_in_the_log(bench) {
+        let node = bench.node().await;
+        let team = node.public().await;
+        for _ in 0..20 {
+            let room = node.create(&restricted(&team)).await.unwrap();
+            node.join(&team, bob()).await.unwrap();
+            let (left, came) = tokio::join!(node.leave(&team, bob()), node.join(&room, bob()));
+            left.unwrap();
+            assert_joined_before_leaving(&node, &team, &room, came).await;
+            let (entered, came) = tokio::join!(node.join(&team, bob()), node.join(&room, bob()));
+            entered.unwrap();
+            if let Err(error) = came {
+                assert_forbidden(Err::<(), _>(error));
+                node.join(&room, bob()).await.unwrap();
+            }
+            node.leave(&team, bob()).await.unwrap();
+        }
+    }
+
     async fn nobody_vouches_for_themselves(bench) {
         let node = bench.node().await;
         let team = node.public().await;
-        let room = restricted(&node, &team).await;
+        let room = node.create(&restricted(&team)).await.unwrap();
         let forged = json!({
             "membership": "join",
             "join_authorised_via_users_server": alice(),

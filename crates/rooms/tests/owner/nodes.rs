@@ -5,7 +5,7 @@ use ruma::owned_room_alias_id;
 use serde_json::json;
 use testkit::eventually;
 
-use crate::harness::{Bench, alice, bob, txn};
+use crate::harness::{Bench, alice, assert_joined_before_leaving, bob, restricted, txn};
 
 #[tokio::test]
 async fn two_nodes_that_send_into_one_room_make_one_line() {
@@ -75,6 +75,33 @@ async fn an_alias_wanted_at_two_nodes_is_given_once() {
         two.rooms.resolve_alias(&alias),
     );
     assert_eq!(at_one.await.unwrap(), at_two.await.unwrap());
+}
+
+#[tokio::test]
+async fn leaving_at_one_node_and_joining_by_membership_at_another_happen_in_one_order() {
+    let bench = Bench::postgres().await;
+    let (one, two) = (bench.node_with(Off, 1).await, bench.node_with(Off, 2).await);
+    let team = one.public().await;
+    for number in 0..30 {
+        let room = one.create(&restricted(&team)).await.unwrap();
+        one.join(&team, bob()).await.unwrap();
+        two.log.barrier().await.unwrap();
+        // In memory, as it is where people are active.
+        two.rooms.room(&team).await.unwrap();
+        let came = if number % 2 == 0 {
+            let (left, came) = tokio::join!(one.leave(&team, bob()), two.join(&room, bob()));
+            left.unwrap();
+            came
+        } else {
+            // What the second node still has in memory opens nothing.
+            one.leave(&team, bob()).await.unwrap();
+            let came = two.join(&room, bob()).await;
+            assert!(came.is_err(), "{number}");
+            came
+        };
+        one.log.barrier().await.unwrap();
+        assert_joined_before_leaving(&one, &team, &room, came).await;
+    }
 }
 
 #[tokio::test]

@@ -268,15 +268,16 @@ impl Committer {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for a real server or a real disk, whose time no test moves"
+    )]
     async fn pause(&self, attempts: u32) {
-        // SQLite waits inside its own busy time-out.
-        if matches!(self.writer, Writer::Postgres { .. }) {
-            let pause = Duration::from_millis(50 << attempts.min(5));
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "waits for a real server, whose time no test moves"
-            )]
-            tokio::time::sleep(pause).await;
+        let pause = Duration::from_millis(50 << attempts.min(5));
+        match self.writer {
+            // The committer of SQLite has a thread of its own, and no reactor.
+            Writer::Sqlite { .. } => std::thread::sleep(pause),
+            Writer::Postgres { .. } => tokio::time::sleep(pause).await,
         }
     }
 

@@ -40,6 +40,14 @@ fn a_foreign_count_gets_the_current_state_in_full() {
     };
     assert_eq!(state.typing(1, Some(foreign), NOW), Some(vec![42]));
     assert_eq!(state.typing(2, Some(foreign), NOW), None);
+    // Somebody who has stopped meanwhile may be typing for all that it knows.
+    state.set_typing(1, 42, None, NOW, Source::Here);
+    assert_eq!(state.typing(1, Some(foreign), NOW), Some(vec![]));
+    let rooms = state.typing_rooms([1, 2].into_iter(), Some(foreign), NOW);
+    assert_eq!(rooms, [1]);
+    let later = NOW.plus(Duration::from_secs(121));
+    assert_eq!(state.typing(1, Some(foreign), later), None);
+    assert_eq!(state.typing(1, None, NOW), None);
 }
 
 #[test]
@@ -54,8 +62,8 @@ fn silence_makes_offline() {
     let seen = state.now();
     let later = NOW.plus(Duration::from_secs(301));
     assert_eq!(state.expire_presence(later), vec![5]);
-    let told = state.presence_of(&BTreeSet::from([5]), Some(seen), later);
-    assert_eq!(told[0].1.state, "offline");
+    let told = state.presence_since(Some(seen), &BTreeSet::new(), later);
+    assert_eq!(told[&5].state, "offline");
 }
 
 fn presence(state: &str, active_at: Timestamp) -> Presence {

@@ -1,0 +1,10 @@
+//! What a sync tells, and when.
+
+mod basics;
+mod beside;
+mod devices;
+mod filters;
+mod memberships;
+mod nodes;
+mod timeline;
+mod unread;

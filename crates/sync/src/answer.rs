@@ -1,0 +1,138 @@
+//! One answer: everything that changed since a token, read at one moment.
+
+use std::collections::BTreeSet;
+
+use rooms::Membership;
+use ruma::events::room::member::MembershipState;
+use store::{Pos, StoreError};
+
+use crate::{
+    device_lists::Window,
+    reading::Reading,
+    response::SyncResponse,
+    sync::{Inner, SyncRequest, Syncer},
+    token::SyncToken,
+};
+
+/// The most messages to a device in one answer.
+const TO_DEVICE_LIMIT: usize = 100;
+
+/// What one look at the log gives.
+pub(crate) struct Turn {
+    pub(crate) response: SyncResponse,
+    /// The moment of the look.
+    pub(crate) head: Pos,
+    /// The rooms that the user is in.
+    pub(crate) joined: BTreeSet<i64>,
+}
+
+impl Inner {
+    pub(crate) async fn answer(
+        &self,
+        syncer: Syncer<'_>,
+        request: &SyncRequest,
+        since: Option<SyncToken>,
+    ) -> Result<Turn, StoreError> {
+        // Counted before anything is read: what changes meanwhile is told again, not lost.
+        let ephemeral = self.ephemeral.now();
+        let snapshot = self.log.database().snapshot().await?;
+        let head = snapshot.head();
+        // A token from the future (a restored copy) is as good as one of now.
+        let since_pos = since.map(|since| since.pos.min(head.get()));
+        let reading = Reading {
+            inner: self,
+            snapshot: &snapshot,
+            syncer,
+            filter: &request.filter,
+            full_state: request.full_state,
+            since_pos,
+            ephemeral_since: since.map(|since| since.ephemeral),
+        };
+        let memberships = self.rooms.memberships(&snapshot, syncer.user).await?;
+        let entries = reading.account_data().await?;
+        let mut response = SyncResponse::default();
+        reading.rooms(&memberships, &entries, &mut response).await?;
+        response.account_data = reading.global_account_data(&entries).await?;
+        let met = reading.device_lists(&memberships, &mut response).await?;
+        response.presence = reading.presence(&met).await?;
+        let after = Pos::new(since.map_or(0, |since| since.to_device_pos.min(head.get())));
+        let to_device_pos = reading.to_device(after, &mut response).await?.get();
+        reading.key_counts(&mut response).await?;
+        let token = SyncToken {
+            epoch: self.epoch,
+            pos: head.get(),
+            to_device_pos,
+            ephemeral,
+        };
+        response.next_batch = token.to_string();
+        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
+        let joined = memberships.iter().filter(joined);
+        Ok(Turn {
+            response,
+            head,
+            joined: joined.map(|membership| membership.room).collect(),
+        })
+    }
+}
+
+impl Reading<'_> {
+    /// Whose devices changed; gives those whom the user has just met.
+    async fn device_lists(
+        &self,
+        memberships: &[Membership],
+        response: &mut SyncResponse,
+    ) -> Result<BTreeSet<i64>, StoreError> {
+        let Some(after) = self.since_pos else {
+            return Ok(BTreeSet::new());
+        };
+        let window = Window {
+            inner: self.inner,
+            snapshot: self.snapshot,
+            user: self.syncer.user,
+            user_id: self.syncer.user_id,
+            after,
+            until: self.snapshot.head().get(),
+        };
+        let changes = window.changes(memberships).await?;
+        response.device_lists = changes.lists;
+        Ok(changes.met)
+    }
+
+    /// Messages to the device; gives the place of the last one.
+    async fn to_device(&self, after: Pos, response: &mut SyncResponse) -> Result<Pos, StoreError> {
+        let (user, device) = (self.syncer.user, self.syncer.device_id.as_str());
+        let (keys, snapshot) = (&self.inner.keys, self.snapshot);
+        let waiting = keys
+            .to_device_since(
+                snapshot,
+                user,
+                device,
+                after,
+                snapshot.head(),
+                TO_DEVICE_LIMIT,
+            )
+            .await?;
+        let events = waiting.events.into_iter();
+        response.to_device.events = events.map(|event| event.into_json()).collect();
+        Ok(waiting.upto)
+    }
+
+    /// Which keys of the device are left for others to begin sessions with.
+    async fn key_counts(&self, response: &mut SyncResponse) -> Result<(), StoreError> {
+        let (user, device) = (self.syncer.user, self.syncer.device_id.as_str());
+        let (keys, snapshot) = (&self.inner.keys, self.snapshot);
+        let counts = keys.one_time_key_counts(snapshot, user, device).await?;
+        let counts = counts.into_iter();
+        let by_name = counts.map(|(algorithm, count)| (algorithm.to_string(), count));
+        response.device_one_time_keys_count = by_name.collect();
+        // Clients upload when they see that none are left, so this one is always told.
+        let told = &mut response.device_one_time_keys_count;
+        told.entry("signed_curve25519".to_owned()).or_insert(0);
+        let unused = keys
+            .unused_fallback_key_types(snapshot, user, device)
+            .await?;
+        let unused = unused.into_iter().map(|algorithm| algorithm.to_string());
+        response.device_unused_fallback_key_types = unused.collect();
+        Ok(())
+    }
+}

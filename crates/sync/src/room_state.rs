@@ -1,0 +1,148 @@
+//! The state that a room's timeline builds on, and what makes the room's name.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use model::event::Pdu;
+use rooms::Room;
+use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
+use store::StoreError;
+
+use crate::{
+    render::state_event,
+    response::{Events, Summary},
+    rooms_part::{RoomReader, Slice, Span},
+};
+
+/// How many members make the name of a nameless room.
+const HEROES: usize = 5;
+
+impl RoomReader<'_> {
+    /// The state that the timeline builds on: all of it, or what changed before its beginning; and
+    /// the room's summary, if that may have changed.
+    pub(crate) async fn state(
+        &self,
+        room: &Room,
+        span: Span,
+        slice: &Slice,
+    ) -> Result<(Vec<Arc<Pdu>>, Summary), StoreError> {
+        let since = span.since.filter(|_| !self.full_state);
+        let mut state = match since {
+            Some(since) => {
+                let last_before = slice.begin.saturating_sub(1).min(span.until);
+                let changed = self
+                    .rooms
+                    .state_between(self.snapshot, room, since, last_before);
+                changed.await?
+            }
+            None => {
+                self.rooms
+                    .state_before(self.snapshot, room, slice.begin)
+                    .await?
+            }
+        };
+        let shown = |event: &Arc<Pdu>| {
+            let mut shown = slice.events.iter().map(|event| event.pdu.event_id());
+            shown.any(|id| id == event.event_id())
+        };
+        state.retain(|event| !shown(event));
+        let summary = match since.is_none() || is_summary_changed(&state, slice) {
+            true => self.summary(room).await?,
+            false => Summary::default(),
+        };
+        if self.filter.lazy_load_members() {
+            let heroes = summary.heroes.iter().flatten();
+            let speakers = slice.events.iter().map(|event| event.pdu.sender());
+            let mut wanted: BTreeSet<&UserId> =
+                heroes.map(|hero| &**hero).chain(speakers).collect();
+            if since.is_none() {
+                wanted.insert(self.reader.user_id);
+                state.retain(|event| match event.state_slot() {
+                    Some(("m.room.member", user)) => {
+                        wanted.iter().any(|wanted| wanted.as_str() == user)
+                    }
+                    _ => true,
+                });
+            }
+            self.add_members(room, slice, wanted, &mut state).await?;
+        }
+        Ok((state, summary))
+    }
+
+    /// Under lazy loading: adds the members whose events are shown, and who make the room's name.
+    ///
+    /// What changed since the client's token stays: it may know those members already, and would
+    /// not learn of it otherwise.
+    async fn add_members(
+        &self,
+        room: &Room,
+        slice: &Slice,
+        wanted: BTreeSet<&UserId>,
+        state: &mut Vec<Arc<Pdu>>,
+    ) -> Result<(), StoreError> {
+        for user in wanted {
+            let slot = ("m.room.member", user.as_str());
+            if state.iter().any(|event| event.state_slot() == Some(slot)) {
+                continue;
+            }
+            let (kind, key) = slot;
+            let rooms = self.rooms;
+            let before = rooms.state_event_before(self.snapshot, room, kind, key, slice.begin);
+            state.extend(before.await?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state_events(&self, state: &[Arc<Pdu>]) -> Events {
+        let filter = &self.filter.state;
+        let wanted = |event: &&Arc<Pdu>| filter.passes(event);
+        let render = |event: &Arc<Pdu>| state_event(event, self.reader.now, None);
+        Events {
+            events: state.iter().filter(wanted).map(render).collect(),
+        }
+    }
+
+    async fn summary(&self, room: &Room) -> Result<Summary, StoreError> {
+        let counts = self.rooms.member_counts(self.snapshot, room.room).await?;
+        Ok(Summary {
+            heroes: self.heroes(room),
+            joined_member_count: Some(counts.joined),
+            invited_member_count: Some(counts.invited),
+        })
+    }
+
+    /// Some of the others, for a room that has neither name nor alias.
+    fn heroes(&self, room: &Room) -> Option<Vec<OwnedUserId>> {
+        if room.state.name().is_some() || room.state.canonical_alias().is_some() {
+            return None;
+        }
+        let own = self.reader.user_id;
+        let others = |membership| {
+            let members = room.state.members_with(membership);
+            members.filter(move |(user, _)| *user != own)
+        };
+        let mut heroes: Vec<_> = others(MembershipState::Join)
+            .chain(others(MembershipState::Invite))
+            .collect();
+        if heroes.is_empty() {
+            heroes = others(MembershipState::Leave)
+                .chain(others(MembershipState::Ban))
+                .collect();
+        }
+        heroes.sort_unstable_by_key(|(user, event)| (event.origin_server_ts(), *user));
+        let heroes = heroes.into_iter().take(HEROES);
+        Some(heroes.map(|(user, _)| user.to_owned()).collect())
+    }
+}
+
+/// Whether who is in a room, or what makes its name, may have changed.
+fn is_summary_changed(state: &[Arc<Pdu>], slice: &Slice) -> bool {
+    let makes_it = |pdu: &Pdu| {
+        matches!(
+            pdu.state_slot(),
+            Some(("m.room.member", _) | ("m.room.name" | "m.room.canonical_alias", ""))
+        )
+    };
+    slice.limited
+        || state.iter().any(|event| makes_it(event))
+        || slice.events.iter().any(|event| makes_it(&event.pdu))
+}
