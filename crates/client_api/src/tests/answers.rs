@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::{Face, bare, request};
 
 const LEAVE: &str = "/_matrix/client/v3/rooms/!r:localhost/leave";
-const ROUTE: &str = "/_matrix/client/v3/rooms/{room_id}/leave";
+const ROUTE: &str = "/_matrix/client/v3/rooms/{p1}/leave";
 
 /// Keeps what is logged.
 #[derive(Clone, Default)]

@@ -31,20 +31,19 @@ pub(super) async fn sessions(
     markers: &mut Markers,
 ) {
     guess(alice, server, markers).await;
-    // While the first one is the only one that was never used.
-    login_token(alice, password, markers).await;
     let token = login_token(alice, password, markers).await;
     markers.add("a used login token", &token);
     let mut second = Client::anonymous(server.address(), &[]);
     let login = json!({ "type": "m.login.token", "token": token, "refresh_token": true });
     let session = second.begin_session(&format!("{V3}/login"), &login).await;
     refresh(&mut second, text(&session, "refresh_token"), markers).await;
-    let proof = proof(alice, password);
+    let changed = markers.new_for("a changed password");
     let change = json!({
-        "new_password": markers.new_for("a changed password"),
-        "logout_devices": false, "auth": proof,
+        "new_password": changed, "logout_devices": false, "auth": proof(alice, password),
     });
     ask(alice, "POST", "account/password", change).await;
+    // Never used. A new password revokes those that were made before.
+    login_token(alice, &changed, markers).await;
     sign_out(&second, markers).await;
     // Older clients put it there.
     let old = Client::anonymous(server.address(), &[]);
