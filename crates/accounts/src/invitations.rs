@@ -38,7 +38,7 @@ impl TokenTerms {
     pub const MOST_USES: u32 = 1_000_000;
 
     /// The longest that a token is good, if there is an end to it: ten years.
-    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(3_653 * 24 * 3_600);
+    pub const LONGEST_LIFETIME: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
     fn check(&self) -> Result<(), TokenError> {
         if self

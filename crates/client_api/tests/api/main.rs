@@ -7,6 +7,8 @@ mod deployment;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod every_endpoint;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod server;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use accounts::TokenTerms;
 use clap::{Args, Parser, Subcommand};
 
 use crate::control::Order;
@@ -116,12 +117,9 @@ pub(super) enum AuditCommand {
     },
 }
 
-/// The longest that an invitation may be good.
-const LONGEST_VALIDITY: Duration = Duration::from_secs(10 * 365 * 86_400);
-
 fn validity(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration < Duration::from_secs(1) || duration > LONGEST_VALIDITY {
+    if duration < Duration::from_secs(1) || duration > TokenTerms::LONGEST_LIFETIME {
         return Err("an invitation is good for 1s to 3650days".to_owned());
     }
     Ok(duration)

@@ -1,0 +1,32 @@
+//! Push rules, one by one.
+
+use serde_json::{Value, json};
+
+use super::walk::Walk;
+
+pub(super) async fn story(walk: &Walk) {
+    let pia = walk.join("pia").await;
+    let rule = "pushrules/global/content/lunch";
+    let (enabled, actions) = (format!("{rule}/enabled"), format!("{rule}/actions"));
+    walk.put(
+        &pia,
+        rule,
+        json!({"pattern": "lunch", "actions": ["notify"]}),
+    )
+    .await;
+    walk.put(&pia, &enabled, json!({"enabled": false})).await;
+    assert_eq!(walk.get(&pia, &enabled).await, json!({"enabled": false}));
+    let quiet = json!({"actions": []});
+    walk.put(&pia, &actions, quiet.clone()).await;
+    assert_eq!(walk.get(&pia, &actions).await, quiet);
+    let read = walk.get(&pia, rule).await;
+    assert_eq!(read["pattern"], "lunch");
+    assert_eq!(read["enabled"], false);
+
+    let global = walk.get(&pia, "pushrules/global/").await;
+    assert!(global["content"].as_array().unwrap().contains(&read));
+    let all = walk.get(&pia, "pushrules/").await;
+    assert_eq!(all["global"], global);
+    walk.delete(&pia, rule, Value::Null).await;
+    walk.gone(&pia, rule).await;
+}
