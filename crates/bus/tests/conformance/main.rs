@@ -77,5 +77,10 @@ async fn two_on(nats: &Nats) -> ([Bus; 2], [Subscription; 2]) {
     for listener in &mut listeners {
         joined(listener).await;
     }
+    // Whatever they asked while they joined is heard by now: NATS keeps each one's order.
+    for (speaker, listener) in [(&other, 0), (&one, 1)] {
+        speaker.publish(Signal::Poke);
+        while signal(&mut listeners[listener]).await != (speaker.node_id(), Signal::Poke) {}
+    }
     ([one, other], listeners)
 }
