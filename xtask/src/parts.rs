@@ -171,7 +171,7 @@ fn client_tests(manifest: &Path, arguments: &[&str]) -> Command {
 
 /// Builds the server and finds its program; none when it does not build.
 fn build_server() -> anyhow::Result<Option<PathBuf>> {
-    let mut command = cargo(["build", "--package", "conclave"]);
+    let mut command = cargo(["build", "--workspace", "--bin", "conclave"]);
     let output = command
         .arg("--message-format=json-render-diagnostics")
         .stderr(Stdio::inherit())

@@ -155,6 +155,13 @@ impl History {
         if self.is_world_readable_now() {
             return Some(i64::MAX);
         }
+        self.left_before()
+    }
+
+    /// The place before which the user was in the room: the end, or where they left.
+    ///
+    /// `None` when they never were.
+    pub fn left_before(&self) -> Option<i64> {
         let joined = self
             .memberships
             .iter()

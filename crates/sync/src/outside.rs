@@ -27,9 +27,9 @@ impl RoomReader<'_> {
         if since_in.is_none() && !came_and_went {
             return self.declined(room, membership).await;
         }
-        // What became of the room after they left is not theirs to know, also when they were
-        // asked in again later, or banned.
-        let end = history.state_before().unwrap_or(i64::MIN);
+        // What became of the room after they left is not told here, also when they were asked in
+        // again later, or banned, or when anybody may read the room by now.
+        let end = history.left_before().unwrap_or(i64::MIN);
         let span = Span {
             since: since_in,
             until: membership.pos.min(end.saturating_sub(1)),

@@ -7,7 +7,7 @@ mod reference;
 use http::StatusCode;
 use proptest::{
     prelude::{Just, Strategy, prop_oneof},
-    test_runner::{Config, TestRunner},
+    test_runner::{Config, RngSeed, TestRunner},
 };
 use serde_json::{Value, json};
 
@@ -192,6 +192,9 @@ impl<'a> Play<'a> {
     }
 }
 
+/// How many plays of chance are played instead of the same few: the long form.
+const PLAYS: &str = "CONCLAVE_TEST_PLAYS";
+
 fn every_play(server: impl AsyncFnOnce() -> Server, cases: u32) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (_server, stage) = runtime.block_on(async {
@@ -204,9 +207,11 @@ fn every_play(server: impl AsyncFnOnce() -> Server, cases: u32) {
         ];
         (server, Stage { node, people })
     });
+    let long = std::env::var_os(PLAYS).map(|plays| plays.to_str().unwrap().parse().unwrap());
     let config = Config {
-        cases,
+        cases: long.unwrap_or(cases),
         failure_persistence: None,
+        rng_seed: long.map_or(RngSeed::Fixed(1), |_: u32| RngSeed::Random),
         ..Config::default()
     };
     let plays = proptest::collection::vec(act(), 0..26);

@@ -17,14 +17,14 @@ async fn used() -> TestServer {
     server
 }
 
-/// What is in a data directory, but for the lock and SQLite's shared memory: readers write there.
+/// What is in a data directory, but for the locks and SQLite's shared memory: readers write there.
 fn content(data_dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(data_dir).unwrap();
     entries
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.file_type().unwrap().is_file())
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
-        .filter(|(name, _)| name != "conclave.lock" && !name.ends_with("-shm"))
+        .filter(|(name, _)| !name.ends_with(".lock") && !name.ends_with("-shm"))
         .map(|(name, path)| (name, std::fs::read(path).unwrap()))
         .collect()
 }

@@ -169,9 +169,8 @@ impl Look<'_> {
             }
             return;
         }
-        let open = reference.visibility(reference.end()) == "world_readable";
         let parted = match joins.max() {
-            Some(join) if !open => own.iter().copied().find(|at| at > join).unwrap(),
+            Some(join) => own.iter().copied().find(|at| at > join).unwrap(),
             _ => last,
         };
         let mut shown = reference.run(self.since..parted + 1, user, forgotten);
