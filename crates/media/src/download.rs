@@ -9,7 +9,11 @@ use futures_util::{
 use seal::{CHUNK_OVERHEAD, FileKey, FileOpener, SealError};
 use store::StoreError;
 
-use crate::{Media, MediaId, layout::Layout, rows};
+use crate::{
+    Media, MediaId,
+    layout::{Layout, Span},
+    rows,
+};
 
 /// A file that can be read.
 pub struct StoredFile {
@@ -91,25 +95,31 @@ impl StoredFile {
     }
 
     /// Streams the content from a plain byte to the end.
+    pub async fn open_at(&self, offset: u64) -> Result<Content, DownloadError> {
+        self.open_range(offset, u64::MAX).await
+    }
+
+    /// Streams `length` bytes of the content from a plain byte on, or as many as there are; only
+    /// the chunks that hold them are read.
     ///
     /// The stored length and the first chunk are proved before this returns, so that most
     /// damage is an error before an answer has begun.
-    pub async fn open_at(&self, offset: u64) -> Result<Content, DownloadError> {
-        let start = self.layout.start(offset).ok_or(DownloadError::OutOfRange {
-            size_bytes: self.layout.size_bytes(),
-            offset,
-        })?;
+    pub async fn open_range(&self, offset: u64, length: u64) -> Result<Content, DownloadError> {
+        let size_bytes = self.layout.size_bytes();
+        let span = self
+            .layout
+            .span(offset, length)
+            .ok_or(DownloadError::OutOfRange { size_bytes, offset })?;
         let reading = self
             .blobs
-            .read_range(self.blob, start.sealed_offset, u64::MAX)
+            .read_range(self.blob, span.sealed_offset, span.sealed_bytes)
             .await
             .map_err(|error| self.missing_or(error))?;
         if reading.blob_bytes != self.layout.sealed_bytes() {
             return Err(self.damaged("its length is not the one that was stored"));
         }
-        let mut opening = Opening::new(self, reading, start.chunk);
-        let mut first = opening.next_chunk().await?.unwrap_or_default();
-        let first = first.split_off(start.skip.min(first.len()));
+        let mut opening = Opening::new(self, reading, span);
+        let first = opening.next_chunk().await?.unwrap_or_default();
         let rest = stream::try_unfold(opening, |mut opening| async move {
             let chunk = opening.next_chunk().await.inspect_err(|error| {
                 // The answer has begun: nobody above can tell the client, or log it.
@@ -145,19 +155,27 @@ struct Opening {
     opener: FileOpener,
     sealed: BoxStream<'static, Result<Bytes, BlobError>>,
     waiting: BytesMut,
-    /// The next chunk; `None` after the last.
+    /// The next chunk; `None` after the last that is wanted.
     next: Option<u64>,
+    last: u64,
+    /// How many bytes of the next chunk nobody wants.
+    skip: usize,
+    /// How many bytes are still wanted.
+    left: u64,
 }
 
 impl Opening {
-    fn new(file: &StoredFile, reading: Reading, first: u64) -> Self {
+    fn new(file: &StoredFile, reading: Reading, span: Span) -> Self {
         Self {
             blob: file.blob,
             layout: file.layout,
             opener: FileOpener::new(&file.key),
             sealed: reading.bytes,
             waiting: BytesMut::new(),
-            next: Some(first),
+            next: Some(span.first),
+            last: span.last,
+            skip: span.skip,
+            left: span.plain_bytes,
         }
     }
 
@@ -177,13 +195,21 @@ impl Opening {
             }
         }
         let sealed = self.waiting.split_to(length);
-        let last = self.layout.is_last(index);
         let plain = self
             .opener
-            .chunk(index, last, &sealed)
+            .chunk(index, self.layout.is_last(index), &sealed)
             .map_err(|_| damaged("a chunk does not open"))?;
         debug_assert_eq!(plain.len() + CHUNK_OVERHEAD, length);
-        self.next = (!last).then_some(index + 1);
-        Ok(Some(plain.into()))
+        self.next = (index < self.last).then_some(index + 1);
+        Ok(Some(self.wanted_of(plain.into())))
+    }
+
+    /// What of a chunk belongs to the part that is read.
+    fn wanted_of(&mut self, mut plain: Bytes) -> Bytes {
+        let mut wanted = plain.split_off(self.skip.min(plain.len()));
+        self.skip = 0;
+        wanted.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= wanted.len() as u64;
+        wanted
     }
 }

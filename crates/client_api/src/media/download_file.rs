@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use media::{DownloadError, MAX_FILE_NAME_BYTES, Media, MediaId, StoredFile};
 use ruma::{
     ServerName,
@@ -13,7 +13,10 @@ use ruma::{
 };
 use tracing::instrument;
 
-use super::served;
+use super::{
+    answer::{Shown, answer},
+    conditions::Conditions,
+};
 use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix};
 
 /// Streams a file under the name that it was uploaded with.
@@ -21,12 +24,14 @@ use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix};
 pub(crate) async fn download_file(
     State(settings): State<Arc<Settings>>,
     State(media): State<Media>,
+    conditions: Conditions,
     _caller: Caller,
     Matrix(req): Matrix<get_content::v1::Request>,
 ) -> Result<Response, ApiError> {
     let mut file = find(&settings, &media, &req.server_name, &req.media_id).await?;
     let name = file.file_name.take();
-    answer(file, name).await
+    let tag = req.media_id;
+    answer(file, Shown { tag, name }, &conditions).await
 }
 
 /// Streams a file under the name that the caller gives it.
@@ -34,6 +39,7 @@ pub(crate) async fn download_file(
 pub(crate) async fn download_file_as(
     State(settings): State<Arc<Settings>>,
     State(media): State<Media>,
+    conditions: Conditions,
     _caller: Caller,
     Matrix(req): Matrix<get_content_as_filename::v1::Request>,
 ) -> Result<Response, ApiError> {
@@ -43,7 +49,8 @@ pub(crate) async fn download_file_as(
         )));
     }
     let file = find(&settings, &media, &req.server_name, &req.media_id).await?;
-    answer(file, Some(req.filename)).await
+    let (tag, name) = (req.media_id, Some(req.filename));
+    answer(file, Shown { tag, name }, &conditions).await
 }
 
 async fn find(
@@ -56,18 +63,6 @@ async fn find(
     let id = MediaId::parse(media_id).filter(|_| *server_name == *settings.server_name);
     let id = id.ok_or(DownloadError::Missing)?;
     Ok(media.open(&id).await?)
-}
-
-async fn answer(file: StoredFile, name: Option<String>) -> Result<Response, ApiError> {
-    let content = file.open_at(0).await?;
-    let mut response = Response::new(Body::from_stream(content));
-    served::describe(
-        response.headers_mut(),
-        file.content_type.as_deref(),
-        name,
-        file.size_bytes(),
-    );
-    Ok(response)
 }
 
 impl From<DownloadError> for ApiError {
