@@ -12,7 +12,7 @@ use store::StoreError;
 use crate::{
     Media, MediaId,
     layout::{Layout, Span},
-    rows,
+    rows::{self, Found},
 };
 
 /// A file that can be read.
@@ -21,6 +21,8 @@ pub struct StoredFile {
     pub content_type: Option<String>,
     /// The name that its uploader gave.
     pub file_name: Option<String>,
+    /// An interned user id.
+    pub(crate) owner: i64,
     layout: Layout,
     blob: BlobId,
     key: FileKey,
@@ -37,6 +39,9 @@ pub enum DownloadError {
     /// There is no file of this id.
     #[error("there is no such file")]
     Missing,
+    /// The id was given out, and its content has not come yet.
+    #[error("the content of this file has not been uploaded yet")]
+    NotYetUploaded,
     /// A place after the file's end was asked for.
     #[error("the file has {size_bytes} bytes, and byte {offset} was asked for")]
     OutOfRange {
@@ -64,15 +69,46 @@ pub enum DownloadError {
     Store(#[from] StoreError),
 }
 
+/// What an id stands for.
+pub(crate) enum Lookup {
+    File(Box<StoredFile>),
+    /// Its owner, an interned user id, has yet to upload.
+    Pending(i64),
+    Nothing,
+}
+
+impl Lookup {
+    /// The file, or nothing when it may still come.
+    pub(crate) fn settled(self) -> Result<Option<StoredFile>, DownloadError> {
+        match self {
+            Self::File(file) => Ok(Some(*file)),
+            Self::Pending(_) => Ok(None),
+            Self::Nothing => Err(DownloadError::Missing),
+        }
+    }
+}
+
 impl Media {
     /// Finds a file. Everybody who is signed in may read every file whose id they know.
     pub async fn open(&self, id: &MediaId) -> Result<StoredFile, DownloadError> {
+        let found = self.look_up(id).await?.settled()?;
+        found.ok_or(DownloadError::NotYetUploaded)
+    }
+
+    pub(crate) async fn look_up(&self, id: &MediaId) -> Result<Lookup, DownloadError> {
         // The snapshot ends here: none may wait for a client that reads slowly.
-        let found = {
-            let snapshot = self.log.database().snapshot().await?;
-            rows::find(&snapshot, &self.keyring, id).await?
-        };
-        let found = found.ok_or(DownloadError::Missing)?;
+        let snapshot = self.log.database().snapshot().await?;
+        if let Some(found) = rows::find(&snapshot, &self.keyring, id).await? {
+            return self.stored(found).map(|file| Lookup::File(Box::new(file)));
+        }
+        let now = self.log.clock().now().as_millis();
+        let pending = rows::pending(&snapshot, id.as_str()).await?;
+        let pending = pending.filter(|pending| pending.expires_at > now);
+        Ok(pending.map_or(Lookup::Nothing, |pending| Lookup::Pending(pending.owner)))
+    }
+
+    /// What a row tells, ready to be read.
+    pub(crate) fn stored(&self, found: Found) -> Result<StoredFile, DownloadError> {
         let layout = Layout::of_plain(found.size_bytes).ok_or(DownloadError::Damaged {
             blob: found.blob,
             fault: "its size is past all bounds",
@@ -80,6 +116,7 @@ impl Media {
         Ok(StoredFile {
             content_type: found.content_type,
             file_name: found.file_name,
+            owner: found.owner,
             layout,
             blob: found.blob,
             key: found.key,

@@ -2,4 +2,8 @@
 
 mod client;
 mod headers;
+mod open_paths;
+mod pending;
+mod quota;
 mod ranges;
+mod thumbnails;

@@ -98,6 +98,7 @@ impl Server {
             trusted_proxies: TrustedProxies::new(Vec::new()),
             rate_limits_enabled: false,
             default_room_version: RoomVersionId::V12,
+            allow_unauthenticated_files: self.deployment.allow_unauthenticated_files,
         };
         let seed = FACES.fetch_add(1, Ordering::Relaxed);
         let api = ClientApi::new(
