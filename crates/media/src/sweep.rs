@@ -9,8 +9,9 @@ use store::{CommitError, Intent, StoreError};
 
 use crate::{Media, applier::MediaRows, change::Change, rows};
 
-/// A blob younger than this may belong to an upload that has yet to add its row.
-const SPARED: Duration = Duration::from_secs(86_400);
+/// A blob younger than this may belong to an upload that has yet to add its row. Together with
+/// the time between two sweeps it is less than a day: nothing that is of no use stays longer.
+const SPARED: Duration = Duration::from_secs(12 * 3_600);
 
 /// How often a running server sweeps.
 const INTERVAL: Duration = Duration::from_secs(6 * 3_600);
@@ -36,7 +37,7 @@ pub enum SweepError {
 }
 
 impl Media {
-    /// Removes unfinished blobs, and blobs without a row, that are older than a day; and rows of
+    /// Removes unfinished blobs, and blobs without a row, that are older than half a day; and rows of
     /// which nobody has any use, whose blobs then have none.
     pub async fn sweep(&self) -> Result<Swept, SweepError> {
         let now = self.log.clock().now();
