@@ -128,7 +128,8 @@ impl Media {
 
     /// The largest file that is taken.
     pub fn max_size_bytes(&self) -> u64 {
-        self.limits.max_size_bytes
+        let limits = self.limits;
+        limits.max_size_bytes.min(limits.max_per_user_bytes)
     }
 
     /// How much a user has uploaded.

@@ -29,13 +29,15 @@ const AT_ONCE: usize = 2;
 /// How long a request waits for its turn, and then for its thumbnail.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many files that have no thumbnail are remembered.
+/// How many files that have no thumbnail are remembered, and for how long.
 const REMEMBERED: u64 = 10_000;
+const REMEMBERED_FOR: Duration = Duration::from_secs(3_600);
 
 /// Where thumbnails are made, a few at a time.
 pub(crate) struct Studio {
     places: Arc<Semaphore>,
-    /// A file never changes, so one that was refused would be refused again.
+    /// A file never changes, so one that was refused would be refused again; and one that took
+    /// too long may be tried again when it is quieter.
     refused: Cache<MediaId, RenderError>,
 }
 
@@ -43,7 +45,10 @@ impl Studio {
     pub(crate) fn new() -> Self {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
-            refused: Cache::new(REMEMBERED),
+            refused: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(REMEMBERED_FOR)
+                .build(),
         }
     }
 }
@@ -141,7 +146,12 @@ impl Media {
             let _place = place;
             thumbnail::render(&content, size)
         });
-        match self.patiently(work).await? {
+        let Ok(ended) = self.patiently(work).await else {
+            // It goes on where it is, and nobody begins it anew: a picture that is made to take
+            // long must not take all places for ever.
+            return Ok(Err(RenderError::TooLarge));
+        };
+        match ended {
             Ok(rendered) => Ok(rendered),
             // A decoder that gives up in this way has not understood the file.
             Err(error) if error.is_panic() => {
@@ -178,7 +188,7 @@ impl Media {
         let is_ours = match self.log.commit(intent).await {
             Ok(mut committed) => committed.take(ticket) == Some(Outcome::Done),
             Err(error) => {
-                let missing = self.unkept(error)?;
+                let missing = unkept(error)?;
                 self.drop_blob(blob).await;
                 return Err(missing.into());
             }
@@ -188,20 +198,6 @@ impl Media {
         }
         let made = self.made_before(id, size).await?;
         Ok(made.ok_or(DownloadError::Missing)?)
-    }
-
-    /// What a refusal means; any other failure leaves the blob for the sweep.
-    fn unkept(&self, error: CommitError) -> Result<DownloadError, StoreError> {
-        match error.refusal::<MediaRows>() {
-            Ok(
-                Refusal::Missing
-                | Refusal::NotOwner
-                | Refusal::HasContent
-                | Refusal::QuotaReached
-                | Refusal::TooManyPending(_),
-            ) => Ok(DownloadError::Missing),
-            Err(error) => Err(error.into_store()),
-        }
     }
 
     async fn put(&self, blob: BlobId, key: &FileKey, bytes: Vec<u8>) -> Result<(), ThumbnailError> {
@@ -219,6 +215,20 @@ impl Media {
             Err(PutError::Source(error)) => Err(StoreError::Refused(error.to_string()).into()),
             Err(PutError::Blob(error)) => Err(error.into()),
         }
+    }
+}
+
+/// What a refusal means; any other failure leaves the blob for the sweep.
+fn unkept(error: CommitError) -> Result<DownloadError, StoreError> {
+    match error.refusal::<MediaRows>() {
+        Ok(
+            Refusal::Missing
+            | Refusal::NotOwner
+            | Refusal::HasContent
+            | Refusal::QuotaReached
+            | Refusal::TooManyPending(_),
+        ) => Ok(DownloadError::Missing),
+        Err(error) => Err(error.into_store()),
     }
 }
 

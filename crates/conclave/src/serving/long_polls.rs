@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_file_that_may_be_on_its_way_is_asked_for_again() {
-        let again = |uri| without_waiting(&request(Method::GET, uri));
+        let again = |uri: &str| without_waiting(&request(Method::GET, uri));
         let download = "/_matrix/client/v1/media/download/localhost/abc";
         let at_once = again(download).unwrap();
         assert_eq!(at_once.uri(), format!("{download}?timeout_ms=0").as_str());
