@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask run | test | ci | check | fix | tidy`.
+//! The project's commands: `cargo xtask run | test | crash-test | ci | check | fix | tidy`.
 
 mod cargo;
 mod console;
@@ -38,6 +38,17 @@ enum Command {
         /// Runs only the suite of real clients.
         #[arg(long)]
         clients: bool,
+    },
+    /// Kills the server under load, again and again, and counts what was lost.
+    CrashTest {
+        /// How often, on each engine.
+        #[arg(long, default_value_t = 100)]
+        kills: u32,
+        #[arg(long, value_enum, default_value_t = Engine::Both)]
+        engine: Engine,
+        /// Kills a release build: it answers faster, and the moments are others.
+        #[arg(long)]
+        release: bool,
     },
     /// Does everything that must be green before a change lands.
     Ci,
@@ -95,6 +106,11 @@ fn execute(command: Command) -> anyhow::Result<bool> {
                 parts::tests(&mut report, &servers, filter.as_deref(), engine)?;
             }
         }
+        Command::CrashTest {
+            kills,
+            engine,
+            release,
+        } => parts::crash_test(&mut report, engine, kills, release)?,
         Command::Ci => parts::everything(&mut report)?,
         Command::Check { what: Check::Fmt } => parts::format(&mut report)?,
         Command::Check {

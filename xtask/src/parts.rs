@@ -19,6 +19,9 @@ use crate::{
 /// Names the variable that tells the client suite which server to start.
 const SERVER_VARIABLE: &str = "CONCLAVE_TEST_SERVER";
 
+/// Names the variable that tells the crash test how often to kill the server.
+const KILLS_VARIABLE: &str = "CONCLAVE_CRASH_KILLS";
+
 /// The engines that a test with a twin on each of them runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
@@ -129,6 +132,32 @@ pub(crate) fn tests(
     clients(report, servers, None)
 }
 
+/// Runs the crash test in its long form: the same as among the tests, with more kills.
+pub(crate) fn crash_test(
+    report: &mut Report,
+    engine: Engine,
+    kills: u32,
+    release: bool,
+) -> anyhow::Result<()> {
+    servers::provide(engine)?;
+    let mut command = cargo(crash_test_arguments(engine, release));
+    command.env(KILLS_VARIABLE, kills.to_string());
+    report.run("crash test", command).map(drop)
+}
+
+fn crash_test_arguments(engine: Engine, release: bool) -> Vec<&'static str> {
+    // The whole workspace, so that nothing is built in another way than for the other tests.
+    let mut arguments = vec!["test", "--workspace", "--test", "crash"];
+    arguments.extend(release.then_some("--release"));
+    arguments.extend(["--", "--nocapture", "--test-threads=1"]);
+    arguments.extend(match engine {
+        Engine::Sqlite => Some("sqlite::"),
+        Engine::Postgres => Some("postgres::"),
+        Engine::Both => None,
+    });
+    arguments
+}
+
 /// Runs the suite of real clients against the server, where that suite is there.
 pub(crate) fn clients(
     report: &mut Report,
@@ -225,6 +254,16 @@ mod tests {
         );
         let both = test_arguments(true, None, Engine::Both);
         assert!(!both.contains(&"-E".to_owned()));
+    }
+
+    #[test]
+    fn the_crash_test_runs_on_the_engines_that_are_asked_for() {
+        assert_eq!(
+            crash_test_arguments(Engine::Sqlite, true).join(" "),
+            "test --workspace --test crash --release -- --nocapture --test-threads=1 sqlite::"
+        );
+        let both = crash_test_arguments(Engine::Both, false);
+        assert_eq!(both.last(), Some(&"--test-threads=1"));
     }
 
     #[test]

@@ -178,7 +178,12 @@ impl TestServer {
         self.environment.push(variable(key, value));
     }
 
-    async fn begin(&mut self) {
+    /// Starts it and returns at once, for who kills it before it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When its program cannot be started.
+    pub fn launch(&mut self) {
         let open = |name: &str| {
             let mut options = std::fs::OpenOptions::new();
             let path = self.folder.path().join(name);
@@ -192,11 +197,17 @@ impl TestServer {
             .stderr(open("stderr").expect("a file can be made"))
             .spawn();
         let program = self.program.display();
-        let mut child =
+        let child =
             child.unwrap_or_else(|error| panic!("cannot start the server {program}: {error}"));
+        self.process = Some(child);
+    }
+
+    async fn begin(&mut self) {
+        self.launch();
         let address = self.address;
+        let mut process = self.process.take().expect("it was launched");
         let ended = eventually_within(PATIENCE, "the server is ready or ends", || {
-            let ended = child.try_wait().expect("one's own child can be asked");
+            let ended = process.try_wait().expect("one's own child can be asked");
             async move {
                 match ended {
                     Some(status) => Some(Some(status)),
@@ -207,7 +218,7 @@ impl TestServer {
         if let Some(status) = ended.await {
             panic!("the server ended with {status}:\n{}", self.output());
         }
-        self.process = Some(child);
+        self.process = Some(process);
     }
 
     /// A call of the program that sees none of the caller's own configuration.

@@ -1,0 +1,115 @@
+//! How much is going on, and what is on its way.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use testkit::eventually_within;
+use tokio::sync::watch;
+
+/// Long enough for a database server that recovers on a machine with other work.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A change that was asked for and not acknowledged yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Message(String),
+    /// A writer's account data, and its value.
+    Count(usize, u64),
+    /// Nothing that could be told apart from what came before.
+    Other,
+}
+
+/// What all writers share.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    stopped: AtomicBool,
+    in_flight: AtomicUsize,
+    answered: AtomicUsize,
+    steps: AtomicU64,
+    /// By writer.
+    asked: Mutex<HashMap<usize, Asked>>,
+    held: watch::Sender<bool>,
+}
+
+impl Load {
+    /// Waits until this many more requests have been answered.
+    pub(crate) async fn wait_for(&self, answers: usize) {
+        let enough = self.answered.load(Ordering::SeqCst) + answers;
+        eventually_within(PATIENCE, "the load is on again", || async {
+            (self.answered.load(Ordering::SeqCst) >= enough).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until at least this many requests wait for their answers, and says how many do.
+    pub(crate) async fn wait_for_in_flight(&self, count: usize) -> usize {
+        eventually_within(PATIENCE, "enough requests are on their way", || async {
+            let in_flight = self.in_flight.load(Ordering::SeqCst);
+            (in_flight >= count).then_some(in_flight)
+        })
+        .await
+    }
+
+    /// From now on nobody repeats a request that was not answered.
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// What was asked for and is not acknowledged.
+    pub(crate) fn on_their_way(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().values().cloned().collect()
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// A number above all that were given before.
+    pub(crate) fn step(&self) -> u64 {
+        self.steps.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// Asks until there is an answer that says what became of the request.
+    pub(crate) async fn until_answered<T, F>(
+        &self,
+        writer: usize,
+        asked: Asked,
+        ask: impl Fn() -> F,
+    ) -> T
+    where
+        F: Future<Output = std::io::Result<T>>,
+    {
+        self.asked.lock().unwrap().insert(writer, asked);
+        loop {
+            self.in_flight.fetch_add(1, Ordering::SeqCst);
+            let answer = ask().await;
+            self.in_flight.fetch_sub(1, Ordering::SeqCst);
+            if let Ok(answer) = answer {
+                self.asked.lock().unwrap().remove(&writer);
+                self.answered.fetch_add(1, Ordering::SeqCst);
+                return answer;
+            }
+            let mut held = self.held.subscribe();
+            held.wait_for(|held| !held).await.unwrap();
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the server comes back in real time"
+            )]
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
