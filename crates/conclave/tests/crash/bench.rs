@@ -1,9 +1,7 @@
 //! The server and, on PostgreSQL, a database server of its own, both there to be killed.
 
-use std::path::Path;
-
 use testkit::{
-    server::{Engine, TestServer},
+    server::{Engine, SERVER_VARIABLE, TestServer},
     servers::Postgres,
 };
 
@@ -27,7 +25,9 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(engine: Engine) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_conclave"));
+        // Another build than the one beside this test: the one that must fail.
+        let given = std::env::var_os(SERVER_VARIABLE);
+        let program = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_conclave").into());
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => {
@@ -37,7 +37,8 @@ impl Bench {
         };
         let url = postgres.as_ref().map(Postgres::url);
         let keys = url.as_deref().map(|url| ("database.url", url));
-        let server = TestServer::start_program(program, Engine::Sqlite, keys.as_slice()).await;
+        let server = TestServer::start_program(program.as_ref(), Engine::Sqlite, keys.as_slice());
+        let server = server.await;
         Self {
             server,
             postgres,
