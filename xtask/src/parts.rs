@@ -167,6 +167,7 @@ pub(crate) fn clients(
     let Some(manifest) = cargo::clients_manifest() else {
         return Ok(());
     };
+    servers::provide_npm()?;
     let mut server = None;
     report.part("build of the server", |_| {
         server = build_server()?;
@@ -176,10 +177,9 @@ pub(crate) fn clients(
         report.skip("clients");
         return Ok(());
     };
-    if !report.run(
-        "build of the clients",
-        client_tests(&manifest, &["--no-run"]),
-    )? {
+    let packages = report.run("packages of the JavaScript client", npm_ci(&manifest))?;
+    let build = client_tests(&manifest, &["--no-run"]);
+    if !packages || !report.run("build of the clients", build)? {
         report.skip("clients");
         return Ok(());
     }
@@ -190,6 +190,15 @@ pub(crate) fn clients(
         command.args(["--", "--skip", "on_postgres"]);
     }
     report.run("clients", command).map(drop)
+}
+
+/// Fetches the JavaScript client, and the Node that it runs in, as its lock file says.
+fn npm_ci(manifest: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(manifest.with_file_name("js"));
+    command
 }
 
 fn client_tests(manifest: &Path, arguments: &[&str]) -> Command {

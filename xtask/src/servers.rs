@@ -44,6 +44,19 @@ pub(crate) fn provide(engine: Engine) -> anyhow::Result<()> {
     install(missing_for(engine).into_iter().collect())
 }
 
+/// Installs what fetches the packages of the JavaScript client.
+pub(crate) fn provide_npm() -> anyhow::Result<()> {
+    let installed = Command::new("npm")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    install(if installed {
+        Vec::new()
+    } else {
+        vec!["nodejs", "npm"]
+    })
+}
+
 fn missing_for(engine: Engine) -> Option<&'static str> {
     let missing = engine != Engine::Sqlite && !Postgres::is_installed();
     missing.then_some("postgresql")
@@ -55,7 +68,7 @@ fn install(packages: Vec<&str>) -> anyhow::Result<()> {
     }
     let list = packages.join(" ");
     if !rustix::process::geteuid().is_root() {
-        bail!("the tests need servers that are not installed: run `sudo apt-get install {list}`");
+        bail!("the tests need programs that are not installed: run `sudo apt-get install {list}`");
     }
     say(format_args!("installing {list}"));
     apt_get(&["update"])?;

@@ -20,7 +20,8 @@ export async function begin(device) {
 export async function isComplete(device) {
   await eventually("the backup is complete", async () => {
     const own = (await device.crypto.exportRoomKeys()).length;
-    const { count } = await device.crypto.getKeyBackupInfo();
+    // The client would give what it has heard before.
+    const { count } = await device.plain("GET", "/room_keys/version");
     return own > 0 && count >= own;
   });
 }
