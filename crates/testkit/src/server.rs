@@ -116,6 +116,12 @@ impl TestServer {
         read("stdout") + &read("stderr")
     }
 
+    /// The running server's process.
+    pub fn process(&self) -> Option<Pid> {
+        let id = self.process.as_ref()?.id()?;
+        Pid::from_raw(i32::try_from(id).ok()?)
+    }
+
     /// Ends it at once, as a crash would, and waits until it is gone.
     pub async fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -139,9 +145,8 @@ impl TestServer {
     ///
     /// When it does not stop in time, or stops as after a failure.
     pub async fn stop(&mut self) {
+        let id = self.process().expect("the server runs");
         let mut process = self.process.take().expect("the server runs");
-        let id = process.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.and_then(Pid::from_raw).expect("the server runs");
         kill_process(id, Signal::TERM).expect("one's own child can be asked");
         let status = tokio::time::timeout(PATIENCE, process.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("it does not stop:\n{}", self.output()));

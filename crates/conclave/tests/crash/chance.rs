@@ -31,7 +31,7 @@ impl Chance {
         tokio::time::sleep(Duration::from_micros(micros)).await;
     }
 
-    fn below(&mut self, count: u64) -> u64 {
+    pub(crate) fn below(&mut self, count: u64) -> u64 {
         let mut bytes = [0; 8];
         self.0.fill(&mut bytes);
         u64::from_le_bytes(bytes) % count

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -31,6 +32,8 @@ pub(crate) struct Load {
     stopped: AtomicBool,
     in_flight: AtomicUsize,
     answered: AtomicUsize,
+    /// Answers that said to try again.
+    put_off: AtomicUsize,
     steps: AtomicU64,
     /// By writer.
     asked: Mutex<HashMap<usize, Asked>>,
@@ -54,6 +57,15 @@ impl Load {
             (in_flight >= count).then_some(in_flight)
         })
         .await
+    }
+
+    /// Waits until this many more requests were answered with a failure of the server.
+    pub(crate) async fn wait_for_put_off(&self, requests: usize) {
+        let enough = self.put_off.load(Ordering::SeqCst) + requests;
+        eventually_within(PATIENCE, "requests are put off", || async {
+            (self.put_off.load(Ordering::SeqCst) >= enough).then_some(())
+        })
+        .await;
     }
 
     /// From now on nobody repeats a request that was not answered.
@@ -98,10 +110,20 @@ impl Load {
             self.in_flight.fetch_add(1, Ordering::SeqCst);
             let answer = ask().await;
             self.in_flight.fetch_sub(1, Ordering::SeqCst);
-            if let Ok(answer) = answer {
-                self.asked.lock().unwrap().remove(&writer);
-                self.answered.fetch_add(1, Ordering::SeqCst);
-                return answer;
+            match answer {
+                Ok(answer) => {
+                    self.asked.lock().unwrap().remove(&writer);
+                    self.answered.fetch_add(1, Ordering::SeqCst);
+                    return answer;
+                }
+                Err(error) if error.kind() == ErrorKind::Other => {
+                    let said = error.to_string();
+                    // Whatever befalls the server is no fault of who asked: a client that is told
+                    // so would give up, or sign out.
+                    assert!(!said.starts_with("http/1.0 4"), "{said}");
+                    self.put_off.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(_) => {}
             }
             let mut held = self.held.subscribe();
             held.wait_for(|held| !held).await.unwrap();

@@ -14,6 +14,7 @@
 mod bench;
 mod chance;
 mod client;
+mod full_disk;
 mod load;
 mod refusals;
 mod report;
@@ -125,6 +126,11 @@ mod sqlite {
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_acknowledged_is_lost() {
         super::nothing_acknowledged_is_lost(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
+        super::full_disk::loses_nothing().await;
     }
 }
 
