@@ -20,8 +20,8 @@ use store::{
 };
 
 use crate::{
-    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, create::EVENT_OVERHEAD_BYTES,
-    stored::StoredEvent,
+    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, change::TransactionHash,
+    create::EVENT_OVERHEAD_BYTES, stored::StoredEvent,
 };
 
 /// What one attempt at a batch knows of rooms.
@@ -30,7 +30,7 @@ pub struct RoomsWork {
     user_ids: HashMap<OwnedUserId, i64>,
     room_ids: HashMap<OwnedRoomId, i64>,
     rooms: Layered<i64, Arc<Room>>,
-    transactions: Layered<[u8; 32], OwnedEventId>,
+    transactions: Layered<TransactionHash, OwnedEventId>,
     /// Events that changes refer to: redacted ones, and ones that were read.
     known: Layered<OwnedEventId, StoredEvent>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
@@ -49,7 +49,7 @@ struct Rows {
     events: Journal<writing::EventRow>,
     state: Journal<writing::StateRow>,
     memberships: Journal<writing::MembershipRow>,
-    transactions: Journal<([u8; 32], OwnedEventId)>,
+    transactions: Journal<(TransactionHash, Pos)>,
     /// The moments before which transactions are forgotten.
     old_transactions: Journal<Timestamp>,
     redactions: Journal<writing::RedactionRow>,

@@ -103,7 +103,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
-        &["events.sealed_origin", "transactions.hash"],
+        &["transactions.hash"],
         &["a transaction id", "the transaction id of a redaction"],
     ),
     (

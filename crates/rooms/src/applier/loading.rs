@@ -18,13 +18,15 @@ use super::{
 };
 use crate::{
     Room, Rooms, RoomsChange,
+    change::TransactionHash,
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
 };
 
-const FIND_TRANSACTION: &str = "SELECT event_id FROM transactions WHERE hash = $1";
+const FIND_TRANSACTION: &str = "SELECT e.event_id FROM transactions t \
+     JOIN events e ON e.pos = t.pos WHERE t.hash = $1";
 
-const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin \
+const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by \
      FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
 
 /// Everything that a batch's changes name.
@@ -33,7 +35,7 @@ struct Named {
     users: BTreeSet<OwnedUserId>,
     rooms: BTreeSet<OwnedRoomId>,
     events: BTreeSet<(OwnedRoomId, OwnedEventId)>,
-    transactions: BTreeSet<[u8; 32]>,
+    transactions: BTreeSet<TransactionHash>,
     aliases: BTreeSet<[u8; 32]>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
     forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
@@ -108,7 +110,8 @@ impl Rooms {
                     if let Some(redacted) = event.redacts() {
                         named.events.insert((event.room_id.clone(), redacted));
                     }
-                    named.transactions.extend(self.transaction_hash(event));
+                    let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
+                    named.transactions.extend(hash);
                 }
                 RoomsChange::SetAlias(alias) => {
                     named.rooms.insert(alias.room_id.clone());
@@ -217,7 +220,7 @@ fn joining(
 async fn find_transactions(
     tx: &Tx,
     named: &Named,
-) -> Result<Layered<[u8; 32], OwnedEventId>, StoreError> {
+) -> Result<Layered<TransactionHash, OwnedEventId>, StoreError> {
     let finding = named.transactions.iter().map(|hash| async move {
         let row = tx.query_opt(FIND_TRANSACTION, &[hash[..].into()]).await?;
         row.map(|row| Ok::<_, StoreError>((*hash, event_id_at(&row, 0)?)))
