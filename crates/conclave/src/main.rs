@@ -10,5 +10,9 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // A huge page for the sake of a few small buffers would stay resident, two megabytes at a
+    // time. Where this is not to be had, more memory is used.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     conclave::run(std::env::args_os(), std::env::vars_os())
 }

@@ -31,8 +31,10 @@ pub struct RoomsWork {
     room_ids: HashMap<OwnedRoomId, i64>,
     rooms: Layered<i64, Arc<Room>>,
     transactions: Layered<TransactionHash, OwnedEventId>,
-    /// Events that changes refer to: redacted ones, and ones that were read.
+    /// Events that are to be redacted, and those of this batch.
     known: Layered<OwnedEventId, StoredEvent>,
+    /// The places of events that were read.
+    places: Layered<(i64, OwnedEventId), i64>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
@@ -127,6 +129,7 @@ impl Applier for Rooms {
         work.rooms.settle(keep);
         work.transactions.settle(keep);
         work.known.settle(keep);
+        work.places.settle(keep);
         work.aliases.settle(keep);
         work.receipts.settle(keep);
         work.forgotten.settle(keep);

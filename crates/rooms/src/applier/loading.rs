@@ -26,6 +26,9 @@ use crate::{
 const FIND_TRANSACTION: &str = "SELECT e.event_id FROM transactions t \
      JOIN events e ON e.pos = t.pos WHERE t.hash = $1";
 
+const FIND_PLACE: &str =
+    "SELECT ord FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
+
 const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by \
      FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
 
@@ -34,7 +37,10 @@ const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by \
 struct Named {
     users: BTreeSet<OwnedUserId>,
     rooms: BTreeSet<OwnedRoomId>,
+    /// To be redacted.
     events: BTreeSet<(OwnedRoomId, OwnedEventId)>,
+    /// Read by somebody.
+    places: BTreeSet<(OwnedRoomId, OwnedEventId)>,
     transactions: BTreeSet<TransactionHash>,
     aliases: BTreeSet<[u8; 32]>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
@@ -68,6 +74,7 @@ impl Rooms {
             .map(|room| Scope::Room { room: *room, month });
         let keys = self.keyring().keys_in(tx, scopes).await?;
         let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
+        let places = find_places(tx, &named, &room_ids).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
         let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
         let joining = joining(&named, &room_ids, &rooms);
@@ -79,6 +86,7 @@ impl Rooms {
             room_ids,
             rooms,
             known,
+            places,
             aliases,
             receipts,
             forgotten,
@@ -126,9 +134,8 @@ impl Rooms {
                     let (room, user) = (receipt.room_id.clone(), receipt.user_id.clone());
                     named.rooms.insert(room.clone());
                     named.users.insert(user.clone());
-                    named
-                        .events
-                        .insert((room.clone(), receipt.event_id.clone()));
+                    let place = (room.clone(), receipt.event_id.clone());
+                    named.places.insert(place);
                     let (kind, thread) = (receipt.kind.clone(), receipt.thread.clone());
                     named.receipts.insert((room, user, kind, thread));
                 }
@@ -215,6 +222,28 @@ fn joining(
     };
     let joins = named.joins.iter().filter(|(room_id, _)| asks(room_id));
     joins.map(|(_, user)| user.clone()).collect()
+}
+
+/// The places of events in the timelines of their rooms.
+async fn find_places(
+    tx: &Tx,
+    named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
+) -> Result<Layered<(i64, OwnedEventId), i64>, StoreError> {
+    let finding = named.places.iter().filter_map(|(room_id, event_id)| {
+        let room = *room_ids.get(room_id)?;
+        Some(async move {
+            let params = [event_id.as_str().into(), room.into()];
+            let row = tx.query_opt(FIND_PLACE, &params).await?;
+            row.map(|row| Ok::<_, StoreError>(((room, event_id.clone()), row.int(0)?)))
+                .transpose()
+        })
+    });
+    let mut found = Layered::default();
+    for (place, ord) in try_join_all(finding).await?.into_iter().flatten() {
+        found.load(place, ord);
+    }
+    Ok(found)
 }
 
 async fn find_transactions(
