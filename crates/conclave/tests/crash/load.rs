@@ -11,7 +11,7 @@ use std::{
 };
 
 use testkit::eventually_within;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Long enough for a database server that recovers on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +34,7 @@ pub(crate) struct Load {
     answered: AtomicUsize,
     /// Answers that said to try again.
     put_off: AtomicUsize,
+    answers: Notify,
     steps: AtomicU64,
     /// By writer.
     asked: Mutex<HashMap<usize, Asked>>,
@@ -57,6 +58,11 @@ impl Load {
             (in_flight >= count).then_some(in_flight)
         })
         .await
+    }
+
+    /// Waits for the very moment at which an acknowledgement arrives.
+    pub(crate) async fn next_answer(&self) {
+        self.answers.notified().await;
     }
 
     /// Waits until this many more requests were answered with a failure of the server.
@@ -114,6 +120,7 @@ impl Load {
                 Ok(answer) => {
                     self.asked.lock().unwrap().remove(&writer);
                     self.answered.fetch_add(1, Ordering::SeqCst);
+                    self.answers.notify_waiters();
                     return answer;
                 }
                 Err(error) if error.kind() == ErrorKind::Other => {

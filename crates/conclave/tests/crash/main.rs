@@ -70,6 +70,11 @@ async fn nothing_acknowledged_is_lost(engine: Engine) {
         chance.pause(PAUSE_MS).await;
         let in_flight = load.wait_for_in_flight(IN_FLIGHT).await;
         report.in_flight.push(in_flight);
+        // Every other time at the very moment at which an acknowledgement arrives: then whatever
+        // was acknowledged before it was durable is lost.
+        if round % 2 == 0 {
+            load.next_answer().await;
+        }
         match bench.crash_of(round) {
             Crash::Server => kill_server(&mut bench, &scene, &load, &mut chance, &mut report).await,
             crash => {
