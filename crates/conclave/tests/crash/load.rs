@@ -35,6 +35,7 @@ pub(crate) struct Load {
     /// Answers that said to try again.
     put_off: AtomicUsize,
     answers: Notify,
+    blamed: Mutex<Vec<String>>,
     steps: AtomicU64,
     /// By writer.
     asked: Mutex<HashMap<usize, Asked>>,
@@ -101,44 +102,58 @@ impl Load {
         self.steps.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Asks until there is an answer that says what became of the request.
+    /// Asks until there is an answer that says what became of the request; none when that was
+    /// refused as a fault of who asked.
     pub(crate) async fn until_answered<T, F>(
         &self,
         writer: usize,
         asked: Asked,
         ask: impl Fn() -> F,
-    ) -> T
+    ) -> Option<T>
     where
         F: Future<Output = std::io::Result<T>>,
     {
-        self.asked.lock().unwrap().insert(writer, asked);
+        self.asked.lock().unwrap().insert(writer, asked.clone());
         loop {
             self.in_flight.fetch_add(1, Ordering::SeqCst);
             let answer = ask().await;
             self.in_flight.fetch_sub(1, Ordering::SeqCst);
-            match answer {
-                Ok(answer) => {
-                    self.asked.lock().unwrap().remove(&writer);
-                    self.answered.fetch_add(1, Ordering::SeqCst);
-                    self.answers.notify_waiters();
-                    return answer;
+            let answer = match answer {
+                Ok(answer) => Some(answer),
+                // Whatever befalls the server is no fault of who asked: a client that is told so
+                // would give up, or sign out.
+                Err(error) if error.to_string().starts_with("http/1.0 4") => {
+                    let sentence = format!("{asked:?} was answered with {error}");
+                    self.blamed.lock().unwrap().push(sentence);
+                    None
                 }
-                Err(error) if error.kind() == ErrorKind::Other => {
-                    let said = error.to_string();
-                    // Whatever befalls the server is no fault of who asked: a client that is told
-                    // so would give up, or sign out.
-                    assert!(!said.starts_with("http/1.0 4"), "{said}");
-                    self.put_off.fetch_add(1, Ordering::SeqCst);
+                Err(error) => {
+                    let put_off = error.kind() == ErrorKind::Other;
+                    self.put_off
+                        .fetch_add(usize::from(put_off), Ordering::SeqCst);
+                    self.pause_after_failure().await;
+                    continue;
                 }
-                Err(_) => {}
-            }
-            let mut held = self.held.subscribe();
-            held.wait_for(|held| !held).await.unwrap();
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the server comes back in real time"
-            )]
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            };
+            self.asked.lock().unwrap().remove(&writer);
+            self.answered.fetch_add(1, Ordering::SeqCst);
+            self.answers.notify_waiters();
+            return answer;
         }
+    }
+
+    /// What was refused as a fault of who asked, and was none.
+    pub(crate) fn blamed(&self) -> Vec<String> {
+        self.blamed.lock().unwrap().clone()
+    }
+
+    async fn pause_after_failure(&self) {
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server comes back in real time"
+        )]
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -37,7 +37,10 @@ impl Findings {
 }
 
 pub(crate) async fn all(scene: &Scene, acknowledged: &Acknowledged) -> Findings {
-    let mut findings = Findings::default();
+    let mut findings = Findings {
+        otherwise: acknowledged.blamed.clone(),
+        ..Findings::default()
+    };
     let timeline = scene.alice.timeline(&scene.room).await;
     let places = messages(&mut findings, &timeline, &acknowledged.messages);
     account_data(&mut findings, &scene.alice, acknowledged).await;

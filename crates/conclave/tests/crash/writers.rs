@@ -39,6 +39,8 @@ pub(crate) struct Acknowledged {
     pub(crate) refused: usize,
     /// What should have been refused and was not.
     pub(crate) granted: Vec<Refusal>,
+    /// What was refused and should not have been, each as a sentence.
+    pub(crate) blamed: Vec<String>,
 }
 
 pub(crate) struct Writers {
@@ -78,6 +80,7 @@ impl Writers {
             all.refused += one.refused;
             all.granted.extend(one.granted);
         }
+        all.blamed = load.blamed();
         all
     }
 }
@@ -120,6 +123,7 @@ impl Writer {
         let answer = self
             .until_answered(asked, || alice.ask("PUT", &path, &content))
             .await;
+        let Some(answer) = answer else { return };
         self.acknowledged.messages.push(Message {
             transaction,
             event_id: answer["event_id"].as_str().unwrap().to_owned(),
@@ -139,9 +143,11 @@ impl Writer {
         let mut people = Map::new();
         people.insert(alice.user_id.clone(), devices.into());
         let content = json!({ "messages": people });
-        self.until_answered(Asked::Other, || alice.ask("PUT", &path, &content))
+        let answer = self
+            .until_answered(Asked::Other, || alice.ask("PUT", &path, &content))
             .await;
-        self.acknowledged.to_device[0].push(body);
+        let sent = answer.map(|_| body);
+        self.acknowledged.to_device[0].extend(sent);
     }
 
     async fn read(&mut self) {
@@ -153,22 +159,27 @@ impl Writer {
         let path = self.scene.in_room(&format!("receipt/m.read/{event_id}"));
         let content = json!({ "thread_id": thread });
         let alice = &self.scene.alice;
-        self.until_answered(Asked::Other, || alice.ask("POST", &path, &content))
+        let answer = self
+            .until_answered(Asked::Other, || alice.ask("POST", &path, &content))
             .await;
-        self.acknowledged.read.insert(thread, event_id);
-        self.acknowledged.receipts += 1;
+        if answer.is_some() {
+            self.acknowledged.read.insert(thread, event_id);
+            self.acknowledged.receipts += 1;
+        }
     }
 
     async fn count(&mut self, round: u64) {
         let alice = &self.scene.alice;
         let path = alice.counter(self.number);
         let content = json!({ "count": round });
-        self.until_answered(Asked::Count(self.number, round), || {
-            alice.ask("PUT", &path, &content)
-        })
-        .await;
-        self.acknowledged.counts.insert(self.number, round);
-        self.acknowledged.counted += 1;
+        let asked = Asked::Count(self.number, round);
+        let answer = self
+            .until_answered(asked, || alice.ask("PUT", &path, &content))
+            .await;
+        if answer.is_some() {
+            self.acknowledged.counts.insert(self.number, round);
+            self.acknowledged.counted += 1;
+        }
     }
 
     async fn upload(&mut self, round: u64) {
@@ -179,7 +190,8 @@ impl Writer {
         let file = self
             .until_answered(Asked::Other, || alice.upload(&content))
             .await;
-        self.acknowledged.files.push((file, content));
+        let file = file.map(|file| (file, content));
+        self.acknowledged.files.extend(file);
     }
 
     async fn try_what_is_refused(&mut self, round: u64) {
@@ -194,14 +206,14 @@ impl Writer {
                 kind.attempt(&self.scene, &transaction, last)
             })
             .await;
-        if refused {
-            self.acknowledged.refused += 1;
-        } else {
-            self.acknowledged.granted.push(kind);
+        match refused {
+            Some(true) => self.acknowledged.refused += 1,
+            Some(false) => self.acknowledged.granted.push(kind),
+            None => {}
         }
     }
 
-    async fn until_answered<T, F>(&self, asked: Asked, ask: impl Fn() -> F) -> T
+    async fn until_answered<T, F>(&self, asked: Asked, ask: impl Fn() -> F) -> Option<T>
     where
         F: Future<Output = io::Result<T>>,
     {
