@@ -1,5 +1,7 @@
 //! The server and, on PostgreSQL, a database server of its own, both there to be killed.
 
+use std::ffi::OsString;
+
 use testkit::{
     server::{Engine, SERVER_VARIABLE, TestServer},
     servers::Postgres,
@@ -17,6 +19,12 @@ pub(crate) enum Crash {
     Both,
 }
 
+/// The server that was built beside this test, or another that is named: one that must fail.
+pub(crate) fn program() -> OsString {
+    let given = std::env::var_os(SERVER_VARIABLE);
+    given.unwrap_or_else(|| env!("CARGO_BIN_EXE_conclave").into())
+}
+
 pub(crate) struct Bench {
     pub(crate) server: TestServer,
     postgres: Option<Postgres>,
@@ -25,9 +33,6 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(engine: Engine) -> Self {
-        // Another build than the one beside this test: the one that must fail.
-        let given = std::env::var_os(SERVER_VARIABLE);
-        let program = given.unwrap_or_else(|| env!("CARGO_BIN_EXE_conclave").into());
         let postgres = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => {
@@ -37,8 +42,9 @@ impl Bench {
         };
         let url = postgres.as_ref().map(Postgres::url);
         let keys = url.as_deref().map(|url| ("database.url", url));
-        let server = TestServer::start_program(program.as_ref(), Engine::Sqlite, keys.as_slice());
-        let server = server.await;
+        let program = program();
+        let server =
+            TestServer::start_program(program.as_ref(), Engine::Sqlite, keys.as_slice()).await;
         Self {
             server,
             postgres,

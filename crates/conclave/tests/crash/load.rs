@@ -5,16 +5,20 @@ use std::{
     io::ErrorKind,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use testkit::eventually_within;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// Long enough for a database server that recovers on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many times, each a hundredth of a second, a server may take to find out that it must refuse.
+const SOON: u32 = 2_000;
 
 /// A change that was asked for and not acknowledged yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +38,8 @@ pub(crate) struct Load {
     answered: AtomicUsize,
     /// Answers that said to try again.
     put_off: AtomicUsize,
-    answers: Notify,
+    /// The process that the next acknowledgement kills; 0 is none.
+    doomed: AtomicI32,
     blamed: Mutex<Vec<String>>,
     steps: AtomicU64,
     /// By writer.
@@ -61,18 +66,36 @@ impl Load {
         .await
     }
 
-    /// Waits for the very moment at which an acknowledgement arrives.
-    pub(crate) async fn next_answer(&self) {
-        self.answers.notified().await;
-    }
-
-    /// Waits until this many more requests were answered with a failure of the server.
-    pub(crate) async fn wait_for_put_off(&self, requests: usize) {
-        let enough = self.put_off.load(Ordering::SeqCst) + requests;
-        eventually_within(PATIENCE, "requests are put off", || async {
-            (self.put_off.load(Ordering::SeqCst) >= enough).then_some(())
+    /// Has this process killed at the very moment at which an acknowledgement arrives, and waits
+    /// until it was.
+    pub(crate) async fn kill_at_next_answer(&self, process: Pid) {
+        self.doomed
+            .store(process.as_raw_nonzero().get(), Ordering::SeqCst);
+        eventually_within(PATIENCE, "a request is answered", || async {
+            (self.doomed.load(Ordering::SeqCst) == 0).then_some(())
         })
         .await;
+    }
+
+    /// Here, and not in a task that would have to be woken: every microsecond counts.
+    fn kill_doomed(&self) {
+        let doomed = self.doomed.swap(0, Ordering::SeqCst);
+        if let Some(process) = Pid::from_raw(doomed) {
+            kill_process(process, Signal::KILL).unwrap();
+        }
+    }
+
+    /// Says whether this many more requests are soon answered with a failure of the server.
+    pub(crate) async fn is_put_off(&self, requests: usize) -> bool {
+        let enough = self.put_off.load(Ordering::SeqCst) + requests;
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        for _ in 0..SOON {
+            looks.tick().await;
+            if self.put_off.load(Ordering::SeqCst) >= enough {
+                return true;
+            }
+        }
+        false
     }
 
     /// From now on nobody repeats a request that was not answered.
@@ -135,9 +158,11 @@ impl Load {
                     continue;
                 }
             };
+            if answer.is_some() {
+                self.kill_doomed();
+            }
             self.asked.lock().unwrap().remove(&writer);
             self.answered.fetch_add(1, Ordering::SeqCst);
-            self.answers.notify_waiters();
             return answer;
         }
     }

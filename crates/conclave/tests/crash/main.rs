@@ -46,8 +46,8 @@ const KILLS: usize = 10;
 /// How many requests are answered, at least, between two kills.
 const ANSWERS: usize = 40;
 
-/// How many connections write at once.
-const WRITERS: usize = 32;
+/// How many connections write at once: so many that a batch takes its time to be written.
+const WRITERS: usize = 128;
 
 /// How many requests have to be on their way at each kill.
 const IN_FLIGHT: usize = 20;
@@ -70,13 +70,16 @@ async fn nothing_acknowledged_is_lost(engine: Engine) {
         chance.pause(PAUSE_MS).await;
         let in_flight = load.wait_for_in_flight(IN_FLIGHT).await;
         report.in_flight.push(in_flight);
-        // Every other time at the very moment at which an acknowledgement arrives: then whatever
-        // was acknowledged before it was durable is lost.
-        if round % 2 == 0 {
-            load.next_answer().await;
-        }
         match bench.crash_of(round) {
-            Crash::Server => kill_server(&mut bench, &scene, &load, &mut chance, &mut report).await,
+            Crash::Server => {
+                load.hold();
+                // Every other time at the very moment at which an acknowledgement arrives: then
+                // whatever was acknowledged before it was durable is lost.
+                if let (0, Some(process)) = (round % 2, bench.server.process()) {
+                    load.kill_at_next_answer(process).await;
+                }
+                kill_server(&mut bench, &scene, &load, &mut chance, &mut report).await;
+            }
             crash => {
                 report.database_kills += 1;
                 bench.crash_database(crash).await;
@@ -106,7 +109,6 @@ async fn kill_server(
     chance: &mut Chance,
     report: &mut Report,
 ) {
-    load.hold();
     bench.server.kill().await;
     let on_their_way = load.on_their_way();
     while chance.one_in(3) {
