@@ -91,7 +91,7 @@ impl Database {
             Location::Sqlite(path) => {
                 let writer = open_sqlite(path)?;
                 migrate_sqlite(&writer, &known, &options.server_name)?;
-                let readers = sqlite::Readers::start(path, options.readers)?;
+                let readers = sqlite::Readers::new(path, options.readers);
                 let writer = Mutex::new(Some(writer));
                 Engine::Sqlite {
                     path: path.clone(),

@@ -175,7 +175,7 @@ impl Connection {
     /// Begins a transaction that writes.
     pub(crate) fn begin_immediate(&self) -> Result<(), StoreError> {
         if let Some(checkpointer) = self.checkpointer.get() {
-            checkpointer.copy_last_pages(&self.inner.lock().raw)?;
+            checkpointer.copy_last_pages(&self.inner.lock().raw);
         }
         self.batch("BEGIN IMMEDIATE")
     }
