@@ -69,6 +69,13 @@ impl Blobs {
         })
     }
 
+    /// Opens a folder that is only read, such as a copy on a medium that cannot be written.
+    pub fn in_read_only_folder(path: PathBuf) -> Self {
+        Self {
+            engine: Engine::Folder(Folder::of(path)),
+        }
+    }
+
     /// Stores a blob as it streams in, and tells its size; durable when this returns.
     ///
     /// A failing source leaves nothing behind, and neither does dropping the call, unless the

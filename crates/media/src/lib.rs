@@ -3,7 +3,9 @@
 //! - [`Media::upload`] seals a stream while it arrives, and adds its row when the blob is durable.
 //! - [`Media::open`] finds a file; [`StoredFile::open_at`] streams it from any place.
 //! - [`Media::sweep`] removes what interrupted uploads have left.
+//! - [`Media::keep_blobs_for_a_copy`] holds sweeps off, on every node.
 
+mod copying;
 mod download;
 mod id;
 mod layout;
@@ -20,6 +22,7 @@ use ruma::UserId;
 use seal::Keyring;
 use store::{Log, LogBuilder, Migration, Migrations, StoreError};
 
+pub use copying::BLOB_COLUMNS;
 pub use download::{Content, DownloadError, StoredFile};
 pub use id::MediaId;
 pub use sweep::{SweepError, Swept};

@@ -25,6 +25,13 @@ const STATEMENT_CACHE: usize = 512;
 /// How large the write-ahead log may grow before it is copied back, in pages of 4 KiB.
 const CHECKPOINT_PAGES: i32 = 2_000;
 
+/// How many rows of a whole table are handed over at once, at most, and about how many bytes.
+const PIECE_ROWS: usize = 512;
+const PIECE_BYTES: usize = 512 * 1024;
+
+/// Where rows of a whole table go.
+type Pieces = tokio::sync::mpsc::Sender<Result<Vec<Row>, StoreError>>;
+
 /// The rows of each statement of a local write, or why it was undone.
 type LocalAnswer = Result<Vec<Vec<Row>>, StoreError>;
 
@@ -56,6 +63,14 @@ impl Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.pragma_update(None, "query_only", true)?;
+        Self::prepared(raw)
+    }
+
+    /// Opens a file that nobody reads before it is finished, and nobody after a crash.
+    pub(crate) fn open_unjournaled(path: &Path) -> Result<Self, StoreError> {
+        let raw = rusqlite::Connection::open(path)?;
+        raw.pragma_update(None, "journal_mode", "OFF")?;
+        raw.pragma_update(None, "synchronous", "OFF")?;
         Self::prepared(raw)
     }
 
@@ -103,6 +118,34 @@ impl Connection {
             changed += statement.execute(params_from_iter(row))? as u64;
         }
         Ok(changed)
+    }
+
+    /// Adds rows in one transaction of their own.
+    pub(crate) fn append(&self, sql: &str, rows: &[Row]) -> Result<(), StoreError> {
+        let inner = self.inner.lock();
+        inner.raw.execute_batch("BEGIN IMMEDIATE")?;
+        let added = (|| {
+            let mut statement = inner.raw.prepare_cached(sql)?;
+            for row in rows {
+                statement.execute(params_from_iter(&row.0))?;
+            }
+            Ok::<_, StoreError>(())
+        })();
+        match added {
+            Ok(()) => Ok(inner.raw.execute_batch("COMMIT")?),
+            Err(error) => {
+                // Without a journal there is nothing to go back to; the first error tells more.
+                drop(inner.raw.execute_batch("ROLLBACK"));
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands over all rows of a query in pieces, until nobody takes them any more.
+    pub(crate) fn scan(&self, sql: &str, pieces: &Pieces) {
+        if let Err(error) = self.inner.lock().scan(sql, pieces) {
+            drop(pieces.blocking_send(Err(error)));
+        }
     }
 
     /// Runs what a batch writes, inside its transaction.
@@ -184,6 +227,33 @@ impl Inner {
             found.push(Row(values.collect::<Result<_, StoreError>>()?));
         }
         Ok(found)
+    }
+
+    fn scan(&mut self, sql: &str, pieces: &Pieces) -> Result<(), StoreError> {
+        let mut statement = self.raw.prepare(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        let (mut piece, mut size_bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|index| Ok(from_sqlite(row.get_ref(index)?)));
+            let row = Row(values.collect::<Result<_, StoreError>>()?);
+            size_bytes += row.size_bytes();
+            piece.push(row);
+            if (piece.len() >= PIECE_ROWS || size_bytes >= PIECE_BYTES)
+                && pieces
+                    .blocking_send(Ok(std::mem::take(&mut piece)))
+                    .is_err()
+            {
+                return Ok(());
+            }
+            if piece.is_empty() {
+                size_bytes = 0;
+            }
+        }
+        if !piece.is_empty() {
+            drop(pieces.blocking_send(Ok(piece)));
+        }
+        Ok(())
     }
 
     fn rewrite(&mut self, sql: &'static str) -> Arc<str> {
@@ -318,6 +388,17 @@ impl ReaderLease {
     /// Begins a read transaction, so that all queries see one moment.
     pub(crate) async fn begin(&self) -> Result<(), StoreError> {
         self.run(|connection| connection.batch("BEGIN")).await
+    }
+
+    /// Reads all rows of a query; this thread does nothing else meanwhile.
+    pub(crate) fn scan(
+        &self,
+        sql: String,
+    ) -> Result<tokio::sync::mpsc::Receiver<Result<Vec<Row>, StoreError>>, StoreError> {
+        let (sender, pieces) = tokio::sync::mpsc::channel(1);
+        let job: Job = Box::new(move |connection| connection.scan(&sql, &sender));
+        self.jobs.send(job).map_err(|_| stopped())?;
+        Ok(pieces)
     }
 
     async fn run<T: Send + 'static>(
