@@ -129,6 +129,17 @@ impl Blobs {
         }
     }
 
+    /// Whether no blob is here.
+    pub async fn is_empty(&self) -> Result<bool, BlobError> {
+        let any_time = Timestamp::from_millis(i64::MAX);
+        for first_byte in 0..=u8::MAX {
+            if !self.written_before(any_time, first_byte).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Removes what unfinished puts have left behind, if they last wrote before a moment.
     pub async fn sweep_temporary(&self, last_written_before: Timestamp) -> Result<u64, BlobError> {
         match &self.engine {

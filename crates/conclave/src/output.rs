@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
 };
 
 /// Says something on standard output: what a command was asked for.
@@ -16,6 +16,13 @@ pub(crate) fn say(text: impl Display) {
 #[expect(clippy::print_stderr, reason = "this is the place that prints")]
 pub(crate) fn complain(text: impl Display) {
     eprintln!("conclave: {text}");
+}
+
+/// Says on standard error how far something is, if a person looks.
+pub(crate) fn tell(text: &str) {
+    if io::stderr().is_terminal() {
+        complain(text);
+    }
 }
 
 /// Asks on standard error for what is then typed, on the same line.
