@@ -48,8 +48,7 @@ pub(crate) async fn get_members(
     let view = view.map_err(to_outsiders)?;
     let readable = view.history.state_before().ok_or_else(not_joined)?;
     let at = req.at.as_deref().map(str::parse::<Boundary>).transpose();
-    let at =
-        at.map_err(|error: BadToken| ApiError::invalid_param(format_args!("at: {error}")))?;
+    let at = at.map_err(|error: BadToken| ApiError::invalid_param(format_args!("at: {error}")))?;
     let before = match at {
         Some(at) => {
             let at = at.ord_in(&view.snapshot).await;

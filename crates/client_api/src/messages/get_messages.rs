@@ -81,10 +81,7 @@ fn boundary(name: &str, token: Option<&str>) -> Result<Option<Boundary>, ApiErro
     boundary.map_err(|error: BadToken| ApiError::invalid_param(format_args!("{name}: {error}")))
 }
 
-async fn ord_in(
-    snapshot: &Snapshot,
-    boundary: Option<Boundary>,
-) -> Result<Option<i64>, ApiError> {
+async fn ord_in(snapshot: &Snapshot, boundary: Option<Boundary>) -> Result<Option<i64>, ApiError> {
     match boundary {
         Some(boundary) => {
             let ord = boundary.ord_in(snapshot).await;

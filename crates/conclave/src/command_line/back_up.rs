@@ -18,7 +18,10 @@ pub(super) async fn back_up(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
     storage::check_readable(loaded).await?;
     let folder = std::path::absolute(folder).context("the folder has no place")?;
     let named = folder.to_str().ok_or_else(|| {
-        anyhow!("{} is not text in UTF-8: choose another folder", folder.display())
+        anyhow!(
+            "{} is not text in UTF-8: choose another folder",
+            folder.display()
+        )
     })?;
     let surroundings = Surroundings::of_this_machine();
     let mut administrator = Administrator::reach(loaded, false, &surroundings).await?;

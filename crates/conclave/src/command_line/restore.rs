@@ -62,10 +62,16 @@ async fn check_place(loaded: &Loaded) -> anyhow::Result<()> {
             "the database at {} holds a deployment already: restore into an empty one",
             storage::shown(loaded)
         ),
-        Place::Empty if !Blobs::in_read_only_folder(folder.clone()).is_empty().await? => bail!(
-            "the folder {} holds files already: restore into an empty one",
-            folder.display()
-        ),
+        Place::Empty
+            if !Blobs::in_read_only_folder(folder.clone())
+                .is_empty()
+                .await? =>
+        {
+            bail!(
+                "the folder {} holds files already: restore into an empty one",
+                folder.display()
+            )
+        }
         Place::Empty => Ok(()),
     }
 }

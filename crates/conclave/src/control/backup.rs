@@ -17,7 +17,9 @@ impl Administration {
     pub(super) async fn back_up(&self, folder: &str, tell: Tell<'_>) -> Result<Answer, Refusal> {
         let path = Path::new(folder);
         if !path.is_absolute() {
-            return Err(format!("no copy was made: {folder} is not named from the root"));
+            return Err(format!(
+                "no copy was made: {folder} is not named from the root"
+            ));
         }
         let begun = record(Act::CopyBegun, folder);
         let begun = self.record(begun).await;

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use async_trait::async_trait;
+use model::time::Timestamp;
 
 use super::{Applier, CheckContext, Pos, Verdict};
 use crate::{StoreError, Tx, Writes, tables::DROP_MARK};
@@ -25,6 +26,7 @@ pub struct EpochRaise {
 /// What an attempt knows.
 pub struct Work {
     epoch: i64,
+    at: Timestamp,
     staged: Vec<EpochRaise>,
     kept: usize,
 }
@@ -49,6 +51,7 @@ impl Applier for Epochs {
         let epoch = row.ok_or_else(damaged)?.text(0)?.parse();
         Ok(Work {
             epoch: epoch.map_err(|_| damaged())?,
+            at: Timestamp::default(),
             staged: Vec::new(),
             kept: 0,
         })
@@ -59,8 +62,9 @@ impl Applier for Epochs {
         &self,
         work: &mut Work,
         raise: &EpochRaise,
-        _: &mut CheckContext<'_>,
+        context: &mut CheckContext<'_>,
     ) -> Result<Verdict<i64>, Infallible> {
+        work.at = context.now();
         work.staged.push(*raise);
         Ok(Verdict::Apply(work.epoch.saturating_add(1)))
     }
@@ -82,6 +86,8 @@ impl Applier for Epochs {
         let common = common.get().to_string();
         writes.execute(WRITE_FACT, vec!["epoch".into(), epoch.into()]);
         writes.execute(WRITE_FACT, vec![after.into(), common.into()]);
+        let at = work.at.as_millis().to_string();
+        writes.execute(WRITE_FACT, vec!["epoch.began_at".into(), at.into()]);
         if work.staged.iter().any(|raise| raise.ends_restore) {
             writes.execute(DROP_MARK, Vec::new());
         }
