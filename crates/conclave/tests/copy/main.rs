@@ -6,7 +6,6 @@
     reason = "a helper of tests panics as a test does"
 )]
 
-#[expect(dead_code, reason = "the crash suite uses the rest")]
 #[path = "../crash/client.rs"]
 mod client;
 mod damage;
@@ -14,7 +13,6 @@ mod life;
 mod places;
 mod refusals;
 mod story;
-#[expect(dead_code, reason = "other suites use the rest")]
 #[path = "../support/client.rs"]
 mod support;
 #[expect(dead_code, reason = "the crash suite uses the rest")]
