@@ -12,8 +12,8 @@ use crate::{
     CopyError, Tell,
     files::{check_files, copy_files, named_blobs},
     folder::{DATABASE, Folder, KEYRING, blocking},
-    manifest::{FORMAT, Manifest, Part},
-    tables::TableCopier,
+    manifest::{FORMAT, Manifest},
+    tables::{Summaries, TableCopier, read_back},
 };
 
 /// The log that all positions are of.
@@ -74,8 +74,8 @@ struct Tables {
     epoch: i64,
     head: Pos,
     schema: BTreeMap<String, Vec<i64>>,
-    database: Part,
-    keyring: Part,
+    database: Summaries,
+    keyring: Summaries,
 }
 
 async fn write(
@@ -85,6 +85,8 @@ async fn write(
 ) -> Result<Manifest, CopyError> {
     let tables = copy_tables(source, folder, tell).await?;
     tell("the database is copied");
+    let keyring = read_back(folder, KEYRING, tables.keyring).await?;
+    let database = read_back(folder, DATABASE, tables.database).await?;
     let file = TableFile::open(folder.entry(DATABASE)).await?;
     let ids = named_blobs(&file, &file.tables().await?).await?;
     drop(file);
@@ -101,8 +103,8 @@ async fn write(
         engine: source.database.engine_name().to_owned(),
         schema: tables.schema,
         master_key: source.voucher.fingerprint().to_owned(),
-        database: tables.database,
-        keyring: tables.keyring,
+        database,
+        keyring,
         files,
         digest: String::new(),
         proof: String::new(),

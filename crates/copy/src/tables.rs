@@ -11,6 +11,9 @@ use crate::{
     manifest::{Part, TableSummary},
 };
 
+/// What was copied of each table.
+pub(crate) type Summaries = BTreeMap<String, TableSummary>;
+
 /// After how many rows a person is told.
 const TELL_ROWS: u64 = 500_000;
 
@@ -32,33 +35,22 @@ impl<'a> TableCopier<'a> {
         }
     }
 
-    /// Writes the tables into a new file, makes it durable, and reads it back.
+    /// Writes the tables into a new file, and makes it durable.
     pub(crate) async fn copy(
         &mut self,
         folder: &Folder,
         name: &'static str,
         tables: &[&Table],
-    ) -> Result<Part, CopyError> {
+    ) -> Result<Summaries, CopyError> {
         let file = TableFile::create(folder.entry(name)).await?;
-        let mut summaries = BTreeMap::new();
+        let mut summaries = Summaries::new();
         for table in tables {
             file.add_table(table).await?;
             let summary = self.copy_table(&file, table).await?;
             summaries.insert(table.name.clone(), summary);
         }
         file.finish().await?;
-        let path = folder.entry(name);
-        let (sha256, size_bytes) = blocking(move || {
-            of_file(&path).map_err(|error| CopyError::io("read back", &path, error))
-        })
-        .await?;
-        let part = Part {
-            size_bytes,
-            sha256,
-            tables: summaries,
-        };
-        check_tables(folder, name, &part).await?;
-        Ok(part)
+        Ok(summaries)
     }
 
     async fn copy_table(
@@ -86,6 +78,25 @@ impl<'a> TableCopier<'a> {
         }
         Ok(TableSummary::from(&digest))
     }
+}
+
+/// Reads a file of tables back, as a whole and row by row. No snapshot is needed any more.
+pub(crate) async fn read_back(
+    folder: &Folder,
+    name: &'static str,
+    tables: Summaries,
+) -> Result<Part, CopyError> {
+    let path = folder.entry(name);
+    let (sha256, size_bytes) =
+        blocking(move || of_file(&path).map_err(|error| CopyError::io("read back", &path, error)))
+            .await?;
+    let part = Part {
+        size_bytes,
+        sha256,
+        tables,
+    };
+    check_tables(folder, name, &part).await?;
+    Ok(part)
 }
 
 /// Reads every row of a file of tables, and compares with what was written.

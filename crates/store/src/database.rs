@@ -1,7 +1,7 @@
 //! Opening the database: engine, schema, the facts of the deployment, read snapshots.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -282,20 +282,26 @@ impl Snapshot {
         self.epoch
     }
 
-    /// Up to where the history of an epoch is this one, too. Nothing is known of epochs to come.
+    /// Up to where the history of an epoch is this one, too. Of an epoch that this history never
+    /// had (its copy was restored elsewhere, or earlier) it is what is common to all.
     pub async fn common_history(&self, epoch: i64) -> Result<Pos, StoreError> {
+        const READ: &str = "SELECT name, value FROM facts WHERE name LIKE 'epoch.%.after'";
         if epoch == self.epoch {
             return Ok(Pos::new(i64::MAX));
         }
-        let ends = (epoch.max(0)..self.epoch).map(|epoch| epoch + 1);
-        let mut common = if epoch > self.epoch { 0 } else { i64::MAX };
-        for later in ends {
-            let name = format!("epoch.{later}.after");
-            let row = self.query_opt(READ_FACT, &[name.into()]).await?;
-            let after = row.map(|row| number_in(&row, 0)).transpose()?;
-            common = common.min(after.unwrap_or(0));
+        let mut beginnings = BTreeMap::new();
+        for row in self.query(READ, &[]).await? {
+            let number = row.text(0)?.split('.').nth(1).map(str::parse::<i64>);
+            if let Some(Ok(number)) = number {
+                beginnings.insert(number, number_in(&row, 1)?);
+            }
         }
-        Ok(Pos::new(common))
+        let is_ours = epoch == FIRST_EPOCH || beginnings.contains_key(&epoch);
+        let later = beginnings
+            .into_iter()
+            .filter(|(began, _)| !is_ours || *began > epoch);
+        let common = later.map(|(_, after)| after).min();
+        Ok(Pos::new(common.unwrap_or(0)))
     }
 
     /// Those tables of the deployment that are there, by name.
@@ -313,6 +319,9 @@ impl std::ops::Deref for Snapshot {
         &self.reader
     }
 }
+
+/// The epoch of a new deployment.
+const FIRST_EPOCH: i64 = 1;
 
 /// Head and epoch: what makes a moment.
 const READ_MOMENT: &str = "SELECT \

@@ -49,16 +49,17 @@ impl Socket {
 
     /// Carries out what is asked through it, for as long as it is polled.
     ///
-    /// What takes long ends when the node stops, or when whoever asked for it goes away.
+    /// What takes long ends when the node stops, or when whoever asked for it goes away; the rest
+    /// has as long as requests have.
     pub(crate) async fn serve(self, administration: Administration, ends: Ends) {
         let room = Arc::new(Semaphore::new(AT_ONCE));
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let administration = administration.clone();
-                    let stop = ends.stop.clone();
+                    let work = answer(stream, administration.clone(), ends.stop.clone());
+                    let abort = ends.abort.clone();
                     ends.tasks.spawn(async move {
-                        answer(stream, &administration, &stop).await;
+                        abort.run_until_cancelled(work).await;
                         drop(permit);
                     });
                 }
@@ -97,7 +98,7 @@ fn bind(data_dir: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn answer(stream: UnixStream, administration: &Administration, stop: &CancellationToken) {
+async fn answer(stream: UnixStream, administration: Administration, stop: CancellationToken) {
     let (reader, mut writer) = stream.into_split();
     let mut line = Zeroizing::new(Vec::new());
     let mut reader = BufReader::new(reader.take(LINE_BYTES));
@@ -108,7 +109,7 @@ async fn answer(stream: UnixStream, administration: &Administration, stop: &Canc
     let answer = match serde_json::from_slice::<Order>(&line) {
         Ok(order @ Order::Backup { .. }) => {
             tokio::select! {
-                answer = long(order, administration, &mut writer) => answer,
+                answer = long(order, &administration, &mut writer) => answer,
                 // Nothing more is said: a byte, or none, is the end.
                 _ = reader.read_u8() => return,
                 () = stop.cancelled() => Answer::Refused {

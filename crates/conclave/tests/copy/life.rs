@@ -78,3 +78,26 @@ async fn no_copy_is_written_over() {
     let usage = source.command(&["backup"], "").await;
     assert_eq!(usage.status.code(), Some(2));
 }
+
+/// A copy that is restored twice makes two histories: a token of the one is none of the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_restores_of_one_copy_begin_two_epochs() {
+    let shelf = Shelf::new();
+    let source = server(Engine::Sqlite).await;
+    let alice = with_user(&source, "alice").await;
+    let folder = shelf.path("copy");
+    back_up(&source, &folder).await;
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let mut target = place(Engine::Sqlite, &source).await;
+        printed(&restore(&target, &folder).await);
+        target.restart().await;
+        let path = "/_matrix/client/v3/sync?timeout=0";
+        let at = alice.at(target.address());
+        let answer = at.ask("GET", path, &serde_json::Value::Null).await.unwrap();
+        let token = answer["next_batch"].as_str().unwrap().to_owned();
+        tokens.push(token.split('_').nth(1).unwrap().to_owned());
+        target.stop().await;
+    }
+    assert_ne!(tokens[0], tokens[1]);
+}

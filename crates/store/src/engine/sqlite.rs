@@ -32,6 +32,11 @@ const PIECE_BYTES: usize = 512 * 1024;
 /// Where rows of a whole table go.
 type Pieces = tokio::sync::mpsc::Sender<Result<Vec<Row>, StoreError>>;
 
+/// Tables, their columns and types.
+pub(crate) const COLUMNS: &str = "SELECT t.name, c.name, c.type \
+     FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid";
+
 /// The rows of each statement of a local write, or why it was undone.
 type LocalAnswer = Result<Vec<Vec<Row>>, StoreError>;
 

@@ -11,7 +11,8 @@ use crate::{StoreError, Tx, Writes, tables::DROP_MARK};
 /// Raises the epoch: every log has it.
 ///
 /// Tokens of earlier epochs may name changes that no longer are, or that are others now; who
-/// reads one begins again.
+/// reads one begins again. An epoch's number is the time of its beginning: one copy that is
+/// restored twice makes two histories, and neither takes the other's tokens for its own.
 pub struct Epochs;
 
 /// A history that begins.
@@ -66,7 +67,7 @@ impl Applier for Epochs {
     ) -> Result<Verdict<i64>, Infallible> {
         work.at = context.now();
         work.staged.push(*raise);
-        Ok(Verdict::Apply(work.epoch.saturating_add(1)))
+        Ok(Verdict::Apply(work.next()))
     }
 
     fn settle(&self, work: &mut Work, keep: bool) {
@@ -81,7 +82,7 @@ impl Applier for Epochs {
         let Some(common) = work.staged.iter().map(|raise| raise.common).min() else {
             return Ok(());
         };
-        let epoch = work.epoch.saturating_add(1).to_string();
+        let epoch = work.next().to_string();
         let after = format!("epoch.{epoch}.after");
         let common = common.get().to_string();
         writes.execute(WRITE_FACT, vec!["epoch".into(), epoch.into()]);
@@ -92,6 +93,12 @@ impl Applier for Epochs {
             writes.execute(DROP_MARK, Vec::new());
         }
         Ok(())
+    }
+}
+
+impl Work {
+    fn next(&self) -> i64 {
+        self.epoch.saturating_add(1).max(self.at.as_millis())
     }
 }
 

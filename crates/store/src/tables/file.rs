@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{Scan, Table, declared, quoted, scan::SQLITE_COLUMNS};
+use super::{Scan, Table, declared, quoted};
 use crate::{Row, StoreError, engine::sqlite};
 
 /// A SQLite file with the tables of a deployment, whichever engine they came from.
@@ -94,7 +94,7 @@ impl TableFile {
     /// The tables in it, by name.
     pub async fn tables(&self) -> Result<Vec<Table>, StoreError> {
         let connection = Arc::clone(&self.connection);
-        let rows = blocking(move || connection.query(SQLITE_COLUMNS, &[])).await?;
+        let rows = blocking(move || connection.query(sqlite::COLUMNS, &[])).await?;
         Table::gather(&rows)
     }
 

@@ -6,13 +6,12 @@ use super::{
     DROP_MARK, LEDGER_TABLE, MAKE_MARK, MARK, Table,
     file::{blocking, insert_of},
     quoted,
-    scan::{POSTGRES_COLUMNS, SQLITE_COLUMNS},
 };
 use crate::{
     DatabaseOptions, Location, Migration, Migrations, Row, StoreError,
     database::{MIGRATION_LOCK, check_postgres, make_sqlite_file},
     engine::{
-        postgres::{Connector, Role, Session},
+        postgres::{self, Connector, Role, Session},
         sqlite,
     },
     migrations,
@@ -60,11 +59,11 @@ impl Filling {
         match &self.engine {
             Engine::Sqlite(connection) => {
                 let connection = Arc::clone(connection);
-                let rows = blocking(move || connection.query(SQLITE_COLUMNS, &[])).await?;
+                let rows = blocking(move || connection.query(sqlite::COLUMNS, &[])).await?;
                 Table::gather(&rows)
             }
             Engine::Postgres(session) => {
-                Table::gather(&session.query(POSTGRES_COLUMNS, &[]).await?)
+                Table::gather(&session.query(postgres::COLUMNS, &[]).await?)
             }
         }
     }

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use super::Table;
 use crate::{
     Reader, Row, StoreError,
-    engine::{ReaderKind, postgres},
+    engine::{ReaderKind, postgres, sqlite},
 };
 
 /// All rows of a table, as they are read; no piece is larger than about a megabyte, but for one
@@ -56,22 +56,9 @@ impl Reader {
     /// The tables of the whole schema, by name.
     pub(crate) async fn all_tables(&self) -> Result<Vec<Table>, StoreError> {
         let sql = match &self.kind {
-            ReaderKind::SqliteHere(_) | ReaderKind::SqliteThere(_) => SQLITE_COLUMNS,
-            ReaderKind::Postgres(_) | ReaderKind::PostgresPooled(_) => POSTGRES_COLUMNS,
+            ReaderKind::SqliteHere(_) | ReaderKind::SqliteThere(_) => sqlite::COLUMNS,
+            ReaderKind::Postgres(_) | ReaderKind::PostgresPooled(_) => postgres::COLUMNS,
         };
         Table::gather(&self.query(sql, &[]).await?)
     }
 }
-
-/// Tables, their columns and types on SQLite.
-pub(crate) const SQLITE_COLUMNS: &str = "SELECT t.name, c.name, c.type \
-     FROM sqlite_master t JOIN pragma_table_info(t.name) c \
-     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid";
-
-/// The same on PostgreSQL.
-pub(crate) const POSTGRES_COLUMNS: &str = "SELECT CAST(c.table_name AS TEXT), \
-     CAST(c.column_name AS TEXT), CAST(c.data_type AS TEXT) \
-     FROM information_schema.columns c JOIN information_schema.tables t \
-     ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
-     WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' \
-     ORDER BY CAST(c.table_name AS TEXT) COLLATE \"C\", c.ordinal_position";

@@ -10,6 +10,14 @@ const PATIENCE: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min'"
 
 const FETCH: &str = "FETCH FORWARD 256 FROM conclave_scan";
 
+/// Tables, their columns and types.
+pub(crate) const COLUMNS: &str = "SELECT CAST(c.table_name AS TEXT), \
+     CAST(c.column_name AS TEXT), CAST(c.data_type AS TEXT) \
+     FROM information_schema.columns c JOIN information_schema.tables t \
+     ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+     WHERE c.table_schema = current_schema() AND t.table_type = 'BASE TABLE' \
+     ORDER BY CAST(c.table_name AS TEXT) COLLATE \"C\", c.ordinal_position";
+
 /// An open cursor in a transaction of its session.
 pub(crate) struct Cursor<'a> {
     session: &'a Session,

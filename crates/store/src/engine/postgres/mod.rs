@@ -27,7 +27,7 @@ use self::values::{
     text_of_table,
 };
 pub(crate) use self::{
-    cursor::Cursor,
+    cursor::{COLUMNS, Cursor},
     pool::{Lease, Pool},
 };
 use super::{Insert, Step, Writes};
