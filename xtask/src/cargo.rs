@@ -69,6 +69,15 @@ fn program() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// Where release builds stand.
+pub(crate) fn release_folder() -> PathBuf {
+    let variable = |name: &str| env::var_os(name);
+    let told = variable("CARGO_TARGET_DIR").map(PathBuf::from);
+    let folder = told.or_else(|| target_dir(variable));
+    let folder = folder.unwrap_or_else(|| "target".into());
+    root().join(folder).join("release")
+}
+
 /// Where to build, if cargo is not to decide: on a build machine outside of the clone, so that it
 /// outlives the clone and makes the next build shorter.
 fn target_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
-//! The project's commands: `cargo xtask run | test | ci | check | fix | tidy`.
+//! The project's commands: `cargo xtask run | test | ci | check | fix | tidy | bench`.
 
+mod bench;
 mod cargo;
 mod console;
 mod parts;
@@ -53,6 +54,8 @@ enum Command {
     },
     /// Checks the rules of the house that the compiler does not know.
     Tidy,
+    /// Measures a release build under load, side by side with Synapse when that is there.
+    Bench(bench::Options),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,6 +104,7 @@ fn execute(command: Command) -> anyhow::Result<bool> {
             what: Check::Clippy,
         } => parts::clippy(&mut report)?,
         Command::Tidy | Command::Check { what: Check::Tidy } => parts::tidy(&mut report)?,
+        Command::Bench(options) => return bench::run(&options),
         Command::Fix { what: Fix::Fmt } => parts::fix_format(&mut report)?,
     }
     report.print();

@@ -20,11 +20,16 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("X-Requested-With, Content-Type, Authorization"),
+        HeaderValue::from_static(
+            "X-Requested-With, Content-Type, Authorization, Range, If-Range, If-None-Match",
+        ),
     ),
     (
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("Retry-After, X-Request-Id"),
+        HeaderValue::from_static(
+            "Retry-After, X-Request-Id, Accept-Ranges, Content-Disposition, Content-Length, \
+             Content-Range, ETag",
+        ),
     ),
     // A day: browsers ask again for each path, and the answer never changes.
     (

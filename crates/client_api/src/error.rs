@@ -123,6 +123,12 @@ impl ApiError {
         Self::bad_request(ErrorKind::MissingParam, sentence)
     }
 
+    /// 504 `M_NOT_YET_UPLOADED`: the content of an address that was given out has not come.
+    pub fn not_yet_uploaded(sentence: impl Display) -> Self {
+        let status = StatusCode::GATEWAY_TIMEOUT;
+        Self::new(status, ErrorKind::NotYetUploaded, sentence)
+    }
+
     /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
     pub fn too_large(sentence: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)

@@ -48,9 +48,12 @@ use crate::{
     },
     limits::Class,
     media::{
+        create_address::create_address,
         download_file::{download_file, download_file_as},
+        download_file_openly::{download_file_openly, download_file_openly_as},
         get_media_config::{get_media_config, get_media_config_v3},
-        upload_file::upload_file,
+        get_thumbnail::{get_thumbnail, get_thumbnail_openly},
+        upload_file::{upload_file, upload_file_to},
     },
     membership::{
         ban_user::ban_user,
@@ -128,8 +131,14 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_media_config),
         by_caller(download_file),
         by_caller(download_file_as),
+        by_caller(get_thumbnail),
+        by_caller(create_address).class(Class::Upload),
         by_caller(get_media_config_v3),
+        by_anyone(download_file_openly),
+        by_anyone(download_file_openly_as),
+        by_anyone(get_thumbnail_openly),
         by_caller(upload_file).class(Class::Upload),
+        by_caller(upload_file_to).class(Class::Upload),
         // Getting events for a room
         by_caller(get_event),
         by_caller(joined_members),

@@ -28,6 +28,8 @@ pub struct Settings {
     pub rate_limits_enabled: bool,
     /// The version that new rooms get.
     pub default_room_version: RoomVersionId,
+    /// Whether files are given out without a token on the paths of before version 1.11.
+    pub allow_unauthenticated_files: bool,
 }
 
 /// What this face asks of others.

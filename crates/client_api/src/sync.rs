@@ -38,13 +38,16 @@ pub(crate) async fn sync(
     let since = since.map_err(|error| ApiError::invalid_param(format!("since: {error}")))?;
     let device_id = caller.device_id.as_deref();
     let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
+    // Boxed, like all that a waiting sync has behind it.
+    let filter = Box::pin(filter_of(&accounts, caller.user, req.filter.as_ref())).await?;
     let request = SyncRequest {
         since,
-        filter: Arc::new(filter_of(&accounts, caller.user, req.filter.as_ref()).await?),
+        filter: Arc::new(filter),
         full_state: req.full_state,
         timeout: req.timeout.unwrap_or(Duration::ZERO),
     };
-    note_presence(&sync, caller.user, &req.set_presence).await?;
+    Box::pin(note_presence(&sync, caller.user, &req.set_presence)).await?;
+    drop(req);
     let syncer = Syncer {
         user: caller.user,
         user_id: &caller.user_id,

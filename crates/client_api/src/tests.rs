@@ -300,6 +300,7 @@ impl Face {
             trusted_proxies: TrustedProxies::new(proxies),
             rate_limits_enabled: limited,
             default_room_version: RoomVersionId::V12,
+            allow_unauthenticated_files: false,
         };
         let api = ClientApi::new(
             settings,

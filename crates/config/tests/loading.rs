@@ -68,6 +68,8 @@ fn without_any_source_every_key_has_its_default() {
         FilesUrl::Folder("./conclave-data/files".into())
     );
     assert_eq!(config.files.max_size.as_u64(), 100 << 20);
+    assert_eq!(config.files.max_per_user.as_u64(), 10 << 30);
+    assert!(!config.files.allow_unauthenticated);
     assert_eq!(
         config.seal.key_file,
         Path::new("./conclave-data/master.key")

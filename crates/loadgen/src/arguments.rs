@@ -64,6 +64,9 @@ pub(crate) struct Send {
     /// How long one turn takes.
     #[arg(long, default_value_t = 10)]
     pub(crate) seconds: u64,
+    /// Ends a turn after so many messages, whatever time that takes.
+    #[arg(long)]
+    pub(crate) messages: Option<usize>,
     /// How long a message is.
     #[arg(long, default_value_t = 200)]
     pub(crate) body_bytes: usize,

@@ -7,7 +7,7 @@ use store::{LocalWrite, StoreError};
 use crate::Media;
 
 /// The columns that name blobs, by table: what a row names is part of a copy.
-pub const BLOB_COLUMNS: &[(&str, &str)] = &[("media", "blob")];
+pub const BLOB_COLUMNS: &[(&str, &str)] = &[("media", "blob"), ("media_thumbnails", "blob")];
 
 /// How long no node sweeps after a copy has last been heard of.
 const HELD: Duration = Duration::from_secs(15 * 60);

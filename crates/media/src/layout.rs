@@ -18,15 +18,21 @@ pub(crate) struct Layout {
     size_bytes: u64,
 }
 
-/// Where reading begins.
+/// The chunks that hold a part of the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Start {
+pub(crate) struct Span {
     /// The first chunk to open.
-    pub(crate) chunk: u64,
-    /// Where it begins in the sealed file.
+    pub(crate) first: u64,
+    /// The last chunk to open.
+    pub(crate) last: u64,
+    /// Where the first begins in the sealed file.
     pub(crate) sealed_offset: u64,
-    /// How many of its plain bytes stand before the wanted one.
+    /// How long they are together when they are sealed.
+    pub(crate) sealed_bytes: u64,
+    /// How many plain bytes of the first stand before the part.
     pub(crate) skip: usize,
+    /// How many plain bytes the part has.
+    pub(crate) plain_bytes: u64,
 }
 
 impl Layout {
@@ -69,17 +75,26 @@ impl Layout {
         }
     }
 
-    /// Where to begin for the plain byte at `offset`, which may be the end; `None` past it.
-    pub(crate) fn start(self, offset: u64) -> Option<Start> {
-        if offset > self.size_bytes {
-            return None;
-        }
+    /// The chunks of `length` plain bytes from `offset` on, or of as many as there are; `None`
+    /// when the offset is past the end.
+    ///
+    /// A part without bytes has a chunk all the same, so that it is proved to be there.
+    pub(crate) fn span(self, offset: u64, length: u64) -> Option<Span> {
+        let plain_bytes = self.size_bytes.checked_sub(offset)?.min(length);
         // The end of a file that fills its chunks is the end of its last one.
-        let chunk = (offset / PLAIN).min(self.chunks() - 1);
-        Some(Start {
-            chunk,
-            sealed_offset: chunk * SEALED,
-            skip: (offset - chunk * PLAIN) as usize,
+        let first = (offset / PLAIN).min(self.chunks() - 1);
+        let last = match plain_bytes {
+            0 => first,
+            _ => (offset + plain_bytes - 1) / PLAIN,
+        };
+        let sealed_offset = first * SEALED;
+        Some(Span {
+            first,
+            last,
+            sealed_offset,
+            sealed_bytes: last * SEALED + self.sealed_length(last) as u64 - sealed_offset,
+            skip: (offset - first * PLAIN) as usize,
+            plain_bytes,
         })
     }
 }
@@ -127,16 +142,26 @@ mod tests {
         }
 
         #[test]
-        fn a_start_is_the_chunk_that_holds_the_byte(size in 0_u64..500_000, offset in 0_u64..600_000) {
-            match layout(size).start(offset) {
-                None => prop_assert!(offset > size),
-                Some(start) => {
-                    prop_assert_eq!(start.chunk * PLAIN + start.skip as u64, offset);
-                    let length = layout(size).sealed_length(start.chunk);
-                    prop_assert!(start.skip <= length - CHUNK_OVERHEAD);
-                    prop_assert_eq!(start.sealed_offset, start.chunk * SEALED);
-                }
-            }
+        fn a_span_is_the_chunks_that_hold_the_part(
+            size in 0_u64..500_000,
+            offset in 0_u64..600_000,
+            length in prop_oneof![0_u64..300_000, Just(u64::MAX)],
+        ) {
+            let layout = layout(size);
+            let Some(span) = layout.span(offset, length) else {
+                prop_assert!(offset > size);
+                return Ok(());
+            };
+            let (begin, end) = (offset, offset + span.plain_bytes);
+            prop_assert_eq!(end, size.min(offset.saturating_add(length)));
+            prop_assert_eq!(span.first * PLAIN + span.skip as u64, begin);
+            let first = layout.sealed_length(span.first) - CHUNK_OVERHEAD;
+            prop_assert!(span.skip <= first);
+            prop_assert!(span.last == span.first || span.last * PLAIN < end);
+            prop_assert!(end <= (span.last + 1) * PLAIN);
+            prop_assert_eq!(span.sealed_offset, span.first * SEALED);
+            let lengths = (span.first..=span.last).map(|chunk| layout.sealed_length(chunk) as u64);
+            prop_assert_eq!(lengths.sum::<u64>(), span.sealed_bytes);
         }
     }
 }

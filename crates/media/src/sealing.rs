@@ -13,8 +13,29 @@ use crate::UploadError;
 pub(crate) struct Bounds {
     /// The largest plain size that is taken.
     pub(crate) max_size_bytes: u64,
+    /// What its uploader may have beside what they have already.
+    pub(crate) left_bytes: u64,
     /// The plain size that was announced, if one was: any other is a truncated upload.
     pub(crate) announced_bytes: Option<u64>,
+}
+
+impl Bounds {
+    /// Refuses a size that is too large: of what has arrived, or of what was announced.
+    fn check(&self, size_bytes: u64) -> Result<(), UploadError> {
+        let max_size_bytes = self.max_size_bytes;
+        if size_bytes > max_size_bytes {
+            return Err(UploadError::TooLarge { max_size_bytes });
+        }
+        if size_bytes > self.left_bytes {
+            return Err(UploadError::QuotaReached);
+        }
+        Ok(())
+    }
+
+    /// Refuses what is too large before a byte of it has arrived.
+    pub(crate) fn check_announced(&self) -> Result<(), UploadError> {
+        self.check(self.announced_bytes.unwrap_or(0))
+    }
 }
 
 struct Sealing<'a, S> {
@@ -75,11 +96,7 @@ where
         match self.source.next().await {
             Some(Ok(piece)) => {
                 self.taken_bytes = self.taken_bytes.saturating_add(piece.len() as u64);
-                if self.taken_bytes > self.bounds.max_size_bytes {
-                    return Err(UploadError::TooLarge {
-                        max_size_bytes: self.bounds.max_size_bytes,
-                    });
-                }
+                self.bounds.check(self.taken_bytes)?;
                 self.waiting.extend_from_slice(&piece);
             }
             Some(Err(error)) => return Err(UploadError::Broken(error.into())),

@@ -1,14 +1,17 @@
-//! Removing what interrupted uploads have left: unfinished blobs, and blobs without a row.
+//! Removing what interrupted uploads have left (unfinished blobs, and blobs without a row), ids
+//! that nobody has used, and thumbnails of files that are gone.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use blobs::{BlobError, BlobId};
-use store::StoreError;
+use model::time::Timestamp;
+use store::{CommitError, Intent, StoreError};
 
-use crate::Media;
+use crate::{Media, applier::MediaRows, change::Change, rows};
 
-/// A blob younger than this may belong to an upload that has yet to add its row.
-const SPARED: Duration = Duration::from_secs(86_400);
+/// A blob younger than this may belong to an upload that has yet to add its row. Together with
+/// the time between two sweeps it is less than a day: nothing that is of no use stays longer.
+const SPARED: Duration = Duration::from_secs(12 * 3_600);
 
 /// How often a running server sweeps.
 const INTERVAL: Duration = Duration::from_secs(6 * 3_600);
@@ -34,9 +37,12 @@ pub enum SweepError {
 }
 
 impl Media {
-    /// Removes unfinished blobs, and blobs without a row, that are older than a day.
+    /// Removes unfinished blobs, and blobs without a row, that are older than half a day; and rows of
+    /// which nobody has any use, whose blobs then have none.
     pub async fn sweep(&self) -> Result<Swept, SweepError> {
-        let before = self.log.clock().now().minus(SPARED);
+        let now = self.log.clock().now();
+        self.tidy(now).await?;
+        let before = now.minus(SPARED);
         let mut swept = Swept {
             unfinished: self.blobs.sweep_temporary(before).await?,
             orphans: 0,
@@ -80,6 +86,20 @@ impl Media {
         }
     }
 
+    async fn tidy(&self, expired_before: Timestamp) -> Result<(), StoreError> {
+        let is_needed = {
+            let snapshot = self.log.database().snapshot().await?;
+            rows::has_forgettable(&snapshot, expired_before.as_millis()).await?
+        };
+        if !is_needed {
+            return Ok(());
+        }
+        let mut intent = Intent::new();
+        intent.add::<MediaRows>(Arc::new(Change::Tidy { expired_before }));
+        let committed = self.log.commit(intent).await;
+        committed.map(drop).map_err(CommitError::into_store)
+    }
+
     async fn blobs_of_rows(&self, first_byte: u8) -> Result<HashSet<BlobId>, StoreError> {
         let (first, last) = (
             format!("{first_byte:02x}{}", "0".repeat(30)),
@@ -104,5 +124,7 @@ impl Media {
     }
 }
 
-const READ_BLOBS: &str = "SELECT blob FROM media WHERE blob BETWEEN $1 AND $2";
-const READ_BLOB: &str = "SELECT pos FROM media WHERE blob = $1";
+const READ_BLOBS: &str = "SELECT blob FROM media WHERE blob BETWEEN $1 AND $2 \
+     UNION ALL SELECT blob FROM media_thumbnails WHERE blob BETWEEN $1 AND $2";
+const READ_BLOB: &str = "SELECT pos FROM media WHERE blob = $1 \
+     UNION ALL SELECT pos FROM media_thumbnails WHERE blob = $1";

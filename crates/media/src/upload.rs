@@ -5,15 +5,18 @@ use std::{error::Error, pin::pin, sync::Arc};
 use blobs::{BlobError, BlobId, PutError};
 use bytes::Bytes;
 use futures_util::Stream;
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use seal::{FileKey, SealError};
-use store::{CommitError, Intent, StoreError};
+use store::{Intent, StoreError};
 
 use crate::{
-    Media, MediaId,
+    Media, MediaId, Usage,
+    applier::MediaRows,
+    change::{Change, Refusal, Uploaded},
     layout::Layout,
-    rows::{MediaRows, Uploaded},
+    rows,
     sealing::{Bounds, sealed_chunks},
+    work::judge,
 };
 
 /// The longest content type that is kept.
@@ -55,6 +58,18 @@ pub enum UploadError {
     /// The content broke off.
     #[error("the upload broke off")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
+    /// The uploader would have more than each user may.
+    #[error("you have uploaded as much as this server keeps for each user")]
+    QuotaReached,
+    /// The id was never given out before its content, or has expired.
+    #[error("no content is expected under this id")]
+    NoSuchId,
+    /// The id was given to somebody else.
+    #[error("this id was given to somebody else")]
+    NotOwner,
+    /// The id has content already.
+    #[error("this id has content already")]
+    HasContent,
     /// The content type or the file name is longer than is kept.
     #[error("the {what} is longer than {max_bytes} bytes")]
     TextTooLong {
@@ -87,15 +102,43 @@ impl Media {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        self.check(&file)?;
+        let id = MediaId::generate(&*self.entropy);
+        self.store(&id, false, file, source).await?;
+        Ok(id)
+    }
+
+    /// Stores the content of an id that [`Media::reserve`] gave out, as [`Media::upload`] does.
+    pub async fn upload_to<E>(
+        &self,
+        id: &MediaId,
+        file: NewFile,
+        source: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<(), UploadError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.store(id, true, file, source).await
+    }
+
+    async fn store<E>(
+        &self,
+        id: &MediaId,
+        is_reserved: bool,
+        file: NewFile,
+        source: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<(), UploadError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.check_texts(&file)?;
+        let left_bytes = self.admit(id, is_reserved, &file.owner).await?;
         let bounds = Bounds {
-            max_size_bytes: self.max_size_bytes,
+            max_size_bytes: self.limits.max_size_bytes,
+            left_bytes,
             announced_bytes: file.size_bytes,
         };
-        let (id, blob) = (
-            MediaId::generate(&*self.entropy),
-            BlobId::generate(&*self.entropy),
-        );
+        bounds.check_announced()?;
+        let blob = BlobId::generate(&*self.entropy);
         let key = FileKey::generate(&*self.entropy);
         let source = pin!(source);
         let stored = self.blobs.put(blob, sealed_chunks(source, &key, bounds));
@@ -107,26 +150,68 @@ impl Media {
         let uploaded = Uploaded {
             id: id.clone(),
             owner: file.owner,
+            is_reserved,
             blob,
             size_bytes: layout.size_bytes(),
             key,
             content_type: file.content_type,
             file_name: file.file_name,
+            quota_bytes: self.limits.max_per_user_bytes,
         };
-        let mut intent = Intent::new();
-        intent.add::<MediaRows>(Arc::new(uploaded));
-        // When this fails, the blob stays for the sweep: a row without a blob would be worse.
-        let committed = self.log.commit(intent).await;
-        committed.map_err(CommitError::into_store)?;
-        Ok(id)
+        self.add(uploaded).await
     }
 
-    /// What can be refused before a byte has arrived.
-    fn check(&self, file: &NewFile) -> Result<(), UploadError> {
-        let max_size_bytes = self.max_size_bytes;
-        if file.size_bytes.is_some_and(|size| size > max_size_bytes) {
-            return Err(UploadError::TooLarge { max_size_bytes });
+    /// Adds the row of a file whose blob is durable.
+    async fn add(&self, file: Uploaded) -> Result<(), UploadError> {
+        let blob = file.blob;
+        let mut intent = Intent::new();
+        intent.add::<MediaRows>(Arc::new(Change::Add(file)));
+        let Err(error) = self.log.commit(intent).await else {
+            return Ok(());
+        };
+        match error.refusal::<MediaRows>() {
+            Ok(refusal) => {
+                self.drop_blob(blob).await;
+                Err(refusal.into())
+            }
+            // The blob stays for the sweep: a row without a blob would be worse.
+            Err(error) => Err(error.into_store().into()),
         }
+    }
+
+    /// Removes a blob that certainly has no row.
+    pub(crate) async fn drop_blob(&self, blob: BlobId) {
+        if let Err(error) = self.blobs.delete(blob).await {
+            tracing::warn!(%error, "a blob without a file stays until the next sweep");
+        }
+    }
+
+    /// What can be refused before a byte has arrived; how many bytes the user may still upload.
+    async fn admit(
+        &self,
+        id: &MediaId,
+        is_reserved: bool,
+        owner: &UserId,
+    ) -> Result<u64, UploadError> {
+        let snapshot = self.log.database().snapshot().await?;
+        let names = self.log.database().names();
+        let user = names.user(&snapshot, owner.as_str()).await?;
+        if is_reserved {
+            let content_of = rows::owner(&snapshot, id.as_str()).await?;
+            let pending = rows::pending(&snapshot, id.as_str()).await?;
+            // Who was never interned has no id, and no user has this number.
+            let user = user.unwrap_or(i64::MIN);
+            judge(content_of, pending, user, self.log.clock().now())?;
+        }
+        let usage = match user {
+            Some(user) => rows::usage(&snapshot, user).await?,
+            None => Usage::default(),
+        };
+        let quota_bytes = self.limits.max_per_user_bytes;
+        Ok(quota_bytes.saturating_sub(usage.size_bytes))
+    }
+
+    fn check_texts(&self, file: &NewFile) -> Result<(), UploadError> {
         for (what, text, max_bytes) in [
             ("content type", &file.content_type, MAX_CONTENT_TYPE_BYTES),
             ("file name", &file.file_name, MAX_FILE_NAME_BYTES),
@@ -136,5 +221,19 @@ impl Media {
             }
         }
         Ok(())
+    }
+}
+
+impl From<Refusal> for UploadError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Missing => Self::NoSuchId,
+            Refusal::NotOwner => Self::NotOwner,
+            Refusal::HasContent => Self::HasContent,
+            Refusal::QuotaReached => Self::QuotaReached,
+            Refusal::TooManyPending(_) => {
+                Self::Store(StoreError::Refused("an upload was refused".to_owned()))
+            }
+        }
     }
 }

@@ -59,6 +59,34 @@ pub fn authorize(
     .map_err(refuse)
 }
 
+/// What [`authorize`] says of an event that was just linked to `state`, told at once of most
+/// messages: [`auth_events_for`] gave them the auth events that the rules call for, and the power
+/// that they need is parsed already.
+pub fn authorize_linked(
+    event: &Pdu,
+    state: &RoomState,
+    rules: &RoomVersionRules,
+) -> Result<(), AuthRefusal> {
+    let is_plain = event.state_key().is_none() && !has_rules_of_its_own(event.type_name());
+    if is_plain && state.may_send(event.sender(), event.type_name()) {
+        return Ok(());
+    }
+    authorize(event, state, rules)
+}
+
+// Types that the rules name, with a state key or without one, in whatever room version.
+fn has_rules_of_its_own(event_type: &str) -> bool {
+    matches!(
+        event_type,
+        "m.room.create"
+            | "m.room.member"
+            | "m.room.third_party_invite"
+            | "m.room.power_levels"
+            | "m.room.redaction"
+            | "m.room.aliases"
+    )
+}
+
 /// The state events that `draft` must name as those that permit it.
 pub fn auth_events_for(
     draft: &EventDraft,

@@ -9,7 +9,7 @@ use ruma::{
 use serde_json::{Value, json};
 
 use crate::{
-    authorize::{AuthRefusal, auth_events_for, authorize},
+    authorize::{AuthRefusal, auth_events_for, authorize, authorize_linked},
     event::{BuildError, EventDraft, EventRef, Links, Pdu},
     room_state::{PartialState, RoomState, StateView},
     time::Timestamp,
@@ -150,7 +150,9 @@ impl TestRoom {
             local_id: Some(format!("event{}", self.depth)),
         };
         let event = draft.link(links, &self.rules).map_err(Refused::Built)?;
-        authorize(&event, &self.state, &self.rules).map_err(Refused::Auth)?;
+        let told = authorize(&event, &self.state, &self.rules);
+        assert_eq!(authorize_linked(&event, &self.state, &self.rules), told);
+        told.map_err(Refused::Auth)?;
         let event = Arc::new(event);
         self.depth += 1;
         self.head = event.reference();

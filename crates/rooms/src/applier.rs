@@ -20,8 +20,8 @@ use store::{
 };
 
 use crate::{
-    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, create::EVENT_OVERHEAD_BYTES,
-    stored::StoredEvent,
+    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, change::TransactionHash,
+    create::EVENT_OVERHEAD_BYTES, stored::StoredEvent,
 };
 
 /// What one attempt at a batch knows of rooms.
@@ -30,9 +30,11 @@ pub struct RoomsWork {
     user_ids: HashMap<OwnedUserId, i64>,
     room_ids: HashMap<OwnedRoomId, i64>,
     rooms: Layered<i64, Arc<Room>>,
-    transactions: Layered<[u8; 32], OwnedEventId>,
-    /// Events that changes refer to: redacted ones, and ones that were read.
+    transactions: Layered<TransactionHash, OwnedEventId>,
+    /// Events that are to be redacted, and those of this batch.
     known: Layered<OwnedEventId, StoredEvent>,
+    /// The places of events that were read.
+    places: Layered<(i64, OwnedEventId), i64>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
@@ -49,7 +51,7 @@ struct Rows {
     events: Journal<writing::EventRow>,
     state: Journal<writing::StateRow>,
     memberships: Journal<writing::MembershipRow>,
-    transactions: Journal<([u8; 32], OwnedEventId)>,
+    transactions: Journal<(TransactionHash, Pos)>,
     /// The moments before which transactions are forgotten.
     old_transactions: Journal<Timestamp>,
     redactions: Journal<writing::RedactionRow>,
@@ -127,6 +129,7 @@ impl Applier for Rooms {
         work.rooms.settle(keep);
         work.transactions.settle(keep);
         work.known.settle(keep);
+        work.places.settle(keep);
         work.aliases.settle(keep);
         work.receipts.settle(keep);
         work.forgotten.settle(keep);

@@ -51,8 +51,8 @@ pub struct NewEvent {
     pub version: Option<RoomVersionId>,
     /// What the event says.
     pub draft: EventDraft,
-    /// The client's transaction, so that a retry makes no second event.
-    pub transaction: Option<Transaction>,
+    /// The client's transaction, so that a retry makes no second event, and its hash.
+    pub transaction: Option<(Transaction, TransactionHash)>,
     /// How long its content is, about, in bytes.
     pub size_bytes: usize,
     /// For a join: whether membership elsewhere, where the room allows it, is as good as an
@@ -74,6 +74,9 @@ impl NewEvent {
         self.draft.redacts.clone().or_else(in_content)
     }
 }
+
+/// Half of the keyed hash of a transaction: two that meet by chance do not exist.
+pub(crate) type TransactionHash = [u8; 16];
 
 /// A client's name for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]

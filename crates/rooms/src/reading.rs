@@ -77,8 +77,6 @@ const SHARES: &str = "SELECT 1 FROM memberships mine \
 const MEMBERS: &str =
     "SELECT user_id FROM memberships WHERE room = $1 AND membership = 'join' ORDER BY user_id";
 
-const LAST_SENT: &str = "SELECT MAX(ord) FROM events WHERE room = $1 AND sender = $2";
-
 const COUNTS: &str = "SELECT COUNT(*) FILTER (WHERE membership = 'join'), \
      COUNT(*) FILTER (WHERE membership = 'invite') FROM memberships WHERE room = $1";
 
@@ -208,19 +206,6 @@ impl Rooms {
             joined: count(0)?,
             invited: count(1)?,
         })
-    }
-
-    /// The place of the last event that a user sent to a room.
-    pub async fn last_sent_by(
-        &self,
-        reader: &Reader,
-        room: i64,
-        user: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let row = reader
-            .query_opt(LAST_SENT, &[room.into(), user.into()])
-            .await?;
-        row.map_or(Ok(None), |row| row.opt_int(0))
     }
 
     /// Who changed membership in a room after `after`, up to and including `up_to`, in order.

@@ -20,7 +20,7 @@ pub struct Room {
     /// The room's id.
     pub room_id: OwnedRoomId,
     /// Its current state.
-    pub state: RoomState,
+    pub state: Arc<RoomState>,
     /// Whether the public directory shows it.
     pub published: bool,
     /// The last event of the timeline.
@@ -47,7 +47,7 @@ impl Room {
         Ok(Self {
             room,
             room_id: create.room_id().to_owned(),
-            state: RoomState::new(Arc::clone(create))?,
+            state: Arc::new(RoomState::new(Arc::clone(create))?),
             published: false,
             head: create.reference(),
             depth: create.depth(),
@@ -94,7 +94,7 @@ impl Room {
         Ok(Some(Self {
             room,
             room_id: room_id.to_owned(),
-            state,
+            state: Arc::new(state),
             published: row.flag(5)?,
             head: head.reference(),
             depth: row.int(2)?,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use model::{entropy::Entropy, event::MAX_PDU_BYTES, time::Clock};
+use model::{
+    entropy::Entropy,
+    event::{EventDraft, MAX_PDU_BYTES},
+    time::Clock,
+};
 use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
 use seal::Keyring;
 use store::{
@@ -10,18 +14,25 @@ use store::{
 };
 
 use crate::{
-    EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
-    Transaction, directory::Listings,
+    EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
+    change::TransactionHash, directory::Listings,
 };
 
 /// The tables of rooms.
 pub const MIGRATIONS: Migrations = Migrations {
     owner: "rooms",
-    steps: &[Migration {
-        number: 1,
-        name: "rooms",
-        sql: include_str!("../migrations/0001_rooms.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "rooms",
+            sql: include_str!("../migrations/0001_rooms.sql"),
+        },
+        Migration {
+            number: 2,
+            name: "events_by_position",
+            sql: include_str!("../migrations/0002_events_by_position.sql"),
+        },
+    ],
 };
 
 /// How many rooms are kept in memory.
@@ -167,16 +178,20 @@ impl Rooms {
         Ok(read)
     }
 
-    /// A client's transaction, as it is stored: nobody learns device or name from it.
+    /// A client's transaction as it is stored: nobody learns device or name from it.
     ///
     /// Clients count their transactions per endpoint and path, so what the path says of the
     /// event is part of it: a redaction is no retry of a message.
-    pub(crate) fn transaction_hash(&self, event: &NewEvent) -> Option<[u8; 32]> {
-        let Transaction { device_id, txn_id } = event.transaction.as_ref()?;
-        let draft = &event.draft;
+    pub(crate) fn transaction_hash(
+        &self,
+        draft: &EventDraft,
+        transaction: &Transaction,
+    ) -> TransactionHash {
+        let Transaction { device_id, txn_id } = transaction;
+        let room_id = draft.room_id.as_ref().map_or("", |id| id.as_str());
         let redacts = draft.redacts.as_ref().map_or("", |id| id.as_str());
         let named = serde_json::to_vec(&[
-            event.room_id.as_str(),
+            room_id,
             draft.sender.as_str(),
             &draft.event_type,
             redacts,
@@ -184,7 +199,8 @@ impl Rooms {
             txn_id,
         ]);
         let named = named.expect("strings always serialise");
-        Some(self.keyring().blind("rooms.transactions", &named))
+        let hash = self.keyring().blind("rooms.transactions", &named);
+        *hash.first_chunk().expect("a keyed hash is 32 bytes long")
     }
 
     pub(crate) fn alias_hash(&self, alias: &RoomAliasId) -> [u8; 32] {

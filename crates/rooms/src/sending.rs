@@ -86,6 +86,11 @@ impl Rooms {
         let room_id = room_id.ok_or_else(|| RoomsRefusal::Invalid("no room".to_owned()))?;
         // Before it is queued: a name that is no room's must not be interned.
         self.room(&room_id).await?;
+        // Also here, where there is time: under the log's lock there is none.
+        let transaction = transaction.map(|transaction| {
+            let hash = self.transaction_hash(&draft, &transaction);
+            (transaction, hash)
+        });
         let size_bytes = size_of(&draft.content);
         let event = NewEvent {
             room_id,

@@ -33,7 +33,7 @@ pub struct EventOrigin {
     pub txn_id: String,
 }
 
-/// Where an event's PDU is sealed.
+/// Where an event is sealed.
 pub(crate) fn pdu_place(event_id: &str) -> Place<'_> {
     Place {
         table: "events",
@@ -42,13 +42,33 @@ pub(crate) fn pdu_place(event_id: &str) -> Place<'_> {
     }
 }
 
-/// Where an event's origin is sealed.
-pub(crate) fn origin_place(event_id: &str) -> Place<'_> {
-    Place {
-        table: "events",
-        column: "sealed_origin",
-        id: event_id,
+/// What is sealed of an event: its PDU and, behind a line break, which canonical JSON has none of,
+/// its origin.
+pub(crate) fn sealed_text(pdu: &Pdu, origin: Option<&EventOrigin>) -> Vec<u8> {
+    let mut text = pdu.json().as_bytes().to_vec();
+    if let Some(origin) = origin {
+        text.push(b'\n');
+        serde_json::to_writer(&mut text, origin).expect("two strings always serialise");
     }
+    text
+}
+
+/// The PDU and the origin in what was sealed.
+fn read_sealed_text(
+    mut plain: Vec<u8>,
+    event_id: OwnedEventId,
+    rules: &RoomVersionRules,
+) -> Result<(Pdu, Option<EventOrigin>), StoreError> {
+    let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("events: {error}"));
+    let mut origin = None;
+    if let Some(end) = plain.iter().position(|byte| *byte == b'\n') {
+        let read = serde_json::from_slice(&plain[end + 1..]);
+        origin = Some(read.map_err(|error| damaged(&error))?);
+        plain.truncate(end);
+    }
+    let json = String::from_utf8(plain).map_err(|error| damaged(&error))?;
+    let pdu = Pdu::from_stored(json, event_id, rules).map_err(|error| damaged(&error))?;
+    Ok((pdu, origin))
 }
 
 /// An event's id and its sealed PDU.
@@ -79,35 +99,28 @@ pub(crate) async fn open_pdus(
         .await?;
     let parsed = sealed.into_iter().map(|SealedPdu { event_id, sealed }| {
         let plain = keys.open(pdu_place(event_id.as_str()), &sealed)?;
-        parse(plain, event_id, rules)
+        Ok(read_sealed_text(plain, event_id, rules)?.0)
     });
     parsed.collect()
 }
 
-/// Opens rows that begin with `event_id, sealed, pos, ord, redacted_by, sealed_origin`.
+/// Opens rows that begin with `event_id, sealed, pos, ord, redacted_by`.
 pub(crate) async fn open_events(
     reader: &Reader,
     keyring: &Keyring,
     rules: &RoomVersionRules,
     rows: &[Row],
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let mut sealed = Vec::with_capacity(rows.len() * 2);
-    for row in rows {
-        sealed.push(row.bytes(1)?);
-        sealed.extend(row.opt_bytes(5)?);
-    }
+    let sealed = rows.iter().map(|row| row.bytes(1));
+    let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
     let keys = keyring.keys_of(reader, sealed).await?;
     let open = |row: &Row| {
         let event_id = event_id_at(row, 0)?;
         let plain = keys.open(pdu_place(event_id.as_str()), row.bytes(1)?)?;
-        let origin = row.opt_bytes(5)?.map(|sealed| {
-            let plain = keys.open(origin_place(event_id.as_str()), sealed)?;
-            serde_json::from_slice(&plain)
-                .map_err(|error| StoreError::Damaged(format!("events.sealed_origin: {error}")))
-        });
+        let (pdu, origin) = read_sealed_text(plain, event_id, rules)?;
         Ok(StoredEvent {
-            origin: origin.transpose()?,
-            pdu: Arc::new(parse(plain, event_id, rules)?),
+            origin,
+            pdu: Arc::new(pdu),
             pos: Pos::new(row.int(2)?),
             ord: row.int(3)?,
             redacted_by: row
@@ -116,16 +129,6 @@ pub(crate) async fn open_events(
         })
     };
     rows.iter().map(open).collect()
-}
-
-fn parse(
-    plain: Vec<u8>,
-    event_id: OwnedEventId,
-    rules: &RoomVersionRules,
-) -> Result<Pdu, StoreError> {
-    let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("events: {error}"));
-    let json = String::from_utf8(plain).map_err(|error| damaged(&error))?;
-    Pdu::from_stored(json, event_id, rules).map_err(|error| damaged(&error))
 }
 
 /// An event id in a row.

@@ -51,15 +51,15 @@ pub struct Page {
 const CHUNK: i64 = 128;
 const MOST_ROWS: usize = 2_048;
 
-const BACKWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+const BACKWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE room = $1 AND ord < $2 AND ord >= $3 AND pos <= $4 AND rejected = 0 \
      ORDER BY ord DESC LIMIT $5";
 
-const FORWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+const FORWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE room = $1 AND ord >= $2 AND ord < $3 AND pos <= $4 AND rejected = 0 \
      ORDER BY ord LIMIT $5";
 
-const ONE: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin FROM events \
+const ONE: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL AND rejected = 0";
 
 /// The state before a place in the timeline.

@@ -16,7 +16,10 @@ pub(crate) const TRANSACTIONS_PER_CHANGE: i64 = 1_000;
 /// How often a running server looks.
 const INTERVAL: Duration = Duration::from_secs(3_600);
 
-const OLD: &str = "SELECT at FROM transactions WHERE at < $1 LIMIT 1";
+/// Whether the oldest may be forgotten; transactions stand in the order of the log.
+const OLD: &str = "SELECT t.pos FROM (SELECT MIN(pos) AS pos FROM transactions) t \
+     LEFT JOIN events e ON e.pos = t.pos \
+     WHERE t.pos IS NOT NULL AND (e.ts IS NULL OR e.ts < $1)";
 
 impl Rooms {
     /// Forgets some of the transactions that are more than a week old; tells whether there may

@@ -385,7 +385,7 @@ fn migrate_sqlite(
         writer.batch(migrations::LEDGER)?;
         let applied = writer.query(migrations::APPLIED, &[])?;
         for (owner, step) in migrations::missing(known, &applied)? {
-            writer.batch(step.sql)?;
+            writer.batch(&sqlite::schema_text(step.sql))?;
             writer.execute(migrations::RECORD, &migrations::record_of(owner, step))?;
         }
         writer.execute(WRITE_FACT, &["server_name".into(), server_name.into()])?;

@@ -121,7 +121,8 @@ impl Sync {
 
     /// Answers a sync: at once when there is news, else when there is some, or time is up.
     ///
-    /// A client that goes away drops the future, and with it everything that waited.
+    /// A client that goes away drops the future, and with it everything that waited. What is
+    /// done before and after the waiting is boxed: a hundred thousand syncs wait, few work.
     pub async fn sync(
         &self,
         syncer: Syncer<'_>,
@@ -130,7 +131,7 @@ impl Sync {
         let inner = &self.inner;
         let since = request.since;
         let is_of_now = match since {
-            Some(since) => inner.acknowledge(syncer, since).await?,
+            Some(since) => Box::pin(inner.acknowledge(syncer, since)).await?,
             None => false,
         };
         let deadline = inner.clock.sleep(request.timeout.min(LONGEST_WAIT));
@@ -142,10 +143,6 @@ impl Sync {
         let began = inner.ephemeral.now();
         let is_foreign = since.is_some_and(|since| !inner.ephemeral.has_counted(since.ephemeral));
         loop {
-            inner.log.barrier().await?;
-            if !inner.stands(syncer).await? {
-                return Err(SyncError::SessionEnded);
-            }
             let known = match since {
                 Some(since) if is_foreign && !time_is_up => Some(SyncToken {
                     ephemeral: began,
@@ -157,9 +154,9 @@ impl Sync {
                 response,
                 head,
                 joined,
-            } = inner.answer(syncer, request, known).await?;
+            } = Box::pin(inner.turn(syncer, request, known)).await?;
             match (time_is_up, response.is_empty()) {
-                (false, true) => {}
+                (false, true) => drop(response),
                 (false, false) if is_foreign => {
                     time_is_up = true;
                     continue;
@@ -202,6 +199,20 @@ impl Sync {
 impl Inner {
     pub(crate) fn names(&self) -> &store::Names {
         self.log.database().names()
+    }
+
+    /// Looks once for news.
+    async fn turn(
+        &self,
+        syncer: Syncer<'_>,
+        request: &SyncRequest,
+        since: Option<SyncToken>,
+    ) -> Result<Turn, SyncError> {
+        self.log.barrier().await?;
+        if !self.stands(syncer).await? {
+            return Err(SyncError::SessionEnded);
+        }
+        Ok(self.answer(syncer, request, since).await?)
     }
 
     /// A token proves that its device has what came before it, if it is of this epoch: tells

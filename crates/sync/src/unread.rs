@@ -17,6 +17,9 @@ use crate::response::UnreadByThread;
 /// of the newest ones only.
 const LOOKED_AT: i64 = 2_000;
 
+/// How many events are read at once, back to the user's own last one.
+const CHUNK: i64 = 128;
+
 const CACHED: u64 = 100_000;
 
 /// Counts what a user has not read.
@@ -74,11 +77,13 @@ impl Unread {
             counts: UnreadByThread::default(),
         });
         if room.last_pos().get() > counted.until {
-            let (events, _) = rooms
-                .newest(snapshot, room, counted.until, until, LOOKED_AT)
-                .await?;
+            let places = (counted.until, until);
+            let said = SaidByOthers::between(rooms, snapshot, room, places, user_id).await?;
+            if said.after_own {
+                counted.counts = UnreadByThread::default();
+            }
             let reader = push_reader(room, user_id);
-            for event in events.iter().filter(|event| event.pdu.sender() != user_id) {
+            for event in &said.events {
                 counted.add(event, &reader);
             }
         }
@@ -86,6 +91,45 @@ impl Unread {
         let counts = counted.counts.clone();
         self.counted.insert(key, counted);
         Ok(counts)
+    }
+}
+
+/// What others said, back to the user's own last event: who speaks has read what was said.
+struct SaidByOthers {
+    events: Vec<StoredEvent>,
+    /// Whether the user's own event stands before them.
+    after_own: bool,
+}
+
+impl SaidByOthers {
+    async fn between(
+        rooms: &Rooms,
+        snapshot: &Snapshot,
+        room: &Room,
+        (after, until): (i64, i64),
+        user_id: &UserId,
+    ) -> Result<Self, StoreError> {
+        let mut said = Self {
+            events: Vec::new(),
+            after_own: false,
+        };
+        let (mut until, mut left) = (until, LOOKED_AT);
+        loop {
+            let limit = left.min(CHUNK);
+            let (mut chunk, more) = rooms.newest(snapshot, room, after, until, limit).await?;
+            let own = chunk
+                .iter()
+                .rposition(|event| event.pdu.sender() == user_id);
+            let oldest = chunk.first().map(|event| event.ord);
+            said.after_own = own.is_some();
+            said.events
+                .extend(chunk.drain(own.map_or(0, |own| own + 1)..));
+            left -= limit;
+            match oldest {
+                Some(oldest) if more && left > 0 && !said.after_own => until = oldest - 1,
+                _ => return Ok(said),
+            }
+        }
     }
 }
 
@@ -115,8 +159,7 @@ impl Counted {
 }
 
 impl Read {
-    /// The places of the last events that the user has read, and of the last one that they sent,
-    /// or of their joining.
+    /// The places of the last events that the user has read, or of their joining.
     async fn of(
         rooms: &Rooms,
         snapshot: &Snapshot,
@@ -135,7 +178,6 @@ impl Read {
                 }
             }
         }
-        let own = rooms.last_sent_by(snapshot, room.room, user).await?;
         let joined = room
             .state
             .get("m.room.member", user_id.as_str())
@@ -145,7 +187,7 @@ impl Read {
             None => None,
         };
         let joined = joined.map_or(0, |event| event.ord);
-        read.main = read.main.max(own.unwrap_or(0)).max(joined);
+        read.main = read.main.max(joined);
         Ok(read)
     }
 }

@@ -5,15 +5,16 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::Response};
-use media::{DownloadError, MAX_FILE_NAME_BYTES, Media, MediaId, StoredFile};
-use ruma::{
-    ServerName,
-    api::client::authenticated_media::{get_content, get_content_as_filename},
-};
+use axum::{extract::State, response::Response};
+use media::{MAX_FILE_NAME_BYTES, Media};
+use ruma::api::client::authenticated_media::{get_content, get_content_as_filename};
 use tracing::instrument;
 
-use super::served;
+use super::{
+    answer::{Shown, answer},
+    conditions::Conditions,
+    found::file_at,
+};
 use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix};
 
 /// Streams a file under the name that it was uploaded with.
@@ -21,12 +22,14 @@ use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix};
 pub(crate) async fn download_file(
     State(settings): State<Arc<Settings>>,
     State(media): State<Media>,
+    conditions: Conditions,
     _caller: Caller,
     Matrix(req): Matrix<get_content::v1::Request>,
 ) -> Result<Response, ApiError> {
-    let mut file = find(&settings, &media, &req.server_name, &req.media_id).await?;
+    let (server, id, patience) = (req.server_name, req.media_id, req.timeout_ms);
+    let mut file = file_at(&settings, &media, &server, &id, patience).await?;
     let name = file.file_name.take();
-    answer(file, name).await
+    answer(file, Shown { tag: id, name }, &conditions).await
 }
 
 /// Streams a file under the name that the caller gives it.
@@ -34,51 +37,26 @@ pub(crate) async fn download_file(
 pub(crate) async fn download_file_as(
     State(settings): State<Arc<Settings>>,
     State(media): State<Media>,
+    conditions: Conditions,
     _caller: Caller,
     Matrix(req): Matrix<get_content_as_filename::v1::Request>,
 ) -> Result<Response, ApiError> {
-    if req.filename.len() > MAX_FILE_NAME_BYTES {
+    let name = checked_name(req.filename)?;
+    let (server, id, patience) = (req.server_name, req.media_id, req.timeout_ms);
+    let file = file_at(&settings, &media, &server, &id, patience).await?;
+    let shown = Shown {
+        tag: id,
+        name: Some(name),
+    };
+    answer(file, shown, &conditions).await
+}
+
+/// A name that an answer can carry.
+pub(super) fn checked_name(name: String) -> Result<String, ApiError> {
+    if name.len() > MAX_FILE_NAME_BYTES {
         return Err(ApiError::invalid_param(format_args!(
             "the file name is longer than {MAX_FILE_NAME_BYTES} bytes"
         )));
     }
-    let file = find(&settings, &media, &req.server_name, &req.media_id).await?;
-    answer(file, Some(req.filename)).await
-}
-
-async fn find(
-    settings: &Settings,
-    media: &Media,
-    server_name: &ServerName,
-    media_id: &str,
-) -> Result<StoredFile, ApiError> {
-    // Files of other servers are not fetched.
-    let id = MediaId::parse(media_id).filter(|_| *server_name == *settings.server_name);
-    let id = id.ok_or(DownloadError::Missing)?;
-    Ok(media.open(&id).await?)
-}
-
-async fn answer(file: StoredFile, name: Option<String>) -> Result<Response, ApiError> {
-    let content = file.open_at(0).await?;
-    let mut response = Response::new(Body::from_stream(content));
-    served::describe(
-        response.headers_mut(),
-        file.content_type.as_deref(),
-        name,
-        file.size_bytes(),
-    );
-    Ok(response)
-}
-
-impl From<DownloadError> for ApiError {
-    fn from(error: DownloadError) -> Self {
-        match error {
-            DownloadError::Missing => Self::not_found(error),
-            DownloadError::OutOfRange { .. }
-            | DownloadError::Damaged { .. }
-            | DownloadError::Seal(_)
-            | DownloadError::Blobs(_)
-            | DownloadError::Store(_) => Self::internal(error),
-        }
-    }
+    Ok(name)
 }

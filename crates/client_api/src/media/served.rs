@@ -25,11 +25,10 @@ pub(super) fn describe(
     headers: &mut HeaderMap,
     content_type: Option<&str>,
     name: Option<String>,
-    size_bytes: u64,
+    tag: HeaderValue,
 ) {
     let (content_type, inline) = judged(content_type);
     headers.insert(header::CONTENT_TYPE, content_type);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size_bytes));
     headers.insert(header::CONTENT_DISPOSITION, disposition(inline, name));
     headers.insert(header::CONTENT_SECURITY_POLICY, SECURITY_POLICY);
     headers.insert(
@@ -40,7 +39,15 @@ pub(super) fn describe(
         CROSS_ORIGIN_RESOURCE_POLICY,
         HeaderValue::from_static("cross-origin"),
     );
+    tell_kept(headers, tag);
+}
+
+/// Tells how long a file may be kept, by which tag it is known again, and that a download that
+/// broke off can be taken up.
+pub(super) fn tell_kept(headers: &mut HeaderMap, tag: HeaderValue) {
+    headers.insert(header::ETAG, tag);
     headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
 }
 
 /// The content type to answer with, and whether a browser may show it in place.

@@ -1,38 +1,26 @@
-//! `POST /_matrix/media/v3/upload` ([spec])
+//! `POST /_matrix/media/v3/upload` ([spec]), and `PUT` [to an address] that was given out before
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixmediav3upload
+//! [to an address]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixmediav3uploadservernamemediaid
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use axum::{body::Body, extract::State};
-use bytes::Bytes;
-use futures_util::{
-    Stream, StreamExt,
-    future::{Either, select},
-    stream,
-};
-use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
-use media::{Media, NewFile, UploadError};
+use axum::{Json, extract::State};
+use http::{HeaderMap, StatusCode};
+use media::{Media, MediaId, NewFile, UploadError};
 use model::time::Clock;
 use ruma::{
     OwnedMxcUri,
-    api::{client::media::create_content, error::ErrorKind},
+    api::{
+        client::media::{create_content, create_content_async},
+        error::ErrorKind,
+    },
 };
+use serde_json::{Map, Value};
 use tracing::instrument;
 
+use super::body::{announced_size, moving};
 use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix, matrix::MatrixStream};
-
-/// How long an upload may stand still before it is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Why a body is read no further.
-#[derive(Debug, thiserror::Error)]
-enum BodyError {
-    #[error("no byte arrived for {} seconds", PATIENCE.as_secs())]
-    StoodStill,
-    #[error(transparent)]
-    Broken(#[from] axum::Error),
-}
 
 /// Stores a file, and gives it its address.
 #[instrument(name = "client.upload_file", skip_all)]
@@ -55,24 +43,28 @@ pub(crate) async fn upload_file(
     Ok(Matrix(create_content::v3::Response::new(address)))
 }
 
-/// The size that the client announces, if it sends the body in one go.
-fn announced_size(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The body, as long as it keeps arriving.
-fn moving(body: Body, clock: Arc<dyn Clock>) -> impl Stream<Item = Result<Bytes, BodyError>> {
-    let pieces = body.into_data_stream();
-    stream::unfold(pieces, move |mut pieces| {
-        let patience = clock.sleep(PATIENCE);
-        async move {
-            let piece = match select(pieces.next(), patience).await {
-                Either::Left((piece, _)) => piece?.map_err(BodyError::from),
-                Either::Right(((), _)) => Err(BodyError::StoodStill),
-            };
-            Some((piece, pieces))
-        }
-    })
+/// Stores the content of a file whose address was given out before.
+#[instrument(name = "client.upload_file_to", skip_all)]
+pub(crate) async fn upload_file_to(
+    State(settings): State<Arc<Settings>>,
+    State(clock): State<Arc<dyn Clock>>,
+    State(media): State<Media>,
+    headers: HeaderMap,
+    caller: Caller,
+    MatrixStream { request, body }: MatrixStream<create_content_async::v3::Request>,
+) -> Result<Json<Value>, ApiError> {
+    let file = NewFile {
+        owner: caller.user_id,
+        content_type: request.content_type,
+        file_name: request.filename.filter(|name| !name.is_empty()),
+        size_bytes: announced_size(&headers),
+    };
+    let id = MediaId::parse(&request.media_id);
+    let id = id.filter(|_| request.server_name == settings.server_name);
+    let id = id.ok_or(UploadError::NoSuchId)?;
+    media.upload_to(&id, file, moving(body, clock)).await?;
+    // Ruma's response cannot be made outside of it; it is an object without members.
+    Ok(Json(Value::Object(Map::new())))
 }
 
 impl From<UploadError> for ApiError {
@@ -80,6 +72,11 @@ impl From<UploadError> for ApiError {
         match error {
             UploadError::TooLarge { .. } => Self::too_large(error),
             UploadError::TextTooLong { .. } => Self::invalid_param(error),
+            UploadError::QuotaReached | UploadError::NotOwner => Self::forbidden(error),
+            UploadError::NoSuchId => Self::not_found(error),
+            UploadError::HasContent => {
+                Self::new(StatusCode::CONFLICT, ErrorKind::CannotOverwriteMedia, error)
+            }
             // Mostly nobody is there to hear it.
             UploadError::Truncated { .. } | UploadError::Broken(_) => Self::new(
                 StatusCode::BAD_REQUEST,
@@ -90,33 +87,5 @@ impl From<UploadError> for ApiError {
             UploadError::Blobs(error) => Self::internal(error),
             UploadError::Store(error) => Self::internal(error),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use testkit::{clock::FakeClock, eventually};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn an_upload_that_stands_still_is_given_up() {
-        let clock = FakeClock::default();
-        let beginning = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"abc"))]);
-        let body = Body::from_stream(beginning.chain(stream::pending()));
-        let mut pieces = Box::pin(moving(body, Arc::new(clock.clone())));
-        assert_eq!(pieces.next().await.unwrap().unwrap(), "abc");
-
-        let waiting = tokio::spawn(async move { pieces.next().await });
-        eventually("the next piece is waited for", || {
-            let waits = clock.sleepers() > 0;
-            async move { waits.then_some(()) }
-        })
-        .await;
-        clock.advance(PATIENCE - Duration::from_secs(1));
-        assert!(!waiting.is_finished());
-        clock.advance(Duration::from_secs(1));
-        let piece = waiting.await.unwrap();
-        assert!(matches!(piece, Some(Err(BodyError::StoodStill))));
     }
 }

@@ -142,6 +142,12 @@ async fn nobody_reads_or_writes_without_a_token() {
         ("POST", UPLOAD.to_owned()),
         ("GET", format!("{DOWNLOAD}{place}")),
         ("GET", format!("{DOWNLOAD}{place}/name")),
+        (
+            "GET",
+            format!("/_matrix/client/v1/media/thumbnail{place}?width=9&height=9"),
+        ),
+        ("POST", "/_matrix/media/v1/create".to_owned()),
+        ("PUT", format!("{UPLOAD}{place}")),
         ("GET", "/_matrix/client/v1/media/config".to_owned()),
         ("GET", "/_matrix/media/v3/config".to_owned()),
     ] {
@@ -257,23 +263,23 @@ async fn impossible_names_are_refused() {
 }
 
 #[tokio::test]
-async fn what_this_server_does_not_do_yet_is_unrecognized() {
+async fn the_old_paths_are_closed_unless_they_are_opened() {
     let face = Face::without_samples();
-    for (method, path) in [
-        ("POST", "/_matrix/media/v1/create"),
-        (
-            "GET",
-            "/_matrix/client/v1/media/thumbnail/localhost/abc?width=9&height=9",
-        ),
-        ("GET", "/_matrix/media/v3/download/localhost/abc"),
-        ("GET", "/_matrix/media/v3/thumbnail/localhost/abc"),
+    let place = place(&upload(&face, "", "text/plain", "x").await);
+    for path in [
+        format!("download{place}"),
+        format!("download{place}/name"),
+        format!("thumbnail{place}?width=9&height=9"),
     ] {
-        let answer = face.call(method, path, "").await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.errcode()),
-            (404, "M_UNRECOGNIZED"),
-            "{path}"
-        );
+        for version in ["v3", "r0"] {
+            let path = format!("/_matrix/media/{version}/{path}");
+            let answer = face.call("GET", &path, "").await;
+            assert_eq!(
+                (answer.status.as_u16(), answer.errcode()),
+                (404, "M_NOT_FOUND"),
+                "{path}"
+            );
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use blobs::Blobs;
 use bus::{Bus, NodeId};
 use keys::Keys;
 use lifecycle::Lifecycle;
-use media::Media;
+use media::{Limits, Media};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
 use seal::{KeySource, Keyring, MasterKey};
@@ -145,7 +145,11 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     }
     let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
     let blobs = Blobs::in_folder(folder.join("files")).await.unwrap();
-    let media = Media::new(log.clone(), keyring, blobs, entropy, MAX_FILE_BYTES);
+    let limits = Limits {
+        max_size_bytes: MAX_FILE_BYTES,
+        max_per_user_bytes: 3_000_000,
+    };
+    let media = Media::new(log.clone(), keyring, blobs, entropy, limits);
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),

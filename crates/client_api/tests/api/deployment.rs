@@ -12,7 +12,7 @@ use bus::{Bus, NodeId};
 use client_api::Owners;
 use keys::Keys;
 use lifecycle::Lifecycle;
-use media::Media;
+use media::{Limits, Media};
 use model::time::Clock;
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_server_name};
@@ -27,6 +27,7 @@ pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
     pub(crate) shared_secret: Option<&'static str>,
+    pub(crate) allow_unauthenticated_files: bool,
     location: Location,
     key: KeySource,
     directory: tempfile::TempDir,
@@ -61,6 +62,7 @@ impl Deployment {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
             shared_secret: None,
+            allow_unauthenticated_files: false,
             location,
             key,
             directory,
@@ -133,7 +135,11 @@ impl Deployment {
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         let blobs = Blobs::in_folder(self.directory.path().join("files")).await;
         let blobs = blobs.unwrap();
-        let media = Media::new(log.clone(), keyring, blobs, entropy, 1_000_000);
+        let limits = Limits {
+            max_size_bytes: 1_000_000,
+            max_per_user_bytes: 3_000_000,
+        };
+        let media = Media::new(log.clone(), keyring, blobs, entropy, limits);
         let sync = Sync::start(
             log.clone(),
             accounts.clone(),

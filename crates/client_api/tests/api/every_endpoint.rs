@@ -24,6 +24,7 @@ on_both_engines! {
 
 async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.shared_secret = Some(account::SHARED_SECRET);
+    server.deployment.allow_unauthenticated_files = true;
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {

@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use bytes::Bytes;
 use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, response::Parts};
 use http_body_util::BodyExt;
 use ruma::{RoomVersionId, owned_server_name};
 use seal::KeySource;
@@ -97,6 +98,7 @@ impl Server {
             trusted_proxies: TrustedProxies::new(Vec::new()),
             rate_limits_enabled: false,
             default_room_version: RoomVersionId::V12,
+            allow_unauthenticated_files: self.deployment.allow_unauthenticated_files,
         };
         let seed = FACES.fetch_add(1, Ordering::Relaxed);
         let api = ClientApi::new(
@@ -132,14 +134,18 @@ impl Node {
         if !token.is_empty() {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
-        let mut request = request.body(body.into()).unwrap();
+        let (parts, bytes) = self.answer(request.body(body.into()).unwrap()).await;
+        let body = serde_json::from_slice(&bytes);
+        (parts.status, body.unwrap_or(Value::Null))
+    }
+
+    /// Sends any request, and gives all that comes back.
+    pub(crate) async fn answer(&self, mut request: Request<Body>) -> (Parts, Bytes) {
         let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
         request.extensions_mut().insert(ConnectInfo(peer));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let body = serde_json::from_slice(&bytes);
-        (parts.status, body.unwrap_or(Value::Null))
+        (parts, body.collect().await.unwrap().to_bytes())
     }
 
     /// Asks what must succeed.

@@ -81,5 +81,6 @@ fn settings(config: &Config, public_url: &str) -> anyhow::Result<Settings> {
         trusted_proxies: TrustedProxies::new(blocks.collect::<anyhow::Result<_>>()?),
         rate_limits_enabled: config.rate_limits.enabled,
         default_room_version: config.rooms.default_version.clone(),
+        allow_unauthenticated_files: config.files.allow_unauthenticated,
     })
 }

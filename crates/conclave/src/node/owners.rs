@@ -72,7 +72,10 @@ impl Owners {
             keyring.clone(),
             blobs.clone(),
             Arc::clone(entropy),
-            config.files.max_size.as_u64(),
+            media::Limits {
+                max_size_bytes: config.files.max_size.as_u64(),
+                max_per_user_bytes: config.files.max_per_user.as_u64(),
+            },
         );
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         Ok(Self {

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// Answers a request that may wait for news; when the node stops it is asked again without
 /// waiting, so that the client gets an answer, and a token, to take to another node.
 ///
-/// Such a request is a `GET` with a `timeout`: dropping one in the middle changes nothing.
+/// Such a request is a `GET` with a `timeout`, or one for a file, which may be on its way still:
+/// dropping one in the middle changes nothing.
 pub(crate) async fn end_long_polls(
     State(stop): State<CancellationToken>,
     request: Request,
@@ -26,27 +27,25 @@ pub(crate) async fn end_long_polls(
     }
 }
 
-/// The same request with a `timeout` of zero, if it has one and is a `GET`.
+/// The same request with a timeout of zero, if it may wait and is a `GET`.
 fn without_waiting(request: &Request) -> Option<Request> {
     if request.method() != Method::GET {
         return None;
     }
-    let mut waits = false;
-    let parameters: Vec<&str> = request
-        .uri()
-        .query()?
-        .split('&')
-        .map(|parameter| match parameter.split_once('=') {
-            Some(("timeout", _)) => {
-                waits = true;
-                "timeout=0"
-            }
-            _ => parameter,
-        })
-        .collect();
-    if !waits {
+    let is_file = is_file(request.uri().path());
+    let query = request.uri().query().unwrap_or_default();
+    let name = |parameter: &str| parameter.split('=').next().unwrap_or_default().to_owned();
+    let is_timeout = |parameter: &str| match is_file {
+        true => name(parameter) == "timeout_ms",
+        false => name(parameter) == "timeout",
+    };
+    // Files are waited for by default.
+    if !is_file && !query.split('&').any(is_timeout) {
         return None;
     }
+    let others = query.split('&').filter(|parameter| !parameter.is_empty());
+    let mut parameters: Vec<&str> = others.filter(|parameter| !is_timeout(parameter)).collect();
+    parameters.push(if is_file { "timeout_ms=0" } else { "timeout=0" });
     let uri = format!("{}?{}", request.uri().path(), parameters.join("&"));
     let mut again = Request::new(axum::body::Body::empty());
     *again.method_mut() = Method::GET;
@@ -55,6 +54,13 @@ fn without_waiting(request: &Request) -> Option<Request> {
     again.headers_mut().clone_from(request.headers());
     again.extensions_mut().clone_from(request.extensions());
     Some(again)
+}
+
+/// Whether a path gives out files or thumbnails.
+fn is_file(path: &str) -> bool {
+    let ways = ["/media/", "/download/", "/thumbnail/"];
+    let [media, download, thumbnail] = ways.map(|way| path.contains(way));
+    path.starts_with("/_matrix/") && media && (download || thumbnail)
 }
 
 #[cfg(test)]
@@ -72,13 +78,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_may_be_on_its_way_is_asked_for_again() {
+        let again = |uri: &str| without_waiting(&request(Method::GET, uri));
+        let download = "/_matrix/client/v1/media/download/localhost/abc";
+        let at_once = again(download).unwrap();
+        assert_eq!(at_once.uri(), format!("{download}?timeout_ms=0").as_str());
+        let old = "/_matrix/media/v3/thumbnail/localhost/abc";
+        let at_once = again(&format!("{old}?width=5&timeout_ms=9000&height=5")).unwrap();
+        let expected = format!("{old}?width=5&height=5&timeout_ms=0");
+        assert_eq!(at_once.uri(), expected.as_str());
+        assert!(again("/_matrix/client/v1/media/config").is_none());
+    }
+
+    #[test]
     fn only_a_get_with_a_timeout_is_asked_again() {
         let again = |method, uri| without_waiting(&request(method, uri));
         assert!(again(Method::GET, "/sync").is_none());
         assert!(again(Method::GET, "/sync?since=timeout").is_none());
         assert!(again(Method::POST, "/sync?timeout=5").is_none());
         let again = again(Method::GET, "/sync?since=a%26b&timeout=30000&x").unwrap();
-        assert_eq!(again.uri(), "/sync?since=a%26b&timeout=0&x");
+        assert_eq!(again.uri(), "/sync?since=a%26b&x&timeout=0");
     }
 
     #[tokio::test]

@@ -30,6 +30,14 @@ struct Told {
     others: usize,
 }
 
+/// When a connection stops sending.
+#[derive(Clone, Copy)]
+enum End {
+    At(Instant),
+    /// So many messages of its own.
+    After(usize),
+}
+
 pub(super) async fn run(servers: &mut [Server], load: &Send, rounds: u32) -> Result<()> {
     let run = run_name()?;
     let mut stages = Vec::new();
@@ -47,9 +55,10 @@ pub(super) async fn run(servers: &mut [Server], load: &Send, rounds: u32) -> Res
     for ((server, stage), told) in servers.iter_mut().zip(&stages).zip(&told) {
         server.faults.add(read_back(stage, told).await?);
         if let Some(process) = server.process {
-            server
-                .figures
-                .add("resident at the end, MiB", mib(process.resident_bytes()?));
+            server.figures.add(
+                "resident after reading back, MiB",
+                mib(process.resident_bytes()?),
+            );
         }
     }
     Ok(())
@@ -66,11 +75,14 @@ async fn turn(
         .map(|process| process.cpu_time())
         .transpose()?;
     let began = moment::now();
-    let until = began + Duration::from_secs(load.seconds);
+    let end = match load.messages {
+        Some(messages) => End::After(messages.div_ceil(load.connections)),
+        None => End::At(began + Duration::from_secs(load.seconds)),
+    };
     let mut senders = JoinSet::new();
     for number in 0..load.connections {
         let (stage, load) = (Arc::clone(stage), load.clone());
-        senders.spawn(async move { sender(&stage, &load, (round, number), until).await });
+        senders.spawn(async move { sender(&stage, &load, (round, number), end).await });
     }
     let mut told = Vec::new();
     while let Some(said) = senders.join_next().await {
@@ -100,6 +112,8 @@ async fn turn(
     if let (Some(process), Some(before)) = (server.process, before) {
         let used = process.cpu_time()?.saturating_sub(before).as_secs_f64();
         figures.add("server CPU per 1,000 messages, s", used / sent * 1e3);
+        let resident = mib(process.resident_bytes()?);
+        figures.add("resident after the turn, MiB", resident);
     }
     Ok(told)
 }
@@ -108,7 +122,7 @@ async fn sender(
     stage: &Stage,
     load: &Send,
     (round, number): (u32, usize),
-    until: Instant,
+    end: End,
 ) -> Result<Told> {
     let room = number % stage.rooms.len();
     let members = &stage.rooms[room].members;
@@ -122,8 +136,15 @@ async fn sender(
         others: 0,
     };
     let filling = "x".repeat(load.body_bytes);
-    while moment::now() < until {
+    loop {
         let index = told.messages.len();
+        let is_over = match end {
+            End::At(moment) => moment::now() >= moment,
+            End::After(messages) => index >= messages,
+        };
+        if is_over {
+            break;
+        }
         let txn = format!("{round}-{number}-{index}");
         let mut body = format!("{txn} {filling}");
         body.truncate(load.body_bytes.max(txn.len()));

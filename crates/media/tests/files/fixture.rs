@@ -10,7 +10,7 @@ use std::{
 use blobs::Blobs;
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
-use media::{DownloadError, Media, MediaId, NewFile};
+use media::{DownloadError, Limits, Media, MediaId, NewFile};
 use model::{entropy::Entropy, time::Clock};
 use ruma::{OwnedUserId, UserId};
 use seal::{KeySource, Keyring, MasterKey};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use testkit::{clock::FakeClock, entropy::SeededEntropy, postgres::TestDatabase};
 
 pub(crate) const MAX_SIZE_BYTES: u64 = 1_000_000;
+pub(crate) const MAX_PER_USER_BYTES: u64 = 1_800_000;
 
 pub(crate) struct Fixture {
     pub(crate) media: Media,
@@ -108,7 +109,11 @@ async fn node(folder: &Path, location: &Location, clock: &FakeClock, seed: u64) 
     let log = builder.start().await.unwrap();
     let url = format!("file://{}", folder.join("files").display());
     let blobs = Blobs::open(&url).await.unwrap();
-    let media = Media::new(log.clone(), keyring, blobs, entropy, MAX_SIZE_BYTES);
+    let limits = Limits {
+        max_size_bytes: MAX_SIZE_BYTES,
+        max_per_user_bytes: MAX_PER_USER_BYTES,
+    };
+    let media = Media::new(log.clone(), keyring, blobs, entropy, limits);
     (media, log)
 }
 

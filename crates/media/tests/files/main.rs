@@ -3,7 +3,9 @@
 
 mod damage;
 mod fixture;
+mod pending;
 mod ranges;
 mod sealed;
 mod sweeping;
+mod thumbnails;
 mod uploads;

@@ -111,7 +111,7 @@ async fn the_largest_size_is_taken_and_one_byte_more_is_not() {
     let id = fixture.put(&largest).await;
     assert!(read(&fixture.media, &id, 0).await.unwrap() == largest);
     let larger = content(MAX_SIZE_BYTES as usize + 1);
-    let file = new_file("@alice:localhost");
+    let file = new_file("@bob:localhost");
     let error = fixture
         .media
         .upload(file, pieces(&larger, 9_999))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    authorize::{auth_events_for, authorize},
+    authorize::{auth_events_for, authorize, authorize_linked},
     entropy::random_text,
     event::{BuildError, EventDraft, EventRef, Links, Pdu},
     redaction::redact,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
-    stored::{EventOrigin, StoredEvent, origin_place, pdu_place},
+    stored::{EventOrigin, StoredEvent, pdu_place, sealed_text},
 };
 
 impl Rooms {
@@ -33,8 +33,8 @@ impl Rooms {
         event: &NewEvent,
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
-        let transaction = self.transaction_hash(event);
-        if let Some(hash) = &transaction
+        let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
+        if let Some(hash) = &hash
             && let Some(event_id) = work.transactions.get(hash)
         {
             let event_id = event_id.clone();
@@ -56,11 +56,9 @@ impl Rooms {
                 }
             },
         };
-        if let Some(hash) = transaction {
+        if let Some(hash) = hash {
             work.transactions.stage(hash, pdu.event_id().to_owned());
-            work.rows
-                .transactions
-                .push((hash, pdu.event_id().to_owned()));
+            work.rows.transactions.push((hash, context.pos()));
         }
         let event_id = pdu.event_id().to_owned();
         Ok(Verdict::Apply(RoomsOutcome::Event {
@@ -118,9 +116,9 @@ impl Rooms {
         let mut draft = event.draft.clone();
         vouch(work, &room, event, self.server_name(), &mut draft.content);
         let head = Some(room.head.clone());
-        let pdu = self.link(draft, head, room.depth + 1, &room.state, room.rules())?;
+        let pdu = self.link(draft, head, room.depth + 1, &*room.state, room.rules())?;
         let pdu = Arc::new(pdu);
-        authorize(&pdu, &room.state, room.rules())
+        authorize_linked(&pdu, &room.state, room.rules())
             .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
         if pdu.event_type() == &TimelineEventType::RoomRedaction {
             stage_redaction(work, &mut room, &pdu, context)?;
@@ -209,10 +207,10 @@ fn stage_redaction(
         .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
     let redacted = Arc::new(redacted);
     let scope = scope_of(work, room);
-    let sealed = seal_pdu(work, scope, &redacted)?;
+    let sealed = seal(work, scope, &redacted, target.origin.as_ref())?;
     if redacted.state_key().is_some() {
         let changed = Arc::make_mut(room);
-        if changed.state.replace_redacted(Arc::clone(&redacted)) {
+        if Arc::make_mut(&mut changed.state).replace_redacted(Arc::clone(&redacted)) {
             changed.state_pos = context.pos();
         }
     }
@@ -242,19 +240,14 @@ fn stage(
 ) -> Result<(), RoomsRefusal> {
     let pos = context.pos();
     let scope = scope_of(work, &room);
-    let sealed = seal_pdu(work, scope, pdu)?;
-    let origin = event.transaction.as_ref().map(|transaction| EventOrigin {
-        device_id: transaction.device_id.clone(),
-        txn_id: transaction.txn_id.clone(),
-    });
-    let sealed_origin = origin.as_ref().map(|origin| {
-        let plain = serde_json::to_vec(origin).expect("two strings always serialise");
-        work.keys
-            .seal(scope, origin_place(pdu.event_id().as_str()), &plain)
-    });
-    let sealed_origin = sealed_origin
-        .transpose()
-        .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
+    let origin = event
+        .transaction
+        .as_ref()
+        .map(|(transaction, _)| EventOrigin {
+            device_id: transaction.device_id.clone(),
+            txn_id: transaction.txn_id.clone(),
+        });
+    let sealed = seal(work, scope, pdu, origin.as_ref())?;
     context.touch_room(room.room);
     if pdu.state_key().is_some() {
         stage_state(work, &mut room, pdu, context);
@@ -266,8 +259,9 @@ fn stage(
         pos,
         sender,
         sealed,
-        sealed_origin,
     });
+    let place = (room.room, pdu.event_id().to_owned());
+    work.places.stage(place, pos.get());
     work.known.stage(
         pdu.event_id().to_owned(),
         StoredEvent {
@@ -294,7 +288,7 @@ fn stage_state(
 ) {
     let pos = context.pos();
     let changed = Arc::make_mut(room);
-    changed.state.apply(Arc::clone(pdu));
+    Arc::make_mut(&mut changed.state).apply(Arc::clone(pdu));
     changed.state_pos = pos;
     work.rows.state.push(writing::StateRow {
         pdu: Arc::clone(pdu),
@@ -326,12 +320,14 @@ fn scope_of(work: &RoomsWork, room: &Room) -> Scope {
     }
 }
 
-fn seal_pdu(work: &RoomsWork, scope: Scope, pdu: &Pdu) -> Result<Vec<u8>, RoomsRefusal> {
+fn seal(
+    work: &RoomsWork,
+    scope: Scope,
+    pdu: &Pdu,
+    origin: Option<&EventOrigin>,
+) -> Result<Vec<u8>, RoomsRefusal> {
+    let place = pdu_place(pdu.event_id().as_str());
     work.keys
-        .seal(
-            scope,
-            pdu_place(pdu.event_id().as_str()),
-            pdu.json().as_bytes(),
-        )
+        .seal(scope, place, &sealed_text(pdu, origin))
         .map_err(|error| RoomsRefusal::Invalid(error.to_string()))
 }

@@ -18,13 +18,18 @@ use super::{
 };
 use crate::{
     Room, Rooms, RoomsChange,
+    change::TransactionHash,
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
 };
 
-const FIND_TRANSACTION: &str = "SELECT event_id FROM transactions WHERE hash = $1";
+const FIND_TRANSACTION: &str = "SELECT e.event_id FROM transactions t \
+     JOIN events e ON e.pos = t.pos WHERE t.hash = $1";
 
-const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed_origin \
+const FIND_PLACE: &str =
+    "SELECT ord FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
+
+const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by \
      FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
 
 /// Everything that a batch's changes name.
@@ -32,8 +37,11 @@ const FIND_EVENT: &str = "SELECT event_id, sealed, pos, ord, redacted_by, sealed
 struct Named {
     users: BTreeSet<OwnedUserId>,
     rooms: BTreeSet<OwnedRoomId>,
+    /// To be redacted.
     events: BTreeSet<(OwnedRoomId, OwnedEventId)>,
-    transactions: BTreeSet<[u8; 32]>,
+    /// Read by somebody.
+    places: BTreeSet<(OwnedRoomId, OwnedEventId)>,
+    transactions: BTreeSet<TransactionHash>,
     aliases: BTreeSet<[u8; 32]>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
     forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
@@ -66,6 +74,7 @@ impl Rooms {
             .map(|room| Scope::Room { room: *room, month });
         let keys = self.keyring().keys_in(tx, scopes).await?;
         let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
+        let places = find_places(tx, &named, &room_ids).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
         let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
         let joining = joining(&named, &room_ids, &rooms);
@@ -77,6 +86,7 @@ impl Rooms {
             room_ids,
             rooms,
             known,
+            places,
             aliases,
             receipts,
             forgotten,
@@ -108,7 +118,8 @@ impl Rooms {
                     if let Some(redacted) = event.redacts() {
                         named.events.insert((event.room_id.clone(), redacted));
                     }
-                    named.transactions.extend(self.transaction_hash(event));
+                    let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
+                    named.transactions.extend(hash);
                 }
                 RoomsChange::SetAlias(alias) => {
                     named.rooms.insert(alias.room_id.clone());
@@ -123,9 +134,8 @@ impl Rooms {
                     let (room, user) = (receipt.room_id.clone(), receipt.user_id.clone());
                     named.rooms.insert(room.clone());
                     named.users.insert(user.clone());
-                    named
-                        .events
-                        .insert((room.clone(), receipt.event_id.clone()));
+                    let place = (room.clone(), receipt.event_id.clone());
+                    named.places.insert(place);
                     let (kind, thread) = (receipt.kind.clone(), receipt.thread.clone());
                     named.receipts.insert((room, user, kind, thread));
                 }
@@ -214,10 +224,32 @@ fn joining(
     joins.map(|(_, user)| user.clone()).collect()
 }
 
+/// The places of events in the timelines of their rooms.
+async fn find_places(
+    tx: &Tx,
+    named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
+) -> Result<Layered<(i64, OwnedEventId), i64>, StoreError> {
+    let finding = named.places.iter().filter_map(|(room_id, event_id)| {
+        let room = *room_ids.get(room_id)?;
+        Some(async move {
+            let params = [event_id.as_str().into(), room.into()];
+            let row = tx.query_opt(FIND_PLACE, &params).await?;
+            row.map(|row| Ok::<_, StoreError>(((room, event_id.clone()), row.int(0)?)))
+                .transpose()
+        })
+    });
+    let mut found = Layered::default();
+    for (place, ord) in try_join_all(finding).await?.into_iter().flatten() {
+        found.load(place, ord);
+    }
+    Ok(found)
+}
+
 async fn find_transactions(
     tx: &Tx,
     named: &Named,
-) -> Result<Layered<[u8; 32], OwnedEventId>, StoreError> {
+) -> Result<Layered<TransactionHash, OwnedEventId>, StoreError> {
     let finding = named.transactions.iter().map(|hash| async move {
         let row = tx.query_opt(FIND_TRANSACTION, &[hash[..].into()]).await?;
         row.map(|row| Ok::<_, StoreError>((*hash, event_id_at(&row, 0)?)))

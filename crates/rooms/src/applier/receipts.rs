@@ -61,9 +61,8 @@ pub(super) fn check_receipt(
             "you are not in this room".to_owned(),
         ));
     }
-    let known = work.known.get(&receipt.event_id);
-    let known = known.filter(|event| event.pdu.room_id() == receipt.room_id);
-    let ord = known.ok_or(RoomsRefusal::NoSuchEvent)?.ord;
+    let place = (room.room, receipt.event_id.clone());
+    let ord = *work.places.get(&place).ok_or(RoomsRefusal::NoSuchEvent)?;
     let user = work.user(&receipt.user_id);
     let key = (
         room.room,

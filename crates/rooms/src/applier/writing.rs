@@ -18,7 +18,6 @@ pub(super) struct EventRow {
     pub(super) pos: Pos,
     pub(super) sender: i64,
     pub(super) sealed: Vec<u8>,
-    pub(super) sealed_origin: Option<Vec<u8>>,
 }
 
 pub(super) struct StateRow {
@@ -79,7 +78,6 @@ static EVENTS: Insert = Insert {
         ("has_url", INT),
         ("rejected", INT),
         ("sealed", BYTES),
-        ("sealed_origin", BYTES),
     ],
     on_conflict: "",
 };
@@ -114,15 +112,16 @@ static MEMBERSHIPS: Insert = Insert {
 
 static TRANSACTIONS: Insert = Insert {
     table: "transactions",
-    columns: &[("hash", BYTES), ("event_id", TEXT), ("at", INT)],
+    columns: &[("pos", INT), ("hash", BYTES)],
     on_conflict: "",
 };
 
 const REDACT: &str = "UPDATE events SET sealed = $1, redacted_by = $2, relation_type = NULL, \
      relates_to = NULL, has_url = 0 WHERE event_id = $3";
 
-const FORGET_TRANSACTIONS: &str = "DELETE FROM transactions WHERE hash IN \
-     (SELECT hash FROM transactions WHERE at < $1 ORDER BY at LIMIT $2)";
+const FORGET_TRANSACTIONS: &str = "DELETE FROM transactions WHERE pos IN \
+     (SELECT t.pos FROM (SELECT pos FROM transactions ORDER BY pos LIMIT $2) t \
+     LEFT JOIN events e ON e.pos = t.pos WHERE e.ts IS NULL OR e.ts < $1)";
 
 const FORGET: &str =
     "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2 AND pos < $3";
@@ -134,10 +133,8 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     let state = work.rows.state.take();
     writes.insert(&STATE, state.iter().map(state_row).collect());
     writes.insert(&MEMBERSHIPS, membership_rows(work));
-    let at = work.now.as_millis();
     let transactions = work.rows.transactions.take().into_iter();
-    let transactions = transactions
-        .map(|(hash, event_id)| vec![hash[..].into(), event_id.as_str().into(), at.into()]);
+    let transactions = transactions.map(|(hash, pos)| vec![pos.get().into(), hash[..].into()]);
     writes.insert(&TRANSACTIONS, transactions.collect());
     for before in work.rows.old_transactions.take() {
         let params = vec![before.as_millis().into(), TRANSACTIONS_PER_CHANGE.into()];
@@ -201,7 +198,6 @@ fn event_row(row: EventRow) -> Vec<Value> {
         facts.has_url.into(),
         false.into(),
         row.sealed.into(),
-        row.sealed_origin.into(),
     ]
 }
 

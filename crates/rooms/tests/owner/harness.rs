@@ -13,7 +13,9 @@ use ruma::{
 };
 use seal::{KeySource, Keyring, MasterKey};
 use serde_json::{Value, json};
-use store::{Database, DatabaseOptions, Intent, Location, Log, LogBuilder, Pos, StoreError};
+use store::{
+    Database, DatabaseOptions, Intent, Location, Log, LogBuilder, Migrations, Pos, StoreError,
+};
 use testkit::{clock::FakeClock, entropy::SeededEntropy, postgres::TestDatabase};
 
 /// Runs a test on both engines.
@@ -92,6 +94,17 @@ impl Bench {
         self.node_with(EncryptionPolicy::Off, 1).await
     }
 
+    /// Opens the database with a schema of rooms, which may be an older one.
+    pub(crate) async fn open(&self, schema: Migrations) -> Database {
+        let opened = Database::open(DatabaseOptions {
+            location: self.location.clone(),
+            server_name: "localhost".to_owned(),
+            migrations: vec![seal::MIGRATIONS, schema],
+            readers: 4,
+        });
+        opened.await.unwrap()
+    }
+
     /// Nodes differ in their randomness: their ids and keys must not meet.
     pub(crate) async fn node_with(&self, encryption: EncryptionPolicy, seed: u64) -> Node {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -100,14 +113,7 @@ impl Bench {
         let master = MasterKey::unlock(&source, &self.location, &*entropy)
             .await
             .unwrap();
-        let database = Database::open(DatabaseOptions {
-            location: self.location.clone(),
-            server_name: "localhost".to_owned(),
-            migrations: vec![seal::MIGRATIONS, rooms::MIGRATIONS],
-            readers: 4,
-        })
-        .await
-        .unwrap();
+        let database = self.open(rooms::MIGRATIONS).await;
         let keyring = Keyring::unlock(&database, master, entropy.clone(), Arc::clone(&clock))
             .await
             .unwrap();

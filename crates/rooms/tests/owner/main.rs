@@ -10,5 +10,6 @@ mod nodes;
 mod receipts;
 mod redacting;
 mod sending;
+mod upgrade;
 mod upkeep;
 mod visibility;

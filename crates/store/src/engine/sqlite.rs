@@ -1,36 +1,46 @@
 //! SQLite: one writer connection for the committer, a few reader threads.
 
+mod checkpointer;
+mod readers;
+
+pub(crate) use self::{
+    checkpointer::Checkpointer,
+    readers::{ReaderLease, Readers},
+};
+
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
 
+use super::{Insert, LocalWrite, Step, Writes};
+use crate::{Row, StoreError, Value};
 use parking_lot::Mutex;
 use rusqlite::{
     OpenFlags,
-    hooks::Wal,
+    config::DbConfig,
     params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
-use tokio::sync::oneshot;
-
-use super::{Insert, LocalWrite, Step, Writes};
-use crate::{Row, StoreError, Value};
 
 const STATEMENT_CACHE: usize = 512;
 
-/// How large the write-ahead log may grow before it is copied back, in pages of 4 KiB.
-const CHECKPOINT_PAGES: i32 = 2_000;
+/// What the writer and each reader keep of the file, in KiB.
+const WRITER_CACHE_KIB: i32 = 8_192;
+const READER_CACHE_KIB: i32 = 2_048;
 
 /// How many rows of a whole table are handed over at once, at most, and about how many bytes.
 const PIECE_ROWS: usize = 512;
 const PIECE_BYTES: usize = 512 * 1024;
 
-/// Where rows of a whole table go.
-type Pieces = tokio::sync::mpsc::Sender<Result<Vec<Row>, StoreError>>;
+/// Some rows of a whole table.
+type Piece = Result<Vec<Row>, StoreError>;
+
+/// Where they go.
+type Pieces = tokio::sync::mpsc::Sender<Piece>;
 
 /// Tables, their columns and types.
 pub(crate) const COLUMNS: &str = "SELECT t.name, c.name, c.type \
@@ -43,6 +53,8 @@ type LocalAnswer = Result<Vec<Vec<Row>>, StoreError>;
 /// A connection that one thread uses at a time.
 pub(crate) struct Connection {
     inner: Mutex<Inner>,
+    /// Only the committer's has one.
+    checkpointer: OnceLock<Checkpointer>,
 }
 
 struct Inner {
@@ -60,6 +72,7 @@ impl Connection {
         raw.pragma_update(None, "synchronous", "FULL")?;
         // Checkpoints run on a thread of their own.
         raw.pragma_update(None, "wal_autocheckpoint", 0)?;
+        raw.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         Self::prepared(raw)
     }
 
@@ -68,6 +81,7 @@ impl Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.pragma_update(None, "query_only", true)?;
+        raw.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         Self::prepared(raw)
     }
 
@@ -81,8 +95,9 @@ impl Connection {
 
     fn prepared(raw: rusqlite::Connection) -> Result<Self, StoreError> {
         raw.busy_timeout(Duration::from_secs(5))?;
+        // A statement keeps its plan, whatever its parameters are, and is prepared once.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         raw.pragma_update(None, "foreign_keys", false)?;
-        raw.pragma_update(None, "cache_size", -32_768)?;
         raw.pragma_update(None, "temp_store", "MEMORY")?;
         raw.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let inner = Inner {
@@ -92,6 +107,7 @@ impl Connection {
         };
         Ok(Self {
             inner: Mutex::new(inner),
+            checkpointer: OnceLock::new(),
         })
     }
 
@@ -169,7 +185,7 @@ impl Connection {
         &self,
         writes: &[LocalWrite],
     ) -> Result<Vec<LocalAnswer>, StoreError> {
-        self.batch("BEGIN IMMEDIATE")?;
+        self.begin_immediate()?;
         let run = || {
             let written = writes.iter().map(|write| self.local_write(write));
             let written = written.collect::<Result<_, _>>()?;
@@ -197,16 +213,22 @@ impl Connection {
         Ok(written)
     }
 
-    /// Wakes the checkpointer after each commit that leaves the write-ahead log too long.
-    pub(crate) fn when_grown(&self, checkpointer: Checkpointer) -> Result<(), StoreError> {
-        let hook = move |_: &mut Wal, pages| {
-            if pages >= CHECKPOINT_PAGES {
-                // The thread ends only with this sender.
-                let _ = checkpointer.wake.send(());
-            }
-            Ok(())
-        };
-        Ok(self.inner.lock().raw.wal_hook(Some(hook))?)
+    /// Lets the checkpointer work beside this connection whenever its commits have left the
+    /// write-ahead log too long.
+    pub(crate) fn checkpoint_with(&self, checkpointer: Checkpointer) -> Result<(), StoreError> {
+        let hook = checkpointer.hook();
+        self.inner.lock().raw.wal_hook(Some(hook))?;
+        // The log of a database starts once.
+        let _ = self.checkpointer.set(checkpointer);
+        Ok(())
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) fn begin_immediate(&self) -> Result<(), StoreError> {
+        if let Some(checkpointer) = self.checkpointer.get() {
+            checkpointer.copy_last_pages(&self.inner.lock().raw)?;
+        }
+        self.batch("BEGIN IMMEDIATE")
     }
 
     /// Runs statements that take no parameters, such as a migration.
@@ -301,6 +323,15 @@ fn question_marks(sql: &str) -> String {
         .collect()
 }
 
+/// A migration as SQLite should read it: what PostgreSQL calls a BIGINT is, as a primary key of
+/// this name, the order of the rows themselves, without an index beside them.
+pub(crate) fn schema_text(sql: &str) -> String {
+    sql.replace(
+        "BIGINT NOT NULL PRIMARY KEY",
+        "INTEGER NOT NULL PRIMARY KEY",
+    )
+}
+
 fn from_sqlite(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
@@ -326,145 +357,6 @@ impl rusqlite::ToSql for Value {
             Self::Text(value) => ValueRef::Text(value.as_bytes()),
             Self::Bytes(value) => ValueRef::Blob(value),
         }))
-    }
-}
-
-type Job = Box<dyn FnOnce(&Connection) + Send>;
-
-/// Reader threads, each with a connection, lent to one snapshot at a time.
-pub(crate) struct Readers {
-    idle: Mutex<Vec<mpsc::Sender<Job>>>,
-    permits: Arc<tokio::sync::Semaphore>,
-}
-
-impl Readers {
-    pub(crate) fn start(path: &Path, count: usize) -> Result<Arc<Self>, StoreError> {
-        let mut idle = Vec::new();
-        for index in 0..count {
-            let connection = Connection::open_reader(path)?;
-            let (jobs, queue) = mpsc::channel::<Job>();
-            spawn(format!("reader-{index}"), move || {
-                while let Ok(job) = queue.recv() {
-                    job(&connection);
-                }
-            })?;
-            idle.push(jobs);
-        }
-        let permits = Arc::new(tokio::sync::Semaphore::new(count));
-        Ok(Arc::new(Self {
-            idle: Mutex::new(idle),
-            permits,
-        }))
-    }
-
-    /// Waits for a free thread.
-    pub(crate) async fn lease(self: &Arc<Self>) -> Result<ReaderLease, StoreError> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| stopped())?;
-        let jobs = self.idle.lock().pop().ok_or_else(stopped)?;
-        Ok(ReaderLease {
-            jobs,
-            readers: Arc::clone(self),
-            permit: Some(permit),
-        })
-    }
-}
-
-/// A reader thread that one snapshot has to itself.
-pub(crate) struct ReaderLease {
-    jobs: mpsc::Sender<Job>,
-    readers: Arc<Readers>,
-    permit: Option<tokio::sync::OwnedSemaphorePermit>,
-}
-
-impl ReaderLease {
-    pub(crate) async fn query(
-        &self,
-        sql: &'static str,
-        params: &[Value],
-    ) -> Result<Vec<Row>, StoreError> {
-        let params = params.to_vec();
-        self.run(move |connection| connection.query(sql, &params))
-            .await
-    }
-
-    /// Begins a read transaction, so that all queries see one moment.
-    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
-        self.run(|connection| connection.batch("BEGIN")).await
-    }
-
-    /// Reads all rows of a query; this thread does nothing else meanwhile.
-    pub(crate) fn scan(
-        &self,
-        sql: String,
-    ) -> Result<tokio::sync::mpsc::Receiver<Result<Vec<Row>, StoreError>>, StoreError> {
-        let (sender, pieces) = tokio::sync::mpsc::channel(1);
-        let job: Job = Box::new(move |connection| connection.scan(&sql, &sender));
-        self.jobs.send(job).map_err(|_| stopped())?;
-        Ok(pieces)
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| drop(answer.send(job(connection))));
-        self.jobs.send(job).map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
-    }
-}
-
-impl Drop for ReaderLease {
-    fn drop(&mut self) {
-        // The thread is lent again only after the transaction has ended.
-        let (jobs, readers) = (self.jobs.clone(), Arc::clone(&self.readers));
-        let permit = self.permit.take();
-        let job: Job = Box::new(move |connection| {
-            if connection.in_transaction()
-                && let Err(error) = connection.batch("ROLLBACK")
-            {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a read did not end"
-                );
-            }
-            readers.idle.lock().push(jobs);
-            drop(permit);
-        });
-        drop(self.jobs.send(job));
-    }
-}
-
-fn stopped() -> StoreError {
-    StoreError::Unavailable("the reader threads have stopped".to_owned())
-}
-
-/// Copies the write-ahead log back into the file, beside the committer.
-pub(crate) struct Checkpointer {
-    wake: mpsc::Sender<()>,
-}
-
-impl Checkpointer {
-    pub(crate) fn start(path: &Path) -> Result<Self, StoreError> {
-        let (wake, woken) = mpsc::channel();
-        let raw = rusqlite::Connection::open(path)?;
-        raw.busy_timeout(Duration::from_secs(1))?;
-        spawn("checkpointer".to_owned(), move || {
-            while woken.recv().is_ok() {
-                while woken.try_recv().is_ok() {}
-                if let Err(error) = raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-                {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "checkpoint failed"
-                    );
-                }
-            }
-        })?;
-        Ok(Self { wake })
     }
 }
 

@@ -69,7 +69,7 @@ impl Committer {
                 let connection = writer.lock().take().ok_or_else(|| {
                     StoreError::Refused("the log of this database is already running".to_owned())
                 })?;
-                connection.when_grown(Checkpointer::start(path)?)?;
+                connection.checkpoint_with(Checkpointer::start(path)?)?;
                 let connection = Arc::new(connection);
                 let writer = Writer::Sqlite { connection };
                 let committer = Self {

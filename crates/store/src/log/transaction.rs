@@ -21,7 +21,7 @@ pub(super) async fn begin(tx: &Tx, applied: Pos) -> Result<Vec<Row>, StoreError>
             if connection.in_transaction() {
                 connection.batch("ROLLBACK")?;
             }
-            connection.batch("BEGIN IMMEDIATE")?;
+            connection.begin_immediate()?;
             Ok(Vec::new())
         }
         ReaderKind::Postgres(session) => {

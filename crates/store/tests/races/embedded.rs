@@ -77,24 +77,37 @@ async fn a_second_log_over_one_opened_database_is_refused() {
     node.act(1, Act::Set(1)).await.unwrap();
 }
 
-/// Otherwise every reader would search an ever longer write-ahead log.
+/// Otherwise the write-ahead log of a server that is never idle would grow for ever, and every
+/// reader would search all of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_written_is_copied_back_into_the_file() {
-    const NOTE_BYTES: usize = 1024 * 1024;
+async fn what_is_written_without_pause_is_copied_back_and_the_log_begins_anew() {
+    const NOTE_BYTES: u64 = 1024 * 1024;
+    const NOTES: u64 = 192;
     let db = Db::sqlite();
-    let node = db.node().await;
-    for id in 0..24 {
-        let sql = "INSERT INTO scratch (id, note) VALUES ($1, $2)";
-        let note = "x".repeat(NOTE_BYTES);
-        let write = LocalWrite::new().and(sql, vec![id.into(), note.into()]);
-        node.log.write_local(write).await.unwrap();
+    let node = Arc::new(db.node().await);
+    let mut writing = JoinSet::new();
+    for writer in 0..4 {
+        let node = Arc::clone(&node);
+        writing.spawn(async move {
+            for id in (writer..NOTES).step_by(4) {
+                let sql = "INSERT INTO scratch (id, note) VALUES ($1, $2)";
+                let note = "x".repeat(NOTE_BYTES as usize);
+                let params = vec![i64::try_from(id).unwrap().into(), note.into()];
+                let write = LocalWrite::new().and(sql, params);
+                node.log.write_local(write).await.unwrap();
+            }
+        });
     }
+    writing.join_all().await;
     let Location::Sqlite(path) = &db.location else {
         panic!("this is SQLite");
     };
     eventually("the file has grown", || async {
-        let grown = std::fs::metadata(path).unwrap().len() > 8 * NOTE_BYTES as u64;
+        let grown = std::fs::metadata(path).unwrap().len() > 48 * NOTE_BYTES;
         grown.then_some(())
     })
     .await;
+    let log = path.with_extension(format!("{}-wal", path.extension().unwrap().display()));
+    let length = std::fs::metadata(log).unwrap().len();
+    assert!(length < (NOTES - 32) * NOTE_BYTES, "{length} bytes");
 }

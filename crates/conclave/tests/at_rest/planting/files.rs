@@ -19,7 +19,27 @@ pub(super) async fn files(alice: &Client, markers: &mut Markers) -> usize {
     let content = markers.new_for("the content of a large file");
     let content = content.repeat(10_000);
     alice.upload(content.as_bytes()).await.unwrap();
-    2
+    // A picture, and a thumbnail of it.
+    let picture = noted_picture(&markers.new_for("a note in a picture"));
+    let address = alice.upload(&picture).await.unwrap();
+    let place = address.strip_prefix("mxc:/").unwrap();
+    let path = format!("/_matrix/client/v1/media/thumbnail{place}?width=32&height=32");
+    let small = alice.send("GET", &path, "", b"").await.unwrap();
+    assert!(small.starts_with(b"\x89PNG"));
+    4
+}
+
+/// A GIF of one pixel, with a comment.
+fn noted_picture(note: &str) -> Vec<u8> {
+    let length = u8::try_from(note.len()).unwrap();
+    [
+        b"GIF89a\x01\0\x01\0\x80\0\0\x99\x99\x99\0\0\0",
+        &b"!\xfe"[..],
+        &[length],
+        note.as_bytes(),
+        b"\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;",
+    ]
+    .concat()
 }
 
 /// Begins an upload that the server will not live to see the end of.
