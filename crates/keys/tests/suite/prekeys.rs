@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use keys::{ClaimedKeys, KeysUpload, UploadError};
+use keys::{ClaimedKeys, Keys, KeysUpload, UploadError};
 use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId, device_id, encryption::OneTimeKey, serde::Raw};
 use serde_json::json;
+use store::Intent;
 
 use crate::{
     bench::Node,

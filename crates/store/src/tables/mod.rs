@@ -65,7 +65,8 @@ impl Table {
 
 fn kind_of(declared: &str) -> Option<ColumnType> {
     match declared.to_ascii_uppercase().as_str() {
-        "BIGINT" => Some(ColumnType::Int),
+        // On SQLite an integer that is a key alone is declared so.
+        "BIGINT" | "INTEGER" => Some(ColumnType::Int),
         "TEXT" => Some(ColumnType::Text),
         "BYTEA" => Some(ColumnType::Bytes),
         _ => None,
