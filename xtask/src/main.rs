@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask run | test | ci | check | fix | tidy | bench`.
+//! The project's commands: `cargo xtask run | test | crash-test | ci | check | fix | tidy | bench`.
 
 mod bench;
 mod cargo;
@@ -39,6 +39,17 @@ enum Command {
         /// Runs only the suite of real clients.
         #[arg(long)]
         clients: bool,
+    },
+    /// Kills the server under load, again and again, and counts what was lost.
+    CrashTest {
+        /// How often, on each engine.
+        #[arg(long, default_value_t = 100)]
+        kills: u32,
+        #[arg(long, value_enum, default_value_t = Engine::Both)]
+        engine: Engine,
+        /// Kills a release build: it answers faster, and the moments are others.
+        #[arg(long)]
+        release: bool,
     },
     /// Does everything that must be green before a change lands.
     Ci,
@@ -98,6 +109,11 @@ fn execute(command: Command) -> anyhow::Result<bool> {
                 parts::tests(&mut report, &servers, filter.as_deref(), engine)?;
             }
         }
+        Command::CrashTest {
+            kills,
+            engine,
+            release,
+        } => parts::crash_test(&mut report, engine, kills, release)?,
         Command::Ci => parts::everything(&mut report)?,
         Command::Check { what: Check::Fmt } => parts::format(&mut report)?,
         Command::Check {

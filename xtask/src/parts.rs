@@ -19,6 +19,9 @@ use crate::{
 /// Names the variable that tells the client suite which server to start.
 const SERVER_VARIABLE: &str = "CONCLAVE_TEST_SERVER";
 
+/// Names the variable that tells the crash test how often to kill the server.
+const KILLS_VARIABLE: &str = "CONCLAVE_CRASH_KILLS";
+
 /// The engines that a test with a twin on each of them runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
@@ -129,6 +132,32 @@ pub(crate) fn tests(
     clients(report, servers, None)
 }
 
+/// Runs the crash test in its long form: the same as among the tests, with more kills.
+pub(crate) fn crash_test(
+    report: &mut Report,
+    engine: Engine,
+    kills: u32,
+    release: bool,
+) -> anyhow::Result<()> {
+    servers::provide(engine)?;
+    let mut command = cargo(crash_test_arguments(engine, release));
+    command.env(KILLS_VARIABLE, kills.to_string());
+    report.run("crash test", command).map(drop)
+}
+
+fn crash_test_arguments(engine: Engine, release: bool) -> Vec<&'static str> {
+    // The whole workspace, so that nothing is built in another way than for the other tests.
+    let mut arguments = vec!["test", "--workspace", "--test", "crash"];
+    arguments.extend(release.then_some("--release"));
+    arguments.extend(["--", "--nocapture", "--test-threads=1"]);
+    arguments.extend(match engine {
+        Engine::Sqlite => Some("sqlite::"),
+        Engine::Postgres => Some("postgres::"),
+        Engine::Both => None,
+    });
+    arguments
+}
+
 /// Runs the suite of real clients against the server, where that suite is there.
 pub(crate) fn clients(
     report: &mut Report,
@@ -138,6 +167,7 @@ pub(crate) fn clients(
     let Some(manifest) = cargo::clients_manifest() else {
         return Ok(());
     };
+    servers::provide_npm()?;
     let mut server = None;
     report.part("build of the server", |_| {
         server = build_server()?;
@@ -147,10 +177,9 @@ pub(crate) fn clients(
         report.skip("clients");
         return Ok(());
     };
-    if !report.run(
-        "build of the clients",
-        client_tests(&manifest, &["--no-run"]),
-    )? {
+    let packages = report.run("packages of the JavaScript client", npm_ci(&manifest))?;
+    let build = client_tests(&manifest, &["--no-run"]);
+    if !packages || !report.run("build of the clients", build)? {
         report.skip("clients");
         return Ok(());
     }
@@ -161,6 +190,15 @@ pub(crate) fn clients(
         command.args(["--", "--skip", "on_postgres"]);
     }
     report.run("clients", command).map(drop)
+}
+
+/// Fetches the JavaScript client, and the Node that it runs in, as its lock file says.
+fn npm_ci(manifest: &Path) -> Command {
+    let mut command = Command::new("npm");
+    command
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(manifest.with_file_name("js"));
+    command
 }
 
 fn client_tests(manifest: &Path, arguments: &[&str]) -> Command {
@@ -225,6 +263,16 @@ mod tests {
         );
         let both = test_arguments(true, None, Engine::Both);
         assert!(!both.contains(&"-E".to_owned()));
+    }
+
+    #[test]
+    fn the_crash_test_runs_on_the_engines_that_are_asked_for() {
+        assert_eq!(
+            crash_test_arguments(Engine::Sqlite, true).join(" "),
+            "test --workspace --test crash --release -- --nocapture --test-threads=1 sqlite::"
+        );
+        let both = crash_test_arguments(Engine::Both, false);
+        assert_eq!(both.last(), Some(&"--test-threads=1"));
     }
 
     #[test]

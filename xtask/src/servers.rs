@@ -30,32 +30,50 @@ impl Servers {
 
 /// Starts what tests on `engine` need, installing it first where that is possible.
 pub(crate) fn start(engine: Engine) -> anyhow::Result<Servers> {
-    let with_postgres = engine != Engine::Sqlite;
-    let mut missing = Vec::new();
-    if with_postgres && !Postgres::is_installed() {
-        missing.push("postgresql");
-    }
-    if !Nats::is_installed() {
-        missing.push("nats-server");
-    }
-    if !missing.is_empty() {
-        install(&missing)?;
-    }
-    let postgres = with_postgres.then(Postgres::start).transpose();
+    let nats_server = (!Nats::is_installed()).then_some("nats-server");
+    install(missing_for(engine).into_iter().chain(nats_server).collect())?;
+    let postgres = (engine != Engine::Sqlite).then(Postgres::start).transpose();
     Ok(Servers {
         postgres: postgres.context("tests need a PostgreSQL server")?,
         nats: Nats::start().context("tests need a NATS server")?,
     })
 }
 
-fn install(packages: &[&str]) -> anyhow::Result<()> {
+/// Installs what a test needs that starts its own servers.
+pub(crate) fn provide(engine: Engine) -> anyhow::Result<()> {
+    install(missing_for(engine).into_iter().collect())
+}
+
+/// Installs what fetches the packages of the JavaScript client.
+pub(crate) fn provide_npm() -> anyhow::Result<()> {
+    let installed = Command::new("npm")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    install(if installed {
+        Vec::new()
+    } else {
+        vec!["nodejs", "npm"]
+    })
+}
+
+fn missing_for(engine: Engine) -> Option<&'static str> {
+    let missing = engine != Engine::Sqlite && !Postgres::is_installed();
+    missing.then_some("postgresql")
+}
+
+fn install(packages: Vec<&str>) -> anyhow::Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
     let list = packages.join(" ");
     if !rustix::process::geteuid().is_root() {
-        bail!("the tests need servers that are not installed: run `sudo apt-get install {list}`");
+        bail!("the tests need programs that are not installed: run `sudo apt-get install {list}`");
     }
     say(format_args!("installing {list}"));
     apt_get(&["update"])?;
-    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+    let install = ["install", "--yes", "--no-install-recommends"];
+    apt_get(&[&install, packages.as_slice()].concat())
 }
 
 fn apt_get(arguments: &[&str]) -> anyhow::Result<()> {

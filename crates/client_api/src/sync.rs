@@ -16,20 +16,32 @@ use ruma::{
     presence::PresenceState,
 };
 use sync::{Sync, SyncError, SyncRequest, SyncToken, Syncer};
-use tracing::instrument;
+use tracing::Instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
 
 /// Tells what changed since a token, or waits until something does.
 ///
 /// A token from before a restore is answered as if there were none: all rooms are sent again.
-#[instrument(name = "client.sync", skip_all, fields(user.id = %caller.user_id))]
-pub(crate) async fn sync(
+///
+/// Not an `async fn`, whose future would hold the whole request while the client waits.
+pub(crate) fn sync(
     State(sync): State<Sync>,
     State(accounts): State<Accounts>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
+) -> impl Future<Output = Result<Response, ApiError>> + Send {
+    let span = tracing::info_span!("client.sync", user.id = %caller.user_id);
+    let asking = Box::new((caller, req));
+    async move { answer(&sync, &accounts, asking).await }.instrument(span)
+}
+
+async fn answer(
+    sync: &Sync,
+    accounts: &Accounts,
+    asking: Box<(Caller, Request)>,
 ) -> Result<Response, ApiError> {
+    let (caller, req) = &*asking;
     let since = req
         .since
         .as_deref()
@@ -39,15 +51,14 @@ pub(crate) async fn sync(
     let device_id = caller.device_id.as_deref();
     let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
     // Boxed, like all that a waiting sync has behind it.
-    let filter = Box::pin(filter_of(&accounts, caller.user, req.filter.as_ref())).await?;
+    let filter = Box::pin(filter_of(accounts, caller.user, req.filter.as_ref())).await?;
     let request = SyncRequest {
         since,
         filter: Arc::new(filter),
         full_state: req.full_state,
         timeout: req.timeout.unwrap_or(Duration::ZERO),
     };
-    Box::pin(note_presence(&sync, caller.user, &req.set_presence)).await?;
-    drop(req);
+    Box::pin(note_presence(sync, caller.user, &req.set_presence)).await?;
     let syncer = Syncer {
         user: caller.user,
         user_id: &caller.user_id,

@@ -13,9 +13,10 @@ pub(crate) fn say(text: impl Display) {
 }
 
 /// Says something on standard error: what went wrong, or what is to be known beside the answer.
-#[expect(clippy::print_stderr, reason = "this is the place that prints")]
+///
+/// Where that cannot be written, on a full disk perhaps, the exit code still tells.
 pub(crate) fn complain(text: impl Display) {
-    eprintln!("conclave: {text}");
+    drop(writeln!(io::stderr(), "conclave: {text}"));
 }
 
 /// Says on standard error how far something is, if a person looks.
@@ -26,13 +27,11 @@ pub(crate) fn tell(text: &str) {
 }
 
 /// Asks on standard error for what is then typed, on the same line.
-#[expect(clippy::print_stderr, reason = "this is the place that prints")]
 pub(crate) fn ask(question: impl Display) {
-    eprint!("{question}: ");
+    drop(write!(io::stderr(), "{question}: "));
 }
 
 /// Ends the line on which something was typed unseen.
-#[expect(clippy::print_stderr, reason = "this is the place that prints")]
 pub(crate) fn ask_done() {
-    eprintln!();
+    drop(writeln!(io::stderr()));
 }

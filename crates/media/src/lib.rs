@@ -8,8 +8,9 @@
 //! - [`Media::keep_blobs_for_a_copy`] holds sweeps off, on every node.
 //!
 //! Memory does not grow with a file: an upload holds a chunk and what is on its way to the disk
-//! (some 400 KiB), a download as much, and pictures are opened two at a time. `loadgen files
-//! --size-mib 1024` shows it, as the resident memory of the server after the files.
+//! (some 400 KiB), a download as much, and pictures are opened two at a time. `tests/memory` holds
+//! it; `loadgen files --size-mib 1024` shows it of a whole server that takes files of that size,
+//! as its resident memory after them.
 
 mod applier;
 mod change;

@@ -124,7 +124,7 @@ impl Database {
                 if migrates {
                     migrate_sqlite(&writer, &known, &options.server_name, finishes)?;
                 }
-                let readers = sqlite::Readers::start(path, options.readers)?;
+                let readers = sqlite::Readers::new(path, options.readers);
                 let writer = Mutex::new(Some(writer));
                 Engine::Sqlite {
                     path: path.clone(),

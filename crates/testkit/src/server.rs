@@ -122,6 +122,12 @@ impl TestServer {
         read("stdout") + &read("stderr")
     }
 
+    /// The running server's process.
+    pub fn process(&self) -> Option<Pid> {
+        let id = self.process.as_ref()?.id()?;
+        Pid::from_raw(i32::try_from(id).ok()?)
+    }
+
     /// Ends it at once, as a crash would, and waits until it is gone.
     pub async fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -145,9 +151,8 @@ impl TestServer {
     ///
     /// When it does not stop in time, or stops as after a failure.
     pub async fn stop(&mut self) {
+        let id = self.process().expect("the server runs");
         let mut process = self.process.take().expect("the server runs");
-        let id = process.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.and_then(Pid::from_raw).expect("the server runs");
         kill_process(id, Signal::TERM).expect("one's own child can be asked");
         let status = tokio::time::timeout(PATIENCE, process.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("it does not stop:\n{}", self.output()));
@@ -184,7 +189,12 @@ impl TestServer {
         self.environment.push(variable(key, value));
     }
 
-    async fn begin(&mut self) {
+    /// Starts it and returns at once, for who kills it before it is ready.
+    ///
+    /// # Panics
+    ///
+    /// When its program cannot be started.
+    pub fn launch(&mut self) {
         let open = |name: &str| {
             let mut options = std::fs::OpenOptions::new();
             let path = self.folder.path().join(name);
@@ -198,11 +208,17 @@ impl TestServer {
             .stderr(open("stderr").expect("a file can be made"))
             .spawn();
         let program = self.program.display();
-        let mut child =
+        let child =
             child.unwrap_or_else(|error| panic!("cannot start the server {program}: {error}"));
+        self.process = Some(child);
+    }
+
+    async fn begin(&mut self) {
+        self.launch();
         let address = self.address;
+        let mut process = self.process.take().expect("it was launched");
         let ended = eventually_within(PATIENCE, "the server is ready or ends", || {
-            let ended = child.try_wait().expect("one's own child can be asked");
+            let ended = process.try_wait().expect("one's own child can be asked");
             async move {
                 match ended {
                     Some(status) => Some(Some(status)),
@@ -213,7 +229,7 @@ impl TestServer {
         if let Some(status) = ended.await {
             panic!("the server ended with {status}:\n{}", self.output());
         }
-        self.process = Some(child);
+        self.process = Some(process);
     }
 
     /// A call of the program that sees none of the caller's own configuration.

@@ -38,6 +38,11 @@ async fn a_cluster_syncs_to_disk_survives_a_crash_and_leaves_nothing_behind() {
     cluster.restart().unwrap();
     assert_eq!(ask(&url, "SELECT 'up'").await.unwrap(), "up");
 
+    cluster.kill().unwrap();
+    assert!(ask(&url, "SELECT 'up'").await.is_err());
+    cluster.restart().unwrap();
+    assert_eq!(ask(&url, "SELECT 'up'").await.unwrap(), "up");
+
     cluster.stop().unwrap();
     let data_dir = cluster.data_dir();
     assert!(!data_dir.join("postmaster.pid").exists());

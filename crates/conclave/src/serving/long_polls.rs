@@ -1,8 +1,8 @@
 //! Long polls end at once when the node stops.
 
 use axum::{
-    extract::{Request, State},
-    http::{Method, Uri},
+    extract::{OriginalUri, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri},
     middleware::Next,
     response::Response,
 };
@@ -18,12 +18,12 @@ pub(crate) async fn end_long_polls(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(at_once) = without_waiting(&request) else {
+    let Some(at_once) = without_waiting(&request).map(Box::new) else {
         return next.run(request).await;
     };
     tokio::select! {
         response = next.clone().run(request) => response,
-        () = stop.cancelled() => next.run(at_once).await,
+        () = stop.cancelled() => next.run(*at_once).await,
     }
 }
 
@@ -47,13 +47,30 @@ fn without_waiting(request: &Request) -> Option<Request> {
     let mut parameters: Vec<&str> = others.filter(|parameter| !is_timeout(parameter)).collect();
     parameters.push(if is_file { "timeout_ms=0" } else { "timeout=0" });
     let uri = format!("{}?{}", request.uri().path(), parameters.join("&"));
+    let uri = uri.parse::<Uri>().ok()?;
     let mut again = Request::new(axum::body::Body::empty());
     *again.method_mut() = Method::GET;
-    *again.uri_mut() = uri.parse::<Uri>().ok()?;
     *again.version_mut() = request.version();
-    again.headers_mut().clone_from(request.headers());
+    *again.headers_mut() = copied(request.headers())?;
     again.extensions_mut().clone_from(request.extensions());
+    if request.extensions().get::<OriginalUri>().is_some() {
+        again.extensions_mut().insert(OriginalUri(uri.clone()));
+    }
+    *again.uri_mut() = uri;
     Some(again)
+}
+
+/// The headers in memory of their own: what was parsed shares the buffer that the connection
+/// read into, and would keep it for as long as a client waits.
+fn copied(headers: &HeaderMap) -> Option<HeaderMap> {
+    let mut copy = HeaderMap::with_capacity(headers.keys_len());
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_ref()).ok()?;
+        let mut own = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+        own.set_sensitive(value.is_sensitive());
+        copy.append(name, own);
+    }
+    Some(copy)
 }
 
 /// Whether a path gives out files or thumbnails.

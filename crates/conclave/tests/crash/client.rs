@@ -1,16 +1,28 @@
 //! What this suite asks of the server, and reads back.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
 
 use serde_json::Value;
 
 use crate::support::Client;
 
 impl Client {
-    pub(crate) async fn download(&self, file: &str) -> Vec<u8> {
+    pub(crate) async fn download(&self, file: &str) -> io::Result<Vec<u8>> {
         let path = file.strip_prefix("mxc://").unwrap();
         let path = format!("/_matrix/client/v1/media/download/{path}");
-        self.send("GET", &path, "", &[]).await.unwrap()
+        self.send("GET", &path, "", &[]).await
+    }
+
+    /// What the newest messages of a room say.
+    pub(crate) async fn newest(&self, room: &str) -> HashSet<String> {
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=500");
+        let page = self.ask("GET", &path, &Value::Null).await.unwrap();
+        let events = page["chunk"].as_array().unwrap().iter();
+        let bodies = events.filter_map(|event| event["content"]["body"].as_str());
+        bodies.map(str::to_owned).collect()
     }
 
     /// Every message of a room, oldest first: event id and body.
@@ -78,11 +90,14 @@ impl Client {
         )
     }
 
-    pub(crate) async fn account_data(&self, writer: usize) -> u64 {
-        let stands = self
-            .ask("GET", &self.counter(writer), &Value::Null)
-            .await
-            .unwrap();
-        stands["count"].as_u64().unwrap()
+    /// A writer's count, if there is one.
+    pub(crate) async fn account_data(&self, writer: usize) -> Option<u64> {
+        let path = self.counter(writer);
+        let (status, stands) = self.refusal("GET", &path, &Value::Null).await.unwrap();
+        match status {
+            200 => Some(stands["count"].as_u64().unwrap()),
+            404 => None,
+            status => panic!("account data was answered with {status}: {stands}"),
+        }
     }
 }

@@ -136,3 +136,17 @@ async fn an_unreachable_database_is_named_without_its_password() {
     );
     assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"));
 }
+
+/// On a full disk a file takes no more, and the failure must not become another one.
+#[tokio::test]
+async fn a_failure_that_cannot_be_told_is_still_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let status = Command::new(program())
+        .args(["config", "check", "--config", "there-is-no-such-file.toml"])
+        .stdout(std::process::Stdio::null())
+        .stderr(full.unwrap())
+        .status()
+        .await
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}

@@ -226,7 +226,7 @@ impl Connection {
     /// Begins a transaction that writes.
     pub(crate) fn begin_immediate(&self) -> Result<(), StoreError> {
         if let Some(checkpointer) = self.checkpointer.get() {
-            checkpointer.copy_last_pages(&self.inner.lock().raw)?;
+            checkpointer.copy_last_pages(&self.inner.lock().raw);
         }
         self.batch("BEGIN IMMEDIATE")
     }
@@ -368,4 +368,19 @@ pub(crate) fn spawn(
         .name(name)
         .spawn(body)
         .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_flushes_every_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Connection::open_writer(&folder.path().join("conclave.db")).unwrap();
+        let setting = |sql| writer.query(sql, &[]).unwrap().remove(0);
+        // FULL: the write-ahead log is on the disk before COMMIT returns.
+        assert_eq!(setting("PRAGMA synchronous").int(0).unwrap(), 2);
+        assert_eq!(setting("PRAGMA journal_mode").text(0).unwrap(), "wal");
+    }
 }

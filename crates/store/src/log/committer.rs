@@ -194,6 +194,11 @@ impl Committer {
                     self.disconnect();
                     match self.stands(outcome.batch_id()).await {
                         Ok(true) => return Ok(outcome.conclude(&self.shared)),
+                        // A disk that has no room now has none in a second either; whoever
+                        // asked may try again, and nobody else waits behind this batch.
+                        Ok(false) if self.is_embedded() && !error.is_conflict() => {
+                            return Err(Failure::Lost(error));
+                        }
                         Ok(false) => Failure::Lost(error),
                         Err(unanswered) => return Err(Failure::Lost(unanswered)),
                     }
@@ -260,6 +265,11 @@ impl Committer {
                 Ok(ReaderKind::Postgres(fresh))
             }
         }
+    }
+
+    /// Whether the database is a file: no connection to it can be lost.
+    fn is_embedded(&self) -> bool {
+        matches!(self.writer, Writer::Sqlite { .. })
     }
 
     fn disconnect(&mut self) {

@@ -78,6 +78,20 @@ conformance! {
         assert!(database.query("SELECT id FROM later", &[]).await.is_err());
     }
 
+    /// Whoever runs the database may have it acknowledge before it flushes; this server does not.
+    async fn a_weaker_setting_of_the_database_does_not_weaken_a_commit(db: Db) {
+        if let store::Location::Postgres(url) = &db.location {
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let name = url.rsplit('/').next().unwrap();
+            let weaken = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+            client.batch_execute(&weaken).await.unwrap();
+            let database = Database::open(db.options()).await.unwrap();
+            let rows = database.query("SELECT current_setting('synchronous_commit')", &[]).await;
+            assert_eq!(rows.unwrap()[0].text(0).unwrap(), "on");
+        }
+    }
+
     async fn a_step_that_fails_leaves_no_part_of_the_schema(db: Db) {
         let mut options = db.options();
         options.migrations.push(Migrations {

@@ -79,6 +79,11 @@ impl Postgres {
         self.supervisor.order("crash").map(drop)
     }
 
+    /// Kills the process that all others of the server belong to; none can tidy up after it.
+    pub fn kill(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("kill").map(drop)
+    }
+
     /// Starts a stopped server again, on the same port.
     pub fn restart(&mut self) -> Result<(), ServerError> {
         self.supervisor.order("start").map(drop)

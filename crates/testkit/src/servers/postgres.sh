@@ -31,11 +31,31 @@ stop() {
     "$bin/pg_ctl" stop --wait --timeout=60 --silent --pgdata="$dir/data" --mode="$1"
 }
 
+# Whoever is killed removes nothing. The others of the server see it and end, one by one; only then
+# may a new one start, and it finds out by itself whether they have.
+kill_first() {
+    first=$(head -n 1 "$dir/data/postmaster.pid") && kill -KILL "$first" || return 1
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        kill -0 "$first" || return 0
+        sleep 0.1
+    done
+}
+
+start_again() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        start && return 0
+        sleep 0.2
+    done
+    return 1
+}
+
+killed=false
 while read -r order; do
     case $order in
-        start) start ;;
+        start) if $killed; then killed=false; start_again; else start; fi ;;
         stop) stop fast ;;
         crash) stop immediate ;;
+        kill) killed=true; kill_first ;;
         *) false ;;
     esac </dev/null >>"$dir/log" 2>&1 && echo ok || echo failed
 done

@@ -79,12 +79,7 @@ impl Checkpointer {
         let follow = Arc::clone(&growth);
         spawn("checkpointer".to_owned(), move || {
             while woken.recv().is_ok() {
-                if let Err(error) = copy_nearly_all(&raw) {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "checkpoint failed"
-                    );
-                }
+                copy_nearly_all(&raw).unwrap_or_else(|error| warn(&error));
                 follow.nearly_copied.store(true, Ordering::Relaxed);
             }
         })?;
@@ -110,12 +105,19 @@ impl Checkpointer {
     ///
     /// A committer that is never idle would leave the thread one page behind for ever, and the
     /// log could never begin anew.
-    pub(super) fn copy_last_pages(&self, writer: &rusqlite::Connection) -> Result<(), StoreError> {
-        if self.growth.nearly_copied.swap(false, Ordering::Relaxed) {
-            let (pages, _) = checkpoint(writer)?;
-            self.growth.copied(pages);
+    pub(super) fn copy_last_pages(&self, writer: &rusqlite::Connection) {
+        if !self.growth.nearly_copied.swap(false, Ordering::Relaxed) {
+            return;
         }
-        Ok(())
+        match checkpoint(writer) {
+            Ok((pages, _)) => self.growth.copied(pages),
+            // What is in the log is safe there; the file may have no room to grow.
+            Err(error) => {
+                warn(&error);
+                self.growth
+                    .copied(self.growth.pages.load(Ordering::Relaxed));
+            }
+        }
     }
 }
 
@@ -130,6 +132,11 @@ fn copy_nearly_all(raw: &rusqlite::Connection) -> Result<(), StoreError> {
         before = copied;
     }
     Ok(())
+}
+
+fn warn(error: &StoreError) {
+    let error: &dyn std::error::Error = error;
+    tracing::warn!(error, "checkpoint failed");
 }
 
 /// Copies what no reader and no writer needs in the log; how long that is, and how much of it

@@ -1,8 +1,12 @@
 //! Reader threads, each with a connection of its own.
 
 use std::{
-    path::Path,
-    sync::{Arc, mpsc},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
 };
 
 use parking_lot::Mutex;
@@ -13,30 +17,36 @@ use crate::{Row, StoreError, Value};
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
-/// Reader threads, each with a connection, lent to one snapshot at a time.
+/// Reader threads, each with a connection, lent to one snapshot at a time; each is started when
+/// all others are lent.
 pub(crate) struct Readers {
+    path: PathBuf,
+    started: AtomicUsize,
     idle: Mutex<Vec<mpsc::Sender<Job>>>,
     permits: Arc<tokio::sync::Semaphore>,
 }
 
 impl Readers {
-    pub(crate) fn start(path: &Path, count: usize) -> Result<Arc<Self>, StoreError> {
-        let mut idle = Vec::new();
-        for index in 0..count {
-            let connection = Connection::open_reader(path)?;
-            let (jobs, queue) = mpsc::channel::<Job>();
-            spawn(format!("reader-{index}"), move || {
-                while let Ok(job) = queue.recv() {
-                    job(&connection);
-                }
-            })?;
-            idle.push(jobs);
-        }
-        let permits = Arc::new(tokio::sync::Semaphore::new(count));
-        Ok(Arc::new(Self {
-            idle: Mutex::new(idle),
-            permits,
-        }))
+    /// At most `count` of them.
+    pub(crate) fn new(path: &Path, count: usize) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            started: AtomicUsize::new(0),
+            idle: Mutex::new(Vec::new()),
+            permits: Arc::new(tokio::sync::Semaphore::new(count)),
+        })
+    }
+
+    fn start_one(&self) -> Result<mpsc::Sender<Job>, StoreError> {
+        let connection = Connection::open_reader(&self.path)?;
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        spawn(format!("reader-{index}"), move || {
+            while let Ok(job) = queue.recv() {
+                job(&connection);
+            }
+        })?;
+        Ok(jobs)
     }
 
     /// Waits for a free thread.
@@ -45,7 +55,8 @@ impl Readers {
             .acquire_owned()
             .await
             .map_err(|_| stopped())?;
-        let jobs = self.idle.lock().pop().ok_or_else(stopped)?;
+        let idle = self.idle.lock().pop();
+        let jobs = idle.map_or_else(|| self.start_one(), Ok)?;
         Ok(ReaderLease {
             jobs,
             readers: Arc::clone(self),
