@@ -1,6 +1,6 @@
 //! Whom an access token belongs to.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::time::Timestamp;
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
@@ -34,6 +34,9 @@ pub enum AuthError {
     /// No session has this token.
     #[error("the access token is not known")]
     Unknown,
+    /// No session has this token, and a restore may have lost the one that had.
+    #[error("the session may have been lost in a restore")]
+    Lost,
     /// The token has expired; its session can be refreshed.
     #[error("the access token has expired")]
     Expired,
@@ -41,6 +44,12 @@ pub enum AuthError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// How long after a restore clients with unknown tokens are asked to sign in again as the same
+/// device: time enough for those who are away to come back.
+const LOST_SESSIONS: Duration = Duration::from_secs(30 * 86_400);
+
+const READ_EPOCH_BEGAN: &str = "SELECT value FROM facts WHERE name = 'epoch.began_at'";
 
 const READ_TOKEN: &str = "SELECT user_id, device_id, session, generation, expires_at \
      FROM access_tokens WHERE hash = $1";
@@ -50,6 +59,23 @@ impl Accounts {
     ///
     /// It passes the log's barrier first: a session that any node ended is unknown here.
     pub async fn authenticate(&self, token: &str) -> Result<Session, AuthError> {
+        match self.session_of(token).await {
+            Err(AuthError::Unknown) if self.may_have_lost_sessions().await? => Err(AuthError::Lost),
+            found => found,
+        }
+    }
+
+    /// Whether a restore may have taken sessions back that clients still hold. It cannot be told
+    /// from one that ended long ago, and a client that is told so deletes its keys.
+    pub(crate) async fn may_have_lost_sessions(&self) -> Result<bool, StoreError> {
+        let row = self.database().query_opt(READ_EPOCH_BEGAN, &[]).await?;
+        let began = row.map(|row| row.text(0).map(str::to_owned)).transpose()?;
+        let began = began.and_then(|began| began.parse().ok());
+        let began = began.map(Timestamp::from_millis);
+        Ok(began.is_some_and(|began| self.now().since(began) < LOST_SESSIONS))
+    }
+
+    async fn session_of(&self, token: &str) -> Result<Session, AuthError> {
         self.inner.log.barrier().await?;
         let hash = secret::presented(token).ok_or(AuthError::Unknown)?;
         let token = self.token(hash).await?.ok_or(AuthError::Unknown)?;

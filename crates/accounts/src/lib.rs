@@ -44,7 +44,7 @@ pub use authenticate::{AuthError, Session};
 pub use change::{EditRefusal, Refusal};
 pub use devices::{Device, DeviceError, RemovedTicket};
 pub use invitations::{MadeToken, TokenError, TokenSummary, TokenTerms};
-pub use migrations::MIGRATIONS;
+pub use migrations::{FLEETING_TABLES, MIGRATIONS};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};
 pub use refresh::{RefreshError, Refreshed};
 pub use registration::{Grant, NewAccount, RegisterError, Registered, SpentNonce};

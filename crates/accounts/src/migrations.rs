@@ -11,3 +11,6 @@ pub const MIGRATIONS: Migrations = Migrations {
         sql: include_str!("../migrations/0001_accounts.sql"),
     }],
 };
+
+/// The tables whose rows no copy holds: what is good once and for minutes would be good again.
+pub const FLEETING_TABLES: &[&str] = &["login_tokens", "setup_links"];

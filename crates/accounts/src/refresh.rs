@@ -27,6 +27,9 @@ pub enum RefreshError {
     /// No session has this refresh token, or its session ended because it was used twice.
     #[error("the refresh token is not known")]
     Unknown,
+    /// No session has this refresh token, and a restore may have lost the one that had.
+    #[error("the session may have been lost in a restore")]
+    Lost,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,7 +69,12 @@ impl Accounts {
                     .await?;
                 Err(RefreshError::Unknown)
             }
-            Err(Refusal::TokenNotValid | Refusal::NoSuchUser) => Err(RefreshError::Unknown),
+            Err(Refusal::TokenNotValid | Refusal::NoSuchUser) => {
+                Err(match self.may_have_lost_sessions().await? {
+                    true => RefreshError::Lost,
+                    false => RefreshError::Unknown,
+                })
+            }
             Err(refusal) => Err(RefreshError::Store(refusal.into_store())),
         }
     }

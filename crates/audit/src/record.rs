@@ -64,6 +64,12 @@ pub enum Act {
     BackupDeleted,
     /// The server started with another configuration than before.
     ConfigurationChanged,
+    /// A copy of everything was begun.
+    CopyBegun,
+    /// A copy of everything was finished and proved.
+    CopyFinished,
+    /// Everything was restored from a copy.
+    CopyRestored,
     /// A room or an event without encryption was refused.
     RoomEncryptionRefused,
     /// An administrator used the administration interface.

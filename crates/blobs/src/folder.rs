@@ -52,12 +52,18 @@ impl Folder {
             shelves::make_folders(&incoming).map_err(refused)?;
             temporary::probe(&incoming).map_err(refused)?;
             shelves::sync_root(&root).map_err(refused)?;
-            let shelves = Shelves::new(root);
-            Ok(Self {
-                inner: Arc::new(Inner { incoming, shelves }),
-            })
+            Ok(Self::of(root))
         })
         .await
+    }
+
+    /// A folder as it is: nothing is made or tried.
+    pub(crate) fn of(root: PathBuf) -> Self {
+        let incoming = root.join(INCOMING);
+        let shelves = Shelves::new(root);
+        Self {
+            inner: Arc::new(Inner { incoming, shelves }),
+        }
     }
 
     pub(crate) async fn put<E>(

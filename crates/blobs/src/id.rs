@@ -18,6 +18,12 @@ impl BlobId {
         Self(bytes)
     }
 
+    /// Where the blob stands below the root of a folder.
+    pub fn path_in_folder(self) -> String {
+        let [first, second] = self.shelf();
+        format!("{first:02x}/{second:02x}/{self}")
+    }
+
     /// The first two bytes, which choose the folder.
     pub(crate) fn shelf(self) -> [u8; 2] {
         [self.0[0], self.0[1]]

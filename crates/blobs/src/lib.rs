@@ -69,6 +69,13 @@ impl Blobs {
         })
     }
 
+    /// Opens a folder that is only read, such as a copy on a medium that cannot be written.
+    pub fn in_read_only_folder(path: PathBuf) -> Self {
+        Self {
+            engine: Engine::Folder(Folder::of(path)),
+        }
+    }
+
     /// Stores a blob as it streams in, and tells its size; durable when this returns.
     ///
     /// A failing source leaves nothing behind, and neither does dropping the call, unless the
@@ -120,6 +127,17 @@ impl Blobs {
         match &self.engine {
             Engine::Folder(folder) => folder.written_before(moment, first_byte).await,
         }
+    }
+
+    /// Whether no blob is here.
+    pub async fn is_empty(&self) -> Result<bool, BlobError> {
+        let any_time = Timestamp::from_millis(i64::MAX);
+        for first_byte in 0..=u8::MAX {
+            if !self.written_before(any_time, first_byte).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Removes what unfinished puts have left behind, if they last wrote before a moment.

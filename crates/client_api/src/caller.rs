@@ -59,6 +59,8 @@ impl Caller {
 pub enum AuthFailure {
     /// No session has this token.
     Unknown,
+    /// No session has this token; a restore may have lost it, so the client keeps its keys.
+    Lost,
     /// The token has expired; its session lives on and can be refreshed or signed in to again.
     Expired,
     /// The account is locked.
@@ -73,6 +75,9 @@ impl From<AuthFailure> for ApiError {
     fn from(failure: AuthFailure) -> Self {
         match failure {
             AuthFailure::Unknown => Self::unknown_token(false),
+            AuthFailure::Lost => {
+                Self::lost_session("the session may have been lost in a restore: sign in again")
+            }
             AuthFailure::Expired => Self::unknown_token(true),
             AuthFailure::Locked => Self::user_locked(),
             AuthFailure::Deactivated => Self::user_deactivated(),

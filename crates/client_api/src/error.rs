@@ -70,6 +70,15 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, kind, sentence)
     }
 
+    /// 401 `M_UNKNOWN_TOKEN` with `soft_logout`: the session is gone through no act of anybody, so
+    /// the client signs in again as the same device and keeps its keys.
+    pub fn lost_session(sentence: impl Display) -> Self {
+        let mut data = UnknownTokenErrorData::new();
+        data.soft_logout = true;
+        let kind = ErrorKind::UnknownToken(data);
+        Self::new(StatusCode::UNAUTHORIZED, kind, sentence)
+    }
+
     /// 401 `M_UNKNOWN_TOKEN`; with `soft_logout` the client may sign in again as the same device.
     pub fn unknown_token(soft_logout: bool) -> Self {
         let mut data = UnknownTokenErrorData::new();

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
 };
 
 /// Says something on standard output: what a command was asked for.
@@ -17,6 +17,13 @@ pub(crate) fn say(text: impl Display) {
 /// Where that cannot be written, on a full disk perhaps, the exit code still tells.
 pub(crate) fn complain(text: impl Display) {
     drop(writeln!(io::stderr(), "conclave: {text}"));
+}
+
+/// Says on standard error how far something is, if a person looks.
+pub(crate) fn tell(text: &str) {
+    if io::stderr().is_terminal() {
+        complain(text);
+    }
 }
 
 /// Asks on standard error for what is then typed, on the same line.

@@ -52,13 +52,7 @@ impl Storage {
         let source = key_source(config);
         let master = MasterKey::unlock(&source, &location, &*surroundings.entropy).await;
         let master = master.map_err(explain)?;
-        let options = DatabaseOptions {
-            location,
-            server_name: config.server.name.to_string(),
-            migrations: migrations(),
-            readers: READERS,
-        };
-        let database = Database::open(options).await;
+        let database = Database::open(options(config)).await;
         let database = database.map_err(|error| explain_store(&error, loaded))?;
         let (entropy, clock) = (surroundings.entropy.clone(), surroundings.clock.clone());
         let keyring = Keyring::unlock(&database, master, entropy, clock).await;
@@ -69,6 +63,63 @@ impl Storage {
             is_new,
         })
     }
+
+    /// Opens what a restore has filled and has yet to finish.
+    pub(crate) async fn open_unfinished(
+        data_dir: DataDir,
+        loaded: &Loaded,
+        master: MasterKey,
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<Self> {
+        let database = Database::open_unfinished(options(&loaded.config)).await;
+        let database = database.map_err(|error| explain_store(&error, loaded))?;
+        let (entropy, clock) = (surroundings.entropy.clone(), surroundings.clock.clone());
+        let keyring = Keyring::unlock(&database, master, entropy, clock).await;
+        Ok(Self {
+            keyring: keyring.map_err(|error| explain_seal(error, loaded))?,
+            data_dir,
+            database,
+            is_new: false,
+        })
+    }
+}
+
+/// How the database of this configuration is opened.
+pub(crate) fn options(config: &Config) -> DatabaseOptions {
+    DatabaseOptions {
+        location: location(config),
+        server_name: config.server.name.to_string(),
+        migrations: migrations(),
+        readers: READERS,
+    }
+}
+
+/// What is where a copy is to be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing.
+    Empty,
+    /// What an interrupted restore has left.
+    Unfinished,
+    /// A deployment.
+    Deployment,
+}
+
+/// Looks, and changes nothing.
+pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
+    const READ_MARK: &str = "SELECT since FROM unfinished_restore";
+    const READ_STEPS: &str = "SELECT owner FROM schema_migrations";
+    let location = location(&loaded.config);
+    let explain = |error: StoreError| explain_store(&error, loaded);
+    let mark = Database::peek(&location, "unfinished_restore", READ_MARK).await;
+    if mark.map_err(explain)?.is_some() {
+        return Ok(Place::Unfinished);
+    }
+    let steps = Database::peek(&location, "schema_migrations", READ_STEPS).await;
+    Ok(match steps.map_err(explain)? {
+        Some(_) => Place::Deployment,
+        None => Place::Empty,
+    })
 }
 
 /// Whether a database is there.
@@ -124,7 +175,7 @@ fn location(config: &Config) -> Location {
     }
 }
 
-fn key_source(config: &Config) -> KeySource {
+pub(crate) fn key_source(config: &Config) -> KeySource {
     match &config.seal.key {
         Some(key) => KeySource::Text(Zeroizing::new(key.expose().to_owned())),
         None => KeySource::File(config.seal.key_file.clone()),
@@ -132,7 +183,7 @@ fn key_source(config: &Config) -> KeySource {
 }
 
 /// `database.url` without its password.
-fn shown(loaded: &Loaded) -> String {
+pub(crate) fn shown(loaded: &Loaded) -> String {
     let entry = loaded
         .entries
         .iter()

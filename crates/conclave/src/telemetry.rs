@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "accounts",
     "audit",
     "blobs",
@@ -18,6 +18,7 @@ const OWN: [&str; 17] = [
     "client_api",
     "conclave",
     "config",
+    "copy",
     "keys",
     "lifecycle",
     "media",

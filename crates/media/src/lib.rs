@@ -5,6 +5,7 @@
 //! - [`Media::open`] finds a file; [`StoredFile::open_range`] streams any part of it.
 //! - [`Media::thumbnail`] makes a small picture of it, once.
 //! - [`Media::sweep`] removes what interrupted uploads have left.
+//! - [`Media::keep_blobs_for_a_copy`] holds sweeps off, on every node.
 //!
 //! Memory does not grow with a file: an upload holds a chunk and what is on its way to the disk
 //! (some 400 KiB), a download as much, and pictures are opened two at a time. `tests/memory` holds
@@ -13,6 +14,7 @@
 
 mod applier;
 mod change;
+mod copying;
 mod download;
 mod id;
 mod layout;
@@ -36,6 +38,7 @@ use store::{Log, LogBuilder, Migration, Migrations, StoreError};
 use thumbnails::Studio;
 use tokio::sync::Semaphore;
 
+pub use copying::BLOB_COLUMNS;
 pub use download::{Content, DownloadError, StoredFile};
 pub use id::MediaId;
 pub use reserve::{MAX_PENDING, ReserveError, Reserved};

@@ -54,7 +54,15 @@ impl Media {
             }
             let known = self.blobs_of_rows(first_byte).await?;
             for blob in old.into_iter().filter(|blob| !known.contains(blob)) {
-                if !self.has_row(blob).await? && self.blobs.delete(blob).await? {
+                if self.has_row(blob).await? {
+                    continue;
+                }
+                // Asked after the row: a copy that was begun while there was one has said so
+                // before it looked.
+                if self.is_copied().await? {
+                    return Ok(swept);
+                }
+                if self.blobs.delete(blob).await? {
                     swept.orphans += 1;
                 }
             }

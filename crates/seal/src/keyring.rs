@@ -18,7 +18,7 @@ use moka::sync::Cache;
 use store::{Database, LocalWrite, Migration, Migrations, Reader, Row, StoreError, Tx};
 
 use crate::{
-    MasterKey, Place, Scope, SealError,
+    MasterKey, Place, Scope, SealError, Voucher,
     aead::{self, Cipher, KeyBytes, random_key},
     blind::BlindKey,
 };
@@ -32,6 +32,9 @@ pub const MIGRATIONS: Migrations = Migrations {
         sql: include_str!("../migrations/0001_keyring.sql"),
     }],
 };
+
+/// The tables of the keyring, which a copy keeps in a file of their own.
+pub const TABLES: [&str; 2] = ["seal_wrapping_keys", "seal_data_keys"];
 
 pub(crate) const READ_WRAPPING_KEYS: &str =
     "SELECT id, wrapped FROM seal_wrapping_keys ORDER BY id";
@@ -55,6 +58,7 @@ pub struct Keyring {
 }
 
 struct Inner {
+    voucher: Voucher,
     entropy: Arc<dyn Entropy>,
     clock: Arc<dyn Clock>,
     /// By id; the newest one wraps new data keys.
@@ -88,7 +92,7 @@ impl Keyring {
         let mut wrapping = Vec::new();
         for row in database.query(READ_WRAPPING_KEYS, &[]).await? {
             let id = row.int(0)?;
-            let key = master.0.open(&wrapping_place(id), row.bytes(1)?);
+            let key = master.cipher.open(&wrapping_place(id), row.bytes(1)?);
             let key = key
                 .and_then(|key| <[u8; 32]>::try_from(key).ok())
                 .ok_or_else(|| {
@@ -102,6 +106,7 @@ impl Keyring {
         let blind = BlindKey::new(&key);
         let (by_id, by_scope) = (Cache::new(CACHED_KEYS), Cache::new(CACHED_KEYS));
         let inner = Inner {
+            voucher: master.voucher().clone(),
             entropy,
             clock,
             wrapping,
@@ -191,6 +196,11 @@ impl Keyring {
     /// of its own.
     pub fn blind(&self, purpose: &'static str, data: &[u8]) -> [u8; 32] {
         self.inner.blind.hash(purpose, data)
+    }
+
+    /// What the master key vouches with.
+    pub fn voucher(&self) -> &Voucher {
+        &self.inner.voucher
     }
 
     fn empty_set(&self) -> KeySet {
@@ -371,7 +381,7 @@ async fn make_first_keys(
 ) -> Result<(), SealError> {
     let now = now.as_millis();
     let key = random_key(entropy);
-    let wrapped = master.0.seal(entropy, &wrapping_place(1), &*key);
+    let wrapped = master.cipher.seal(entropy, &wrapping_place(1), &*key);
     let blind = make(&[Cipher::new(1, &key)], entropy, BLIND)?;
     let write = LocalWrite::new()
         .and(

@@ -14,6 +14,6 @@ mod scope;
 
 pub use error::SealError;
 pub use file::{CHUNK_BYTES, CHUNK_OVERHEAD, FileKey, FileOpener, FileSealer};
-pub use keyring::{KeySet, Keyring, MIGRATIONS};
-pub use master::{KeySource, MasterKey};
+pub use keyring::{KeySet, Keyring, MIGRATIONS, TABLES};
+pub use master::{KeySource, MasterKey, Voucher};
 pub use scope::{Month, Place, Scope};

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::entropy::Entropy;
 use store::{Database, Location};
@@ -29,7 +30,53 @@ pub enum KeySource {
 }
 
 /// The key above all others.
-pub struct MasterKey(pub(crate) Cipher);
+pub struct MasterKey {
+    pub(crate) cipher: Cipher,
+    voucher: Voucher,
+}
+
+/// What a master key vouches with, for what stands outside of the database. It opens nothing.
+#[derive(Clone)]
+pub struct Voucher {
+    fingerprint: String,
+    key: hmac::Key,
+}
+
+/// The length of a fingerprint in bytes: enough to tell keys apart, too little to be one.
+const FINGERPRINT_BYTES: usize = 8;
+
+impl Voucher {
+    fn of(master: &[u8; 32]) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
+        let derive = |purpose: &[u8]| hmac::sign(&master, purpose);
+        let fingerprint = derive(b"conclave master key: fingerprint");
+        let key = derive(b"conclave master key: voucher");
+        Self {
+            fingerprint: hex(&fingerprint.as_ref()[..FINGERPRINT_BYTES]),
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()),
+        }
+    }
+
+    /// Tells this master key from others, without telling anything of it.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Vouches for a text: nobody without the master key can make this.
+    pub fn vouch(&self, text: &[u8]) -> String {
+        hex(hmac::sign(&self.key, text).as_ref())
+    }
+
+    /// Whether this master key has vouched for a text; compared in constant time.
+    pub fn has_vouched(&self, text: &[u8], proof: &str) -> bool {
+        let made = self.vouch(text);
+        constant_time::verify_slices_are_equal(made.as_bytes(), proof.as_bytes()).is_ok()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Zero in every value that the master key seals.
 pub(crate) const MASTER_ID: i64 = 0;
@@ -47,7 +94,7 @@ impl MasterKey {
         let stored = Database::peek(location, "seal_wrapping_keys", READ_WRAPPING_KEYS).await?;
         let in_use = stored.iter().any(|rows| !rows.is_empty());
         let key = match source {
-            KeySource::Text(text) => parse(text, "the seal.key setting")?,
+            KeySource::Text(text) => parse(text, TEXT_PLACE)?,
             KeySource::File(path) => match read(path)? {
                 Some(key) => key,
                 None if in_use => {
@@ -61,21 +108,70 @@ impl MasterKey {
                 None => create(path, entropy)?,
             },
         };
-        let master = Self(Cipher::new(MASTER_ID, &key));
+        let master = Self::of(&key);
         for row in stored.unwrap_or_default() {
             let (id, wrapped) = (row.int(0)?, row.bytes(1)?);
-            if master.0.open(&wrapping_place(id), wrapped).is_none() {
+            if master.cipher.open(&wrapping_place(id), wrapped).is_none() {
                 return Err(SealError::MasterKey(format!(
                     "{} is not the master key that this database was sealed with: point \
                      seal.key_file at the right one",
-                    match source {
-                        KeySource::File(path) => path.display().to_string(),
-                        KeySource::Text(_) => "the seal.key setting".to_owned(),
-                    }
+                    source.place()
                 )));
             }
         }
         Ok(master)
+    }
+
+    /// Reads the key that a copy needs, by its fingerprint; never makes one.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says which key is needed, and where it was looked for.
+    pub fn read(source: &KeySource, fingerprint: &str) -> Result<Self, SealError> {
+        let key = match source {
+            KeySource::Text(text) => parse(text, TEXT_PLACE)?,
+            KeySource::File(path) => read(path)?.ok_or_else(|| {
+                SealError::MasterKey(format!(
+                    "the copy needs the master key {fingerprint}, and {} is missing: restore the \
+                     file from your backup of keys, or point seal.key_file at it",
+                    path.display()
+                ))
+            })?,
+        };
+        let master = Self::of(&key);
+        if master.voucher.fingerprint != fingerprint {
+            return Err(SealError::MasterKey(format!(
+                "the copy needs the master key {fingerprint}, and {} is the key {}: point \
+                 seal.key_file at the right one",
+                source.place(),
+                master.voucher.fingerprint
+            )));
+        }
+        Ok(master)
+    }
+
+    /// What this key vouches with.
+    pub fn voucher(&self) -> &Voucher {
+        &self.voucher
+    }
+
+    fn of(key: &[u8; 32]) -> Self {
+        Self {
+            cipher: Cipher::new(MASTER_ID, key),
+            voucher: Voucher::of(key),
+        }
+    }
+}
+
+/// The name of a key that is given as text.
+const TEXT_PLACE: &str = "the seal.key setting";
+
+impl KeySource {
+    fn place(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Text(_) => TEXT_PLACE.to_owned(),
+        }
     }
 }
 
@@ -151,5 +247,28 @@ fn create(path: &Path, entropy: &dyn Entropy) -> Result<KeyBytes, SealError> {
         }
         // Whoever made it: what the file holds is what counts.
         _ => read(path)?.ok_or_else(|| SealError::MasterKey("the master key vanished".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_tells_keys_apart_and_is_no_part_of_one() {
+        let (one, other) = (MasterKey::of(&[7; 32]), MasterKey::of(&[8; 32]));
+        assert_ne!(one.voucher().fingerprint(), other.voucher().fingerprint());
+        assert_eq!(one.voucher().fingerprint().len(), 16);
+        assert!(!one.voucher().fingerprint().contains("0707"));
+    }
+
+    #[test]
+    fn only_the_key_that_vouched_is_believed() {
+        let (one, other) = (MasterKey::of(&[7; 32]), MasterKey::of(&[8; 32]));
+        let proof = one.voucher().vouch(b"text");
+        assert!(one.voucher().has_vouched(b"text", &proof));
+        assert!(!one.voucher().has_vouched(b"texT", &proof));
+        assert!(!other.voucher().has_vouched(b"text", &proof));
+        assert!(!one.voucher().has_vouched(b"text", ""));
     }
 }

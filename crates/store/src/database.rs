@@ -1,6 +1,7 @@
 //! Opening the database: engine, schema, the facts of the deployment, read snapshots.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,13 +9,14 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    LocalWrite, Migrations, Names, Pos, Row, StoreError, Value,
+    LocalWrite, Migrations, Names, Pos, Row, StoreError, Table, Value,
     engine::{
         Reader, ReaderKind,
         postgres::{self, Connector, Role},
         sqlite,
     },
     migrations,
+    tables::MARK,
 };
 
 /// Where the database is.
@@ -53,6 +55,19 @@ pub struct DatabaseOptions {
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
     names: Names,
+    /// The tables that the migrations make; others in the same schema are not ours.
+    tables: Arc<BTreeSet<String>>,
+}
+
+/// What opening does to the schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schema {
+    /// Brings it up to date.
+    Migrate,
+    /// Brings it up to date, also of a database whose restore is about to be finished.
+    MigrateUnfinished,
+    /// Leaves it as it is.
+    Leave,
 }
 
 pub(crate) enum Engine {
@@ -72,12 +87,13 @@ const READ_FACT: &str = "SELECT value FROM facts WHERE name = $1";
 const WRITE_FACT: &str =
     "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 
-const SQLITE_TABLE: &str = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1";
+pub(crate) const SQLITE_TABLE: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1";
 const POSTGRES_TABLE: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
      WHERE table_schema = current_schema() AND CAST(table_name AS TEXT) = $1";
 
 /// Two starting nodes migrate one after the other.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7239180441)";
+pub(crate) const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7239180441)";
 
 impl Database {
     /// Opens the database, brings its schema up to date and checks that it is this deployment's.
@@ -85,12 +101,29 @@ impl Database {
     /// Refuses a schema newer than the program, another server name, and a PostgreSQL that
     /// does not flush commits to disk.
     pub async fn open(options: DatabaseOptions) -> Result<Self, StoreError> {
-        let mut known = vec![migrations::STORE];
-        known.extend(options.migrations);
+        Self::connect(options, Schema::Migrate).await
+    }
+
+    /// Opens a database that was filled from a copy, to finish the restore.
+    pub async fn open_unfinished(options: DatabaseOptions) -> Result<Self, StoreError> {
+        Self::connect(options, Schema::MigrateUnfinished).await
+    }
+
+    /// Opens a database whose schema is left as it is, to look at what was filled in.
+    pub async fn open_as_it_is(options: DatabaseOptions) -> Result<Self, StoreError> {
+        Self::connect(options, Schema::Leave).await
+    }
+
+    async fn connect(options: DatabaseOptions, schema: Schema) -> Result<Self, StoreError> {
+        let known = migrations::all(&options.migrations);
+        let migrates = schema != Schema::Leave;
+        let finishes = schema == Schema::MigrateUnfinished;
         let engine = match &options.location {
             Location::Sqlite(path) => {
                 let writer = open_sqlite(path)?;
-                migrate_sqlite(&writer, &known, &options.server_name)?;
+                if migrates {
+                    migrate_sqlite(&writer, &known, &options.server_name, finishes)?;
+                }
                 let readers = sqlite::Readers::new(path, options.readers);
                 let writer = Mutex::new(Some(writer));
                 Engine::Sqlite {
@@ -103,7 +136,9 @@ impl Database {
                 let connector = Connector::new(url)?;
                 let session = connector.connect(Role::Reader).await?;
                 check_postgres(&session).await?;
-                migrate_postgres(&session, &known, &options.server_name).await?;
+                if migrates {
+                    migrate_postgres(&session, &known, &options.server_name, finishes).await?;
+                }
                 let pool = postgres::Pool::new(connector.clone(), options.readers);
                 Engine::Postgres { connector, pool }
             }
@@ -111,6 +146,7 @@ impl Database {
         Ok(Self {
             engine: Arc::new(engine),
             names: Names::new(),
+            tables: Arc::new(migrations::table_names(&known)),
         })
     }
 
@@ -182,8 +218,12 @@ impl Database {
             }
         };
         // The first query fixes the moment.
-        let head = head_of(&reader).await?;
-        Ok(Snapshot { reader, head })
+        let (head, epoch) = moment_of(&reader).await?;
+        Ok(Snapshot {
+            reader,
+            head,
+            epoch,
+        })
     }
 
     /// Runs one query on its own.
@@ -227,12 +267,48 @@ impl Database {
 pub struct Snapshot {
     reader: Reader,
     head: Pos,
+    epoch: i64,
 }
 
 impl Snapshot {
     /// The last position that this view includes.
     pub fn head(&self) -> Pos {
         self.head
+    }
+
+    /// Which history this is: it rises when a restore or a failover has lost something, and then
+    /// a position may stand for another change than before.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Up to where the history of an epoch is this one, too. Of an epoch that this history never
+    /// had (its copy was restored elsewhere, or earlier) it is what is common to all.
+    pub async fn common_history(&self, epoch: i64) -> Result<Pos, StoreError> {
+        const READ: &str = "SELECT name, value FROM facts WHERE name LIKE 'epoch.%.after'";
+        if epoch == self.epoch {
+            return Ok(Pos::new(i64::MAX));
+        }
+        let mut beginnings = BTreeMap::new();
+        for row in self.query(READ, &[]).await? {
+            let number = row.text(0)?.split('.').nth(1).map(str::parse::<i64>);
+            if let Some(Ok(number)) = number {
+                beginnings.insert(number, number_in(&row, 1)?);
+            }
+        }
+        let is_ours = epoch == FIRST_EPOCH || beginnings.contains_key(&epoch);
+        let later = beginnings
+            .into_iter()
+            .filter(|(began, _)| !is_ours || *began > epoch);
+        let common = later.map(|(_, after)| after).min();
+        Ok(Pos::new(common.unwrap_or(0)))
+    }
+
+    /// Those tables of the deployment that are there, by name.
+    pub async fn tables(&self, database: &Database) -> Result<Vec<Table>, StoreError> {
+        let mut tables = self.reader.all_tables().await?;
+        tables.retain(|table| database.tables.contains(&table.name));
+        Ok(tables)
     }
 }
 
@@ -244,42 +320,68 @@ impl std::ops::Deref for Snapshot {
     }
 }
 
-pub(crate) async fn head_of(reader: &Reader) -> Result<Pos, StoreError> {
-    let row = reader
-        .query_opt(
-            "SELECT COALESCE(MAX(last_pos), 0) FROM log WHERE log_id = 1",
-            &[],
-        )
-        .await?;
-    row.map_or(Ok(Pos::START), |row| Ok(Pos::new(row.int(0)?)))
+/// The epoch of a new deployment.
+const FIRST_EPOCH: i64 = 1;
+
+/// Head and epoch: what makes a moment.
+const READ_MOMENT: &str = "SELECT \
+     (SELECT COALESCE(MAX(last_pos), 0) FROM log WHERE log_id = 1), \
+     (SELECT value FROM facts WHERE name = 'epoch')";
+
+async fn moment_of(reader: &Reader) -> Result<(Pos, i64), StoreError> {
+    let row = reader.query_opt(READ_MOMENT, &[]).await?;
+    let row = row.ok_or_else(|| StoreError::Damaged("the log has no head".to_owned()))?;
+    Ok((Pos::new(row.int(0)?), number_in(&row, 1)?))
+}
+
+/// A fact that is a number.
+fn number_in(row: &Row, index: usize) -> Result<i64, StoreError> {
+    let number = row.text(index)?.parse();
+    number.map_err(|_| StoreError::Damaged("a fact is no number".to_owned()))
+}
+
+/// Asked inside the migration's transaction: a restore may begin beside a starting node.
+fn refuse_marked(mark: &[Row], finishes: bool) -> Result<(), StoreError> {
+    if mark.is_empty() || finishes {
+        return Ok(());
+    }
+    Err(StoreError::Refused(
+        "a restore into this database was not finished, and it may hold only a part of the copy: \
+         run `conclave restore` with the copy again"
+            .to_owned(),
+    ))
 }
 
 fn open_sqlite(path: &Path) -> Result<sqlite::Connection, StoreError> {
+    make_sqlite_file(path)?;
+    sqlite::Connection::open_writer(path)
+}
+
+/// Made before SQLite opens it, so that it and its companions are the owner's alone.
+pub(crate) fn make_sqlite_file(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    // Made before SQLite opens it, so that it and its companions are the owner's alone.
-    std::fs::OpenOptions::new()
+    let made = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)
-        .map_err(|error| {
-            StoreError::Refused(format!(
-                "cannot open the database {}: {error}",
-                path.display()
-            ))
-        })?;
-    sqlite::Connection::open_writer(path)
+        .open(path);
+    made.map(drop).map_err(|error| {
+        let path = path.display();
+        StoreError::Refused(format!("cannot open the database {path}: {error}"))
+    })
 }
 
 fn migrate_sqlite(
     writer: &sqlite::Connection,
     known: &[Migrations],
     server_name: &str,
+    finishes: bool,
 ) -> Result<(), StoreError> {
     writer.batch("BEGIN IMMEDIATE")?;
     let migrated = (|| {
+        refuse_marked(&writer.query(SQLITE_TABLE, &[MARK.into()])?, finishes)?;
         writer.batch(migrations::LEDGER)?;
         let applied = writer.query(migrations::APPLIED, &[])?;
         for (owner, step) in migrations::missing(known, &applied)? {
@@ -304,10 +406,13 @@ async fn migrate_postgres(
     session: &postgres::Session,
     known: &[Migrations],
     server_name: &str,
+    finishes: bool,
 ) -> Result<(), StoreError> {
     // A failure drops the session, and with it the transaction.
     session.batch("BEGIN").await?;
     session.batch(MIGRATION_LOCK).await?;
+    let marked = session.query(POSTGRES_TABLE, &[MARK.into()]).await?;
+    refuse_marked(&marked, finishes)?;
     session.batch(migrations::LEDGER).await?;
     let applied = session.query(migrations::APPLIED, &[]).await?;
     for (owner, step) in migrations::missing(known, &applied)? {
@@ -337,7 +442,7 @@ fn check_server_name(stored: &[Row], expected: &str) -> Result<(), StoreError> {
     )))
 }
 
-async fn check_postgres(session: &postgres::Session) -> Result<(), StoreError> {
+pub(crate) async fn check_postgres(session: &postgres::Session) -> Result<(), StoreError> {
     let rows = session
         .query(
             "SELECT current_setting('server_version_num')::BIGINT, current_setting('fsync'), \

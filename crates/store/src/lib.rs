@@ -16,6 +16,7 @@ mod metrics;
 mod migrations;
 mod names;
 mod staged;
+mod tables;
 mod value;
 
 pub use coherent::Coherent;
@@ -23,10 +24,11 @@ pub use database::{Database, DatabaseOptions, Location, Snapshot};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
 pub use log::{
-    Applier, Batch, CheckContext, CommitError, Committed, Intent, Log, LogBuilder, Pos, Ticket,
-    Touched, Verdict,
+    Applier, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs, Intent, Log,
+    LogBuilder, Pos, Ticket, Touched, Verdict,
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;
 pub use staged::{Journal, Layered, Staged};
+pub use tables::{Filling, Scan, Table, TableFile};
 pub use value::{ColumnType, Row, Value};

@@ -1,6 +1,8 @@
 //! The schema: numbered files, forward only, each owner's in a sequence of its own.
 
-use crate::{Row, StoreError, Value};
+use std::collections::BTreeSet;
+
+use crate::{Row, StoreError, Value, tables::LEDGER_TABLE};
 
 /// One step of an owner's schema.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +42,28 @@ pub(crate) const APPLIED: &str = "SELECT owner, number FROM schema_migrations";
 pub(crate) const RECORD: &str =
     "INSERT INTO schema_migrations (owner, number, name) VALUES ($1, $2, $3)";
 
-/// The steps that `applied` lacks, in order; refuses a schema that this program is too old for.
-pub(crate) fn missing<'a>(
-    known: &'a [Migrations],
-    applied: &[Row],
-) -> Result<Vec<(&'static str, &'a Migration)>, StoreError> {
-    for row in applied {
-        let (owner, number) = (row.text(0)?, row.int(1)?);
+/// The store's own steps and those of all owners.
+pub(crate) fn all(owners: &[Migrations]) -> Vec<Migrations> {
+    let mut known = vec![STORE];
+    known.extend_from_slice(owners);
+    known
+}
+
+/// The tables that the steps make.
+pub(crate) fn table_names(known: &[Migrations]) -> BTreeSet<String> {
+    let steps = known.iter().flat_map(|migrations| migrations.steps);
+    let made = steps.flat_map(|step| step.sql.split("CREATE TABLE ").skip(1));
+    let names = made.filter_map(|rest| rest.split([' ', '(', '\n']).next());
+    let names = names.chain([LEDGER_TABLE]).map(str::to_owned);
+    names.collect()
+}
+
+/// Refuses a schema that this program is too old for.
+pub(crate) fn refuse_newer<'a>(
+    known: &[Migrations],
+    applied: impl Iterator<Item = (&'a str, i64)>,
+) -> Result<(), StoreError> {
+    for (owner, number) in applied {
         let newest = known
             .iter()
             .find(|migrations| migrations.owner == owner)
@@ -59,6 +76,19 @@ pub(crate) fn missing<'a>(
             )));
         }
     }
+    Ok(())
+}
+
+/// The steps that `applied` lacks, in order; refuses a schema that this program is too old for.
+pub(crate) fn missing<'a>(
+    known: &'a [Migrations],
+    applied: &[Row],
+) -> Result<Vec<(&'static str, &'a Migration)>, StoreError> {
+    let there: Vec<(&str, i64)> = applied
+        .iter()
+        .map(|row| Ok((row.text(0)?, row.int(1)?)))
+        .collect::<Result<_, StoreError>>()?;
+    refuse_newer(known, there.into_iter())?;
     let done = |owner: &str, number: i64| {
         applied
             .iter()

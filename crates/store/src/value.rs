@@ -74,6 +74,21 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 pub struct Row(pub(crate) Vec<Value>);
 
 impl Row {
+    /// The values, in the order of the columns.
+    pub fn values(&self) -> &[Value] {
+        &self.0
+    }
+
+    /// About how much memory it takes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let sizes = self.0.iter().map(|value| match value {
+            Value::Null | Value::Int(_) => 32,
+            Value::Text(text) => 32 + text.len(),
+            Value::Bytes(bytes) => 32 + bytes.len(),
+        });
+        sizes.sum()
+    }
+
     /// An integer that is never NULL.
     pub fn int(&self, index: usize) -> Result<i64, StoreError> {
         self.opt_int(index)?.ok_or(StoreError::Column {

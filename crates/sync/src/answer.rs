@@ -36,7 +36,9 @@ impl Inner {
         // Counted before anything is read: what changes meanwhile is told again, not lost.
         let ephemeral = self.ephemeral.now();
         let snapshot = self.log.database().snapshot().await?;
-        let head = snapshot.head();
+        let (head, epoch) = (snapshot.head(), snapshot.epoch());
+        let lost_track = since.is_some_and(|since| since.epoch != epoch);
+        let since = since.filter(|since| since.epoch == epoch);
         // A token from the future (a restored copy) is as good as one of now.
         let since_pos = since.map(|since| since.pos.min(head.get()));
         let reading = Reading {
@@ -53,13 +55,16 @@ impl Inner {
         let mut response = SyncResponse::default();
         reading.rooms(&memberships, &entries, &mut response).await?;
         response.account_data = reading.global_account_data(&entries).await?;
-        let met = reading.device_lists(&memberships, &mut response).await?;
+        let met = match lost_track {
+            false => reading.device_lists(&memberships, &mut response).await?,
+            true => reading.all_device_lists(&mut response).await?,
+        };
         response.presence = reading.presence(&met).await?;
         let after = Pos::new(since.map_or(0, |since| since.to_device_pos.min(head.get())));
         let to_device_pos = reading.to_device(after, &mut response).await?.get();
         reading.key_counts(&mut response).await?;
         let token = SyncToken {
-            epoch: self.epoch,
+            epoch,
             pos: head.get(),
             to_device_pos,
             ephemeral,
@@ -96,6 +101,25 @@ impl Reading<'_> {
         let changes = window.changes(memberships).await?;
         response.device_lists = changes.lists;
         Ok(changes.met)
+    }
+
+    /// Everybody whom the user shares a room with, for a client that comes from before a restore:
+    /// what it learned of their devices may be of a history that is gone.
+    async fn all_device_lists(
+        &self,
+        response: &mut SyncResponse,
+    ) -> Result<BTreeSet<i64>, StoreError> {
+        let Syncer { user, .. } = self.syncer;
+        let rooms = &self.inner.rooms;
+        let mut everybody = rooms.sharing_users(self.snapshot, user).await?;
+        everybody.push(user);
+        let everybody: BTreeSet<i64> = everybody.into_iter().collect();
+        for user in everybody {
+            let user = self.user_id(user).await?;
+            response.device_lists.changed.push(user);
+        }
+        // Presence is told in full, as to whoever syncs first.
+        Ok(BTreeSet::new())
     }
 
     /// Messages to the device; gives the place of the last one.

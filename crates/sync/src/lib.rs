@@ -24,4 +24,4 @@ pub use response::{
     Summary, SyncResponse, Timeline, UnreadCounts,
 };
 pub use sync::{Sync, SyncError, SyncRequest, Syncer};
-pub use token::{BadToken, Ephemeral, SyncToken, boundary_token, timeline_boundary};
+pub use token::{BadToken, Boundary, Ephemeral, SyncToken};

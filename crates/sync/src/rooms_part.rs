@@ -8,7 +8,7 @@ use store::{Snapshot, StoreError};
 use crate::{
     render::{Beside, Reader, timeline_event},
     response::{JoinedRoom, Timeline},
-    token::boundary_token,
+    token::Boundary,
 };
 
 /// How many events a timeline has when the client does not say.
@@ -155,7 +155,7 @@ impl RoomReader<'_> {
             };
             events.push(timeline_event(event, self.reader, beside));
         }
-        let prev_batch = Some(boundary_token(slice.begin));
+        let prev_batch = Some(Boundary::new(self.snapshot, slice.begin).to_string());
         Ok(Timeline {
             events,
             limited: slice.limited,

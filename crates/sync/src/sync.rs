@@ -40,7 +40,6 @@ pub(crate) struct Inner {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) epoch: i64,
     pub(crate) ephemeral: EphemeralState,
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
@@ -98,10 +97,6 @@ impl Sync {
         bus: Bus,
         presence_enabled: bool,
     ) -> Result<Self, StoreError> {
-        let epoch = log.database().fact("epoch").await?;
-        let epoch = epoch.and_then(|epoch| epoch.parse().ok());
-        let epoch =
-            epoch.ok_or_else(|| StoreError::Damaged("the fact epoch is missing".to_owned()))?;
         let clock = Arc::clone(log.clock());
         let wakers = Arc::new(Wakers::default());
         waking::follow(&log, &wakers, &rooms);
@@ -112,7 +107,6 @@ impl Sync {
             rooms,
             keys,
             clock,
-            epoch,
             wakers,
             ephemeral: EphemeralState::new(bus.node_id().into()),
             bus,
@@ -135,13 +129,14 @@ impl Sync {
         request: &SyncRequest,
     ) -> Result<SyncResponse, SyncError> {
         let inner = &self.inner;
-        let since = request.since.filter(|since| since.epoch == inner.epoch);
-        if let Some(since) = since {
-            Box::pin(inner.acknowledge(syncer, since)).await?;
-        }
+        let since = request.since;
+        let is_of_now = match since {
+            Some(since) => Box::pin(inner.acknowledge(syncer, since)).await?,
+            None => false,
+        };
         let deadline = inner.clock.sleep(request.timeout.min(LONGEST_WAIT));
         tokio::pin!(deadline);
-        let mut time_is_up = since.is_none() || request.full_state || request.timeout.is_zero();
+        let mut time_is_up = !is_of_now || request.full_state || request.timeout.is_zero();
         let mut waiter = inner.wakers.register(syncer.user);
         // Who comes from another node is told all typing and presence: that alone is no news, or
         // a client between two nodes would never wait.
@@ -185,7 +180,7 @@ impl Sync {
     ) -> Result<DeviceLists, StoreError> {
         let inner = &self.inner;
         let snapshot = inner.log.database().snapshot().await?;
-        let pos = |token: SyncToken| (token.epoch == inner.epoch).then_some(token.pos);
+        let pos = |token: SyncToken| (token.epoch == snapshot.epoch()).then_some(token.pos);
         // Who comes from before a restore asks for everybody's keys again.
         let (from, until) = (pos(from).unwrap_or(0), pos(to).unwrap_or(i64::MAX));
         let memberships = inner.rooms.memberships(&snapshot, user).await?;
@@ -220,18 +215,23 @@ impl Inner {
         Ok(self.answer(syncer, request, since).await?)
     }
 
-    /// A token proves that its device has what came before it.
-    async fn acknowledge(&self, syncer: Syncer<'_>, since: SyncToken) -> Result<(), StoreError> {
-        if since.to_device_pos == 0 {
-            return Ok(());
-        }
+    /// A token proves that its device has what came before it, if it is of this epoch: tells
+    /// whether it is. What an older one proves is void.
+    async fn acknowledge(&self, syncer: Syncer<'_>, since: SyncToken) -> Result<bool, StoreError> {
         let snapshot = self.log.database().snapshot().await?;
+        if since.epoch != snapshot.epoch() {
+            return Ok(false);
+        }
+        if since.to_device_pos == 0 {
+            return Ok(true);
+        }
         // A token from nowhere proves nothing beyond what exists.
         let upto = Pos::new(since.to_device_pos.min(snapshot.head().get()));
         let device = syncer.device_id.as_str();
         self.keys
             .acknowledge_to_device(&snapshot, syncer.user, device, upto)
-            .await
+            .await?;
+        Ok(true)
     }
 
     async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use store::{Snapshot, StoreError};
+
 /// What a client has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncToken {
@@ -78,18 +80,61 @@ fn number(text: &str) -> Result<i64, BadToken> {
     text.parse().map_err(|_| BadToken)
 }
 
-/// The boundary in a room's timeline that a pagination token names: it stands before the event
-/// with that `ord`. Both tokens of pages (`t…`) and sync tokens are understood.
-pub fn timeline_boundary(token: &str) -> Result<i64, BadToken> {
-    match token.strip_prefix('t') {
-        Some(ord) => ord.parse().map_err(|_| BadToken),
-        None => Ok(token.parse::<SyncToken>()?.pos.saturating_add(1)),
+/// A boundary in a room's timeline, as a token names it: it stands before the event with that
+/// `ord`. Both tokens of pages (`t…`) and sync tokens are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    epoch: i64,
+    ord: i64,
+}
+
+impl Boundary {
+    /// A boundary in the history that a snapshot shows.
+    pub fn new(snapshot: &Snapshot, ord: i64) -> Self {
+        let epoch = snapshot.epoch();
+        Self { epoch, ord }
+    }
+
+    /// The place in the history that a snapshot shows.
+    ///
+    /// A boundary of an earlier epoch that stands after the common history is where the two
+    /// part: before it is what both have, behind it what the client has not seen.
+    pub async fn ord_in(self, snapshot: &Snapshot) -> Result<i64, StoreError> {
+        if self.epoch == snapshot.epoch() {
+            return Ok(self.ord);
+        }
+        let common = snapshot.common_history(self.epoch).await?.get();
+        Ok(self.ord.min(common.saturating_add(1)))
     }
 }
 
-/// The pagination token of a boundary.
-pub fn boundary_token(ord: i64) -> String {
-    format!("t{ord}")
+impl fmt::Display for Boundary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "t{}_{}", self.epoch, self.ord)
+    }
+}
+
+impl FromStr for Boundary {
+    type Err = BadToken;
+
+    fn from_str(text: &str) -> Result<Self, BadToken> {
+        let Some(boundary) = text.strip_prefix('t') else {
+            let token: SyncToken = text.parse()?;
+            return Ok(Self {
+                epoch: token.epoch,
+                ord: token.pos.saturating_add(1),
+            });
+        };
+        let (epoch, ord) = boundary.split_once('_').ok_or(BadToken)?;
+        let (sign, digits) = match ord.strip_prefix('-') {
+            Some(digits) => (-1, digits),
+            None => (1, ord),
+        };
+        Ok(Self {
+            epoch: number(epoch)?,
+            ord: sign * number(digits)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -127,8 +172,11 @@ mod tests {
         ] {
             assert_eq!(text.parse::<SyncToken>(), Err(BadToken), "{text}");
         }
-        assert_eq!(timeline_boundary("t-5"), Ok(-5));
-        assert_eq!(timeline_boundary("t"), Err(BadToken));
-        assert_eq!(timeline_boundary("s1_1_1_8_1_0_0"), Ok(9));
+        let boundary = |epoch, ord| Ok(Boundary { epoch, ord });
+        assert_eq!("t1_-5".parse(), boundary(1, -5));
+        assert_eq!("s1_2_1_8_1_0_0".parse(), boundary(2, 9));
+        for text in ["t", "t5", "t1_", "t1_--5", "t1_+5", "t-1_5", "t1_5_6"] {
+            assert_eq!(text.parse::<Boundary>(), Err(BadToken), "{text}");
+        }
     }
 }

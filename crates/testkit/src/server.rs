@@ -65,6 +65,14 @@ impl TestServer {
     ///
     /// When it does not become ready; its log is shown.
     pub async fn start_program(program: &Path, engine: Engine, keys: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepare_program(program, engine, keys).await;
+        server.begin().await;
+        server
+    }
+
+    /// Makes a place for a server of this program, with nothing in it: [`TestServer::restart`]
+    /// starts it, and its commands can be run before.
+    pub async fn prepare_program(program: &Path, engine: Engine, keys: &[(&str, &str)]) -> Self {
         let database = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(postgres::database().await),
@@ -82,16 +90,14 @@ impl TestServer {
             environment.push(variable("database.url", &database.url));
         }
         environment.extend(keys.iter().map(|(key, value)| variable(key, value)));
-        let mut server = Self {
+        Self {
             program: program.to_owned(),
             environment,
             address,
             process: None,
             folder,
             _database: database,
-        };
-        server.begin().await;
-        server
+        }
     }
 
     /// Where it answers, without a slash at the end.

@@ -11,7 +11,7 @@ use ruma::{
     api::client::membership::get_member_events::v3::{Request, Response},
     events::room::member::MembershipState,
 };
-use sync::timeline_boundary;
+use sync::{BadToken, Boundary};
 use tracing::instrument;
 
 use crate::{
@@ -47,9 +47,15 @@ pub(crate) async fn get_members(
     let view = RoomView::open(&rooms, &*clock, &caller, &req.room_id).await;
     let view = view.map_err(to_outsiders)?;
     let readable = view.history.state_before().ok_or_else(not_joined)?;
-    let at = req.at.as_deref().map(timeline_boundary).transpose();
-    let at = at.map_err(|error| ApiError::invalid_param(format_args!("at: {error}")))?;
-    let before = at.map_or(readable, |at| at.min(readable));
+    let at = req.at.as_deref().map(str::parse::<Boundary>).transpose();
+    let at = at.map_err(|error: BadToken| ApiError::invalid_param(format_args!("at: {error}")))?;
+    let before = match at {
+        Some(at) => {
+            let at = at.ord_in(&view.snapshot).await;
+            at.map_err(ApiError::internal)?.min(readable)
+        }
+        None => readable,
+    };
     let state = view
         .state_before(before)
         .await

@@ -12,7 +12,7 @@ use ruma::{
     events::AnyStateEvent,
     serde::Raw,
 };
-use sync::boundary_token;
+use sync::Boundary;
 use tracing::instrument;
 
 use super::{compiled, get_event::hidden, page_length};
@@ -46,10 +46,9 @@ pub(crate) async fn get_context(
     let first = before.events.last().unwrap_or(&event).ord;
     let last = after.events.last().unwrap_or(&event).ord;
     let mut response = Response::new();
-    response.start = Some(boundary_token(before.next.unwrap_or(first)));
-    response.end = Some(boundary_token(
-        after.next.unwrap_or_else(|| last.saturating_add(1)),
-    ));
+    let token = |ord| Some(Boundary::new(&view.snapshot, ord).to_string());
+    response.start = token(before.next.unwrap_or(first));
+    response.end = token(after.next.unwrap_or_else(|| last.saturating_add(1)));
     let shown: Vec<&StoredEvent> = before
         .events
         .iter()

@@ -11,7 +11,8 @@ use ruma::api::{
     self,
     client::message::get_message_events::v3::{Request, Response},
 };
-use sync::{boundary_token, timeline_boundary};
+use store::Snapshot;
+use sync::{BadToken, Boundary};
 use tracing::instrument;
 
 use super::{compiled, page_length};
@@ -39,6 +40,8 @@ pub(crate) async fn get_messages(
     if !view.history.is_known() && !view.history.is_world_readable_now() {
         return Err(not_joined());
     }
+    let from = ord_in(&view.snapshot, from).await?;
+    let to = ord_in(&view.snapshot, to).await?;
     let (direction, end) = match req.dir {
         api::Direction::Backward => (
             Direction::Backward,
@@ -61,9 +64,10 @@ pub(crate) async fn get_messages(
         .await
         .map_err(ApiError::internal)?;
     let mut response = Response::new();
-    response.start = boundary_token(from);
+    let token = |ord| Boundary::new(&view.snapshot, ord).to_string();
+    response.start = token(from);
     // Without an end there is nothing more; what lies beyond `to` was only not asked for.
-    response.end = page.next.or(to).map(boundary_token);
+    response.end = page.next.or(to).map(token);
     if filter.lazy_load_members {
         let senders = view.senders(&page.events).await;
         response.state = senders.map_err(ApiError::internal)?;
@@ -72,7 +76,17 @@ pub(crate) async fn get_messages(
     Ok(Matrix(response))
 }
 
-fn boundary(name: &str, token: Option<&str>) -> Result<Option<i64>, ApiError> {
-    let boundary = token.map(timeline_boundary).transpose();
-    boundary.map_err(|error| ApiError::invalid_param(format_args!("{name}: {error}")))
+fn boundary(name: &str, token: Option<&str>) -> Result<Option<Boundary>, ApiError> {
+    let boundary = token.map(str::parse).transpose();
+    boundary.map_err(|error: BadToken| ApiError::invalid_param(format_args!("{name}: {error}")))
+}
+
+async fn ord_in(snapshot: &Snapshot, boundary: Option<Boundary>) -> Result<Option<i64>, ApiError> {
+    match boundary {
+        Some(boundary) => {
+            let ord = boundary.ord_in(snapshot).await;
+            ord.map(Some).map_err(ApiError::internal)
+        }
+        None => Ok(None),
+    }
 }

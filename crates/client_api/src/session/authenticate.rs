@@ -39,6 +39,7 @@ impl From<AuthError> for AuthFailure {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Unknown => Self::Unknown,
+            AuthError::Lost => Self::Lost,
             AuthError::Expired => Self::Expired,
             AuthError::Store(error) => Self::Internal(error.into()),
         }

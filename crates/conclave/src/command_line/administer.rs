@@ -82,18 +82,26 @@ fn print(answer: Answer) {
             server,
         } => print_invitation(&token, expires_at, &server),
         // Not an answer to what is asked here.
-        Answer::AuditVerified { .. } | Answer::Refused { .. } => {}
+        Answer::AuditVerified { .. }
+        | Answer::BackedUp(_)
+        | Answer::Progress { .. }
+        | Answer::Refused { .. } => {}
     }
 }
 
 /// The token is the last word, so that scripts find it.
 fn print_invitation(token: &str, expires_at: i64, server: &str) {
-    let since = Duration::from_millis(u64::try_from(expires_at).unwrap_or(0));
-    let until = SystemTime::UNIX_EPOCH.checked_add(since);
-    let until = until.map_or("the end of time".to_owned(), |until| {
-        humantime::format_rfc3339_seconds(until).to_string()
-    });
+    let until = date_of(expires_at);
     output::say(format_args!(
         "Until {until} somebody can register at {server} with the token\n{token}"
     ));
+}
+
+/// A moment in milliseconds since 1970, as people read it.
+pub(super) fn date_of(millis: i64) -> String {
+    let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    let moment = SystemTime::UNIX_EPOCH.checked_add(since);
+    moment.map_or("the end of time".to_owned(), |moment| {
+        humantime::format_rfc3339_seconds(moment).to_string()
+    })
 }

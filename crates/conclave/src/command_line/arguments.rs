@@ -49,6 +49,21 @@ pub(super) enum Command {
     /// Looks at the audit record.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Writes a copy of everything into a new folder, beside a running server or without one.
+    Backup {
+        /// The folder; one that is there must be empty.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Makes no copy: proves that the one in the folder is as it was made.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Restores a copy into an empty data directory and an empty database.
+    Restore {
+        /// The folder of the copy.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -171,6 +186,9 @@ mod tests {
         for validity in ["0s", "11years", "soon", "99999999999years"] {
             let line = format!("conclave invite --valid-for {validity}");
             assert_eq!(kind(&line), ErrorKind::ValueValidation);
+        }
+        for line in ["conclave backup", "conclave restore"] {
+            assert_eq!(kind(line), ErrorKind::MissingRequiredArgument);
         }
         assert_eq!(kind("conclave --help"), ErrorKind::DisplayHelp);
     }

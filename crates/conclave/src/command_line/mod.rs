@@ -2,7 +2,9 @@
 
 mod administer;
 mod arguments;
+mod back_up;
 mod check_config;
+mod restore;
 mod serve;
 mod standard_input;
 mod verify_audit;
@@ -62,6 +64,19 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             let loaded = load(sources)?;
             block_on(verify_audit::verify_audit(&loaded, checkpoint))
+        }
+        // A copy is proved wherever it lies, also where no server is configured.
+        Command::Backup {
+            folder,
+            verify: true,
+        } => block_on(back_up::verify(&folder)),
+        Command::Backup { folder, .. } => {
+            let loaded = load(sources)?;
+            block_on(back_up::back_up(&loaded, &folder))
+        }
+        Command::Restore { folder } => {
+            let loaded = load(sources)?;
+            block_on(restore::restore(&loaded, &folder))
         }
     }
 }

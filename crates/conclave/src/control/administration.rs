@@ -4,6 +4,7 @@ use std::{error::Error, time::Duration};
 
 use accounts::{By, Grant, NewAccount, RegisterError, RegistrationMode, TokenError, TokenTerms};
 use audit::{Checkpoint, VerifyError};
+use copy::Tell;
 use ruma::OwnedUserId;
 use seal::Keyring;
 use store::Database;
@@ -20,14 +21,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Carries out orders. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Administration {
-    owners: Owners,
-    database: Database,
-    keyring: Keyring,
+    pub(super) owners: Owners,
+    pub(super) database: Database,
+    pub(super) keyring: Keyring,
     public_url: String,
 }
 
 /// A sentence for the person at the terminal.
-type Refusal = String;
+pub(super) type Refusal = String;
 
 impl Administration {
     /// Puts it together.
@@ -40,8 +41,9 @@ impl Administration {
         }
     }
 
-    /// Does what is asked, as whoever may run the program on the server.
-    pub(crate) async fn carry_out(&self, order: Order) -> Answer {
+    /// Does what is asked, as whoever may run the program on the server; tells meanwhile how far
+    /// it is where that takes long.
+    pub(crate) async fn carry_out(&self, order: Order, tell: Tell<'_>) -> Answer {
         let outcome = match order {
             Order::CreateUser {
                 name,
@@ -77,6 +79,7 @@ impl Administration {
                 self.invite(terms).await
             }
             Order::VerifyAudit { checkpoint } => self.verify_audit(checkpoint.as_deref()).await,
+            Order::Backup { folder } => self.back_up(&folder, tell).await,
         };
         outcome.unwrap_or_else(|sentence| Answer::Refused { sentence })
     }
@@ -197,7 +200,7 @@ impl Administration {
     }
 }
 
-fn failed(what: &str, error: &(dyn Error + 'static)) -> Refusal {
+pub(super) fn failed(what: &str, error: &(dyn Error + 'static)) -> Refusal {
     let chain = std::iter::successors(Some(error), |&error| error.source());
     let causes: Vec<String> = chain.map(ToString::to_string).collect();
     format!("{what}: {}", causes.join(": "))

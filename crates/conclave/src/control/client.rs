@@ -120,7 +120,7 @@ impl Administrator {
             Self::Beside(stream) => ask(stream, &order)
                 .await
                 .context("the running server did not answer: look into its log, and try again")?,
-            Self::Directly(direct) => direct.administration.carry_out(order).await,
+            Self::Directly(direct) => direct.administration.carry_out(order, &output::tell).await,
         };
         match answer {
             Answer::Refused { sentence } => Err(anyhow!(sentence)),
@@ -144,8 +144,14 @@ async fn ask(stream: &mut UnixStream, order: &Order) -> anyhow::Result<Answer> {
     let mut line = Zeroizing::new(serde_json::to_vec(order)?);
     line.push(b'\n');
     stream.write_all(&line).await?;
-    let mut answer = Vec::new();
-    let mut reader = BufReader::new(stream.take(LINE_BYTES));
-    reader.read_until(b'\n', &mut answer).await?;
-    Ok(serde_json::from_slice(&answer)?)
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut answer = Vec::new();
+        let mut line = (&mut reader).take(LINE_BYTES);
+        line.read_until(b'\n', &mut answer).await?;
+        match serde_json::from_slice(&answer)? {
+            Answer::Progress { sentence } => output::tell(&sentence),
+            answer => return Ok(answer),
+        }
+    }
 }

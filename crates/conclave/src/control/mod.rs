@@ -2,6 +2,7 @@
 //! its socket.
 
 mod administration;
+mod backup;
 mod client;
 mod order;
 mod password;
@@ -10,7 +11,7 @@ mod socket;
 
 pub(crate) use administration::Administration;
 pub(crate) use client::Administrator;
-pub(crate) use order::{Answer, Order, UserLine};
+pub(crate) use order::{Answer, CopyLine, Order, UserLine};
 pub(crate) use password::Password;
 pub(crate) use socket::Socket;
 

@@ -29,6 +29,8 @@ pub(crate) enum Order {
     },
     /// Prove that the audit record stands as it was written, up to a checkpoint at least.
     VerifyAudit { checkpoint: Option<String> },
+    /// Write a copy of everything into a folder, named from the root.
+    Backup { folder: String },
 }
 
 /// What is answered.
@@ -58,6 +60,10 @@ pub(crate) enum Answer {
         erased: u64,
         checkpoint: String,
     },
+    /// The copy is made and proved.
+    BackedUp(Box<CopyLine>),
+    /// How far it is; the answer itself comes later.
+    Progress { sentence: String },
     /// It was not done: a sentence.
     Refused { sentence: String },
 }
@@ -68,4 +74,16 @@ pub(crate) struct UserLine {
     pub(crate) user_id: String,
     pub(crate) admin: bool,
     pub(crate) deactivated: bool,
+}
+
+/// What a copy holds, for who asked for it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CopyLine {
+    pub(crate) rows: u64,
+    pub(crate) files: u64,
+    pub(crate) size_bytes: u64,
+    pub(crate) head: i64,
+    pub(crate) taken_at: i64,
+    pub(crate) missing: u64,
+    pub(crate) master_key: String,
 }

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -12,17 +13,18 @@ use std::{
 use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{UnixListener, UnixStream},
-    sync::Semaphore,
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
+    sync::{Semaphore, mpsc},
     time::timeout,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
     Administration, Answer, LINE_BYTES, Order,
     place::{SOCKET, ShortDirectory},
 };
+use crate::serving::Ends;
 
 /// How many commands may be carried out at once.
 const AT_ONCE: usize = 8;
@@ -46,14 +48,18 @@ impl Socket {
     }
 
     /// Carries out what is asked through it, for as long as it is polled.
-    pub(crate) async fn serve(self, administration: Administration, tasks: TaskTracker) {
+    ///
+    /// What takes long ends when the node stops, or when whoever asked for it goes away; the rest
+    /// has as long as requests have.
+    pub(crate) async fn serve(self, administration: Administration, ends: Ends) {
         let room = Arc::new(Semaphore::new(AT_ONCE));
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let administration = administration.clone();
-                    tasks.spawn(async move {
-                        answer(stream, &administration).await;
+                    let work = answer(stream, administration.clone(), ends.stop.clone());
+                    let abort = ends.abort.clone();
+                    ends.tasks.spawn(async move {
+                        abort.run_until_cancelled(work).await;
                         drop(permit);
                     });
                 }
@@ -92,7 +98,7 @@ fn bind(data_dir: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn answer(stream: UnixStream, administration: &Administration) {
+async fn answer(stream: UnixStream, administration: Administration, stop: CancellationToken) {
     let (reader, mut writer) = stream.into_split();
     let mut line = Zeroizing::new(Vec::new());
     let mut reader = BufReader::new(reader.take(LINE_BYTES));
@@ -101,7 +107,17 @@ async fn answer(stream: UnixStream, administration: &Administration) {
         return;
     }
     let answer = match serde_json::from_slice::<Order>(&line) {
-        Ok(order) => administration.carry_out(order).await,
+        Ok(order @ Order::Backup { .. }) => {
+            tokio::select! {
+                answer = long(order, &administration, &mut writer) => answer,
+                // Nothing more is said: a byte, or none, is the end.
+                _ = reader.read_u8() => return,
+                () = stop.cancelled() => Answer::Refused {
+                    sentence: "the copy was not finished: the server is stopping".to_owned(),
+                },
+            }
+        }
+        Ok(order) => administration.carry_out(order, &|_| {}).await,
         // What does not parse may hold a password: it is not repeated.
         Err(_) => Answer::Refused {
             sentence: "the running server does not know this command: use the program of the \
@@ -109,9 +125,33 @@ async fn answer(stream: UnixStream, administration: &Administration) {
                 .to_owned(),
         },
     };
-    let mut line = serde_json::to_vec(&answer).expect("strings and numbers always serialise");
-    line.push(b'\n');
-    if let Err(error) = writer.write_all(&line).await {
+    if let Err(error) = say(&mut writer, &answer).await {
         tracing::warn!(%error, "a command went away before its answer");
     }
+}
+
+/// Carries out what takes long, and says meanwhile how far it is.
+async fn long(
+    order: Order,
+    administration: &Administration,
+    writer: &mut OwnedWriteHalf,
+) -> Answer {
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let tell = move |text: &str| drop(told.send(text.to_owned()));
+    let mut work = pin!(administration.carry_out(order, &tell));
+    loop {
+        tokio::select! {
+            answer = &mut work => return answer,
+            Some(sentence) = heard.recv() => {
+                // Whoever has gone is noticed where their side is read.
+                drop(say(writer, &Answer::Progress { sentence }).await);
+            }
+        }
+    }
+}
+
+async fn say(writer: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer).expect("strings and numbers always serialise");
+    line.push(b'\n');
+    writer.write_all(&line).await
 }

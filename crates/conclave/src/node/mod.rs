@@ -100,7 +100,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house();
-        node.spawn(socket.serve(administration, node.ends.tasks.clone()));
+        node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
         Ok(node)

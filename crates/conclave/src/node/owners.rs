@@ -27,6 +27,7 @@ pub(crate) struct Owners {
     pub(crate) rooms: Rooms,
     pub(crate) keys: Keys,
     pub(crate) media: Media,
+    pub(crate) blobs: Blobs,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -69,7 +70,7 @@ impl Owners {
         let media = Media::new(
             log.clone(),
             keyring.clone(),
-            blobs,
+            blobs.clone(),
             Arc::clone(entropy),
             media::Limits {
                 max_size_bytes: config.files.max_size.as_u64(),
@@ -83,6 +84,7 @@ impl Owners {
             rooms,
             keys,
             media,
+            blobs,
             lifecycle,
         })
     }

@@ -58,6 +58,22 @@ impl Client {
         session
     }
 
+    /// Where it asks.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same session, at a server that listens elsewhere.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            headers: self.headers.clone(),
+            user_id: self.user_id.clone(),
+            device_id: self.device_id.clone(),
+            token: self.token.clone(),
+        }
+    }
+
     /// Asks, and gives the answer of a success; anything else is no acknowledgement.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
         let body = match method {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ruma::OneTimeKeyAlgorithm;
-use store::{Intent, Pos, Reader, StoreError};
+use store::{Intent, Reader, StoreError};
 
 use super::applier::{PrekeyChange, PrekeyChanges};
 use crate::Keys;
@@ -45,15 +45,12 @@ impl Keys {
         algorithms.collect()
     }
 
-    /// Drops all unclaimed one-time keys and counts all fallback keys as used.
+    /// Adds to an intent that all unclaimed one-time keys are dropped and all fallback keys count
+    /// as used.
     ///
-    /// For after a restore: keys that were given away since the backup would be given away
-    /// twice. Clients see that none are left and upload new ones.
-    pub async fn drop_unclaimed_one_time_keys(&self) -> Result<Pos, StoreError> {
-        let mut intent = Intent::new();
+    /// For after a restore: keys that were given away since the copy would be given away twice.
+    /// Clients see that none are left and upload new ones.
+    pub fn drop_unclaimed_one_time_keys(intent: &mut Intent) {
         intent.add::<PrekeyChanges>(PrekeyChange::DropUnclaimed);
-        let committed = self.log.commit(intent).await;
-        let committed = committed.map_err(store::CommitError::into_store)?;
-        Ok(committed.last_pos())
     }
 }

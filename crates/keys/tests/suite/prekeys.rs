@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use keys::{ClaimedKeys, KeysUpload, UploadError};
+use keys::{ClaimedKeys, Keys, KeysUpload, UploadError};
 use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId, device_id, encryption::OneTimeKey, serde::Raw};
 use serde_json::json;
+use store::Intent;
 
 use crate::{
     bench::Node,
@@ -154,7 +155,9 @@ conformance! {
         let (node, alice) = (&bench.node, person(1));
         node.keys.upload_keys(&prekeys(&alice, 0..3), |_| {}).await.unwrap();
         node.keys.upload_keys(&fallback(&alice, 9), |_| {}).await.unwrap();
-        node.keys.drop_unclaimed_one_time_keys().await.unwrap();
+        let mut intent = Intent::new();
+        Keys::drop_unclaimed_one_time_keys(&mut intent);
+        node.log.commit(intent).await.unwrap();
         assert_eq!(count(node, &alice).await, 0);
         assert_eq!(unused(node, &alice).await.len(), 0);
         assert_eq!(claim(node, &alice).await.unwrap().0, "signed_curve25519:K0009");

@@ -73,6 +73,26 @@ async fn a_blob_whose_row_could_not_be_written_is_an_orphan() {
 }
 
 #[tokio::test]
+async fn while_a_copy_is_made_nothing_is_swept_on_any_node() {
+    for fixture in Fixture::both().await {
+        let shelf = fixture.files_root().join("ab/cd");
+        fs::create_dir_all(&shelf).unwrap();
+        fs::write(shelf.join("abcd2233445566778899aabbccddeeff"), b"whole").unwrap();
+        set_clock(&fixture);
+        fixture.clock.advance(2 * DAY);
+        fixture.media.keep_blobs_for_a_copy().await.unwrap();
+        assert_eq!(fixture.media.sweep().await.unwrap(), Swept::default());
+        fixture.clock.advance(Duration::from_secs(10 * 60));
+        fixture.media.keep_blobs_for_a_copy().await.unwrap();
+        fixture.clock.advance(Duration::from_secs(10 * 60));
+        assert_eq!(fixture.media.sweep().await.unwrap(), Swept::default());
+        // A copy that died is not heard of any more.
+        fixture.clock.advance(Duration::from_secs(10 * 60));
+        assert_eq!(fixture.media.sweep().await.unwrap().orphans, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_running_server_leaves_nothing_for_as_long_as_a_day() {
     let fixture = Fixture::sqlite().await;
     fs::write(fixture.files_root().join("incoming/x"), b"half").unwrap();

@@ -32,6 +32,21 @@ const STATEMENT_CACHE: usize = 512;
 const WRITER_CACHE_KIB: i32 = 8_192;
 const READER_CACHE_KIB: i32 = 2_048;
 
+/// How many rows of a whole table are handed over at once, at most, and about how many bytes.
+const PIECE_ROWS: usize = 512;
+const PIECE_BYTES: usize = 512 * 1024;
+
+/// Some rows of a whole table.
+type Piece = Result<Vec<Row>, StoreError>;
+
+/// Where they go.
+type Pieces = tokio::sync::mpsc::Sender<Piece>;
+
+/// Tables, their columns and types.
+pub(crate) const COLUMNS: &str = "SELECT t.name, c.name, c.type \
+     FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid";
+
 /// The rows of each statement of a local write, or why it was undone.
 type LocalAnswer = Result<Vec<Vec<Row>>, StoreError>;
 
@@ -67,6 +82,14 @@ impl Connection {
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.pragma_update(None, "query_only", true)?;
         raw.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+        Self::prepared(raw)
+    }
+
+    /// Opens a file that nobody reads before it is finished, and nobody after a crash.
+    pub(crate) fn open_unjournaled(path: &Path) -> Result<Self, StoreError> {
+        let raw = rusqlite::Connection::open(path)?;
+        raw.pragma_update(None, "journal_mode", "OFF")?;
+        raw.pragma_update(None, "synchronous", "OFF")?;
         Self::prepared(raw)
     }
 
@@ -116,6 +139,34 @@ impl Connection {
             changed += statement.execute(params_from_iter(row))? as u64;
         }
         Ok(changed)
+    }
+
+    /// Adds rows in one transaction of their own.
+    pub(crate) fn append(&self, sql: &str, rows: &[Row]) -> Result<(), StoreError> {
+        let inner = self.inner.lock();
+        inner.raw.execute_batch("BEGIN IMMEDIATE")?;
+        let added = (|| {
+            let mut statement = inner.raw.prepare_cached(sql)?;
+            for row in rows {
+                statement.execute(params_from_iter(&row.0))?;
+            }
+            Ok::<_, StoreError>(())
+        })();
+        match added {
+            Ok(()) => Ok(inner.raw.execute_batch("COMMIT")?),
+            Err(error) => {
+                // Without a journal there is nothing to go back to; the first error tells more.
+                drop(inner.raw.execute_batch("ROLLBACK"));
+                Err(error)
+            }
+        }
+    }
+
+    /// Hands over all rows of a query in pieces, until nobody takes them any more.
+    pub(crate) fn scan(&self, sql: &str, pieces: &Pieces) {
+        if let Err(error) = self.inner.lock().scan(sql, pieces) {
+            drop(pieces.blocking_send(Err(error)));
+        }
     }
 
     /// Runs what a batch writes, inside its transaction.
@@ -203,6 +254,33 @@ impl Inner {
             found.push(Row(values.collect::<Result<_, StoreError>>()?));
         }
         Ok(found)
+    }
+
+    fn scan(&mut self, sql: &str, pieces: &Pieces) -> Result<(), StoreError> {
+        let mut statement = self.raw.prepare(sql)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([])?;
+        let (mut piece, mut size_bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let values = (0..columns).map(|index| Ok(from_sqlite(row.get_ref(index)?)));
+            let row = Row(values.collect::<Result<_, StoreError>>()?);
+            size_bytes += row.size_bytes();
+            piece.push(row);
+            if (piece.len() >= PIECE_ROWS || size_bytes >= PIECE_BYTES)
+                && pieces
+                    .blocking_send(Ok(std::mem::take(&mut piece)))
+                    .is_err()
+            {
+                return Ok(());
+            }
+            if piece.is_empty() {
+                size_bytes = 0;
+            }
+        }
+        if !piece.is_empty() {
+            drop(pieces.blocking_send(Ok(piece)));
+        }
+        Ok(())
     }
 
     fn rewrite(&mut self, sql: &'static str) -> Arc<str> {

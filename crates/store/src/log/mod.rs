@@ -3,6 +3,7 @@
 mod applier;
 mod attempt;
 mod committer;
+mod epoch;
 mod intent;
 mod tail;
 mod touched;
@@ -26,6 +27,7 @@ use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
 
 pub use self::{
     applier::{Applier, CheckContext, Verdict},
+    epoch::{EpochRaise, Epochs},
     intent::{CommitError, Committed, Intent, Ticket},
     touched::Touched,
 };
@@ -123,14 +125,15 @@ pub struct LogBuilder {
 }
 
 impl LogBuilder {
-    /// Begins with no appliers.
+    /// Begins with the log's own applier: that of epochs.
     pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
-        Self {
+        let empty = Self {
             database,
             clock,
             appliers: Vec::new(),
             kinds: HashMap::new(),
-        }
+        };
+        empty.register(Epochs::applier())
     }
 
     /// Adds an owner's applier; the order of calls is the order inside a batch.

@@ -1,5 +1,6 @@
 //! PostgreSQL: sessions with prepared statements, one for the committer, a pool for reads.
 
+mod cursor;
 mod pool;
 mod values;
 
@@ -21,10 +22,16 @@ use futures_util::{
 use parking_lot::Mutex;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement, types::ToSql};
 
-pub(crate) use self::pool::{Lease, Pool};
-use self::values::{Column, by_reference, check_params, check_rows, from_postgres, text_of};
+use self::values::{
+    Column, by_reference, check_params, check_rows, check_table_rows, from_postgres, text_of,
+    text_of_table,
+};
+pub(crate) use self::{
+    cursor::{COLUMNS, Cursor},
+    pool::{Lease, Pool},
+};
 use super::{Insert, Step, Writes};
-use crate::{Row, StoreError, Value};
+use crate::{Row, StoreError, Table, Value};
 
 /// What every session is told first. A stalled holder of the log's lock is ended by the
 /// server after a second, so that one frozen node cannot stop the others.
@@ -220,6 +227,24 @@ impl Session {
             Ok(self.client.execute(&statement, &params).await?)
         };
         self.in_time(inserting).await
+    }
+
+    /// Adds rows to a table that only its description names.
+    pub(crate) async fn append(&self, table: &Table, rows: Vec<Row>) -> Result<(), StoreError> {
+        let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.0).collect();
+        let appending = async {
+            check_table_rows(table, &rows)?;
+            let statement = self.client.prepare(&text_of_table(table)).await?;
+            let columns = (0..table.columns.len()).map(|index| Column { rows: &rows, index });
+            let columns: Vec<_> = columns.collect();
+            let params: Vec<_> = columns
+                .iter()
+                .map(|column| column as &(dyn ToSql + Sync))
+                .collect();
+            self.client.execute(&statement, &params).await?;
+            Ok(())
+        };
+        self.in_time(appending).await
     }
 
     /// Runs statements that take no parameters.

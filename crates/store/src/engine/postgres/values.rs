@@ -8,7 +8,10 @@ use tokio_postgres::{
     types::{IsNull, ToSql, Type},
 };
 
-use crate::{ColumnType, Insert, Row, StoreError, Value};
+use crate::{
+    ColumnType, Insert, Row, StoreError, Value,
+    tables::{Table, quoted},
+};
 
 pub(super) fn text_of(insert: &Insert) -> String {
     let names: Vec<_> = insert.columns.iter().map(|(name, _)| *name).collect();
@@ -23,6 +26,15 @@ pub(super) fn text_of(insert: &Insert) -> String {
     } = insert;
     let (names, arrays) = (names.join(", "), arrays.join(", "));
     format!("INSERT INTO {table} ({names}) SELECT * FROM UNNEST({arrays}) {on_conflict}")
+}
+
+/// The statement that adds rows to a table that only its description names.
+pub(super) fn text_of_table(table: &Table) -> String {
+    let arrays = table.columns.iter().enumerate();
+    let arrays = arrays.map(|(index, (_, kind))| format!("${}::{}[]", index + 1, type_name(*kind)));
+    let arrays: Vec<_> = arrays.collect();
+    let (name, names, arrays) = (quoted(&table.name), table.names(), arrays.join(", "));
+    format!("INSERT INTO {name} ({names}) SELECT * FROM UNNEST({arrays})")
 }
 
 fn type_name(kind: ColumnType) -> &'static str {
@@ -108,9 +120,20 @@ pub(super) fn check_params(statement: &Statement, params: &[Value]) -> Result<()
 
 /// The same, for the rows of an insert.
 pub(super) fn check_rows(insert: &Insert, rows: &[Vec<Value>]) -> Result<(), StoreError> {
+    let kinds: Vec<ColumnType> = insert.columns.iter().map(|(_, kind)| *kind).collect();
+    check_kinds(insert.table, &kinds, rows)
+}
+
+/// The same, for rows of a table that only its description names.
+pub(super) fn check_table_rows(table: &Table, rows: &[Vec<Value>]) -> Result<(), StoreError> {
+    let kinds: Vec<ColumnType> = table.columns.iter().map(|(_, kind)| *kind).collect();
+    check_kinds(&table.name, &kinds, rows)
+}
+
+fn check_kinds(table: &str, kinds: &[ColumnType], rows: &[Vec<Value>]) -> Result<(), StoreError> {
     let row_fits = |row: &Vec<Value>| {
-        row.len() == insert.columns.len()
-            && row.iter().zip(insert.columns).all(|(value, (_, kind))| {
+        row.len() == kinds.len()
+            && row.iter().zip(kinds).all(|(value, kind)| {
                 matches!(
                     (value, kind),
                     (Value::Null, _)
@@ -123,7 +146,7 @@ pub(super) fn check_rows(insert: &Insert, rows: &[Vec<Value>]) -> Result<(), Sto
     if rows.iter().all(row_fits) {
         return Ok(());
     }
-    let sentence = format!("a row does not fit the columns of {}", insert.table);
+    let sentence = format!("a row does not fit the columns of {table}");
     Err(StoreError::Refused(sentence))
 }
 

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::{Connection, spawn};
+use super::{Connection, Piece, spawn};
 use crate::{Row, StoreError, Value};
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
@@ -86,6 +86,17 @@ impl ReaderLease {
     /// Begins a read transaction, so that all queries see one moment.
     pub(crate) async fn begin(&self) -> Result<(), StoreError> {
         self.run(|connection| connection.batch("BEGIN")).await
+    }
+
+    /// Reads all rows of a query; this thread does nothing else meanwhile.
+    pub(crate) fn scan(
+        &self,
+        sql: String,
+    ) -> Result<tokio::sync::mpsc::Receiver<Piece>, StoreError> {
+        let (sender, pieces) = tokio::sync::mpsc::channel(1);
+        let job: Job = Box::new(move |connection| connection.scan(&sql, &sender));
+        self.jobs.send(job).map_err(|_| stopped())?;
+        Ok(pieces)
     }
 
     async fn run<T: Send + 'static>(

@@ -1,0 +1,111 @@
+//! `conclave restore`: a copy becomes a deployment, in an empty place.
+
+use std::{fs::File, path::Path};
+
+use anyhow::{Context, bail};
+use audit::{Act, Actor, Record};
+use blobs::Blobs;
+use config::{FilesUrl, Loaded};
+use copy::{Copy, Restored};
+use seal::MasterKey;
+use store::Pos;
+
+use super::administer::date_of;
+use crate::{
+    Surroundings,
+    data_dir::DataDir,
+    node::Owners,
+    output,
+    storage::{self, Place, Storage},
+};
+
+/// Checks everything first, writes then, and begins the new epoch at last.
+pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()> {
+    let surroundings = Surroundings::of_this_machine();
+    let config = &loaded.config;
+    let copy = Copy::open(folder).await?;
+    let manifest = copy.manifest();
+    if manifest.server_name != config.server.name.as_str() {
+        bail!(
+            "this copy is of the server {}, and this configuration is of {}: set server.name to \
+             the copy\u{2019}s, it can never change",
+            manifest.server_name,
+            config.server.name
+        );
+    }
+    let master = MasterKey::read(&storage::key_source(config), &manifest.master_key)?;
+    copy.check_proof(master.voucher())?;
+    check_place(loaded).await?;
+    copy.check(&output::tell).await?;
+    // From here on something is written.
+    let restored = write(&copy, master, folder, loaded, &surroundings).await?;
+    output::say(format_args!(
+        "{} is restored as of {} (position {}); epoch {} has begun at position {}. Start the \
+         server: clients send their one-time keys again, and whoever came with an older token \
+         starts again.",
+        manifest.server_name,
+        date_of(manifest.taken_at),
+        manifest.head,
+        restored.epoch,
+        restored.head.get()
+    ));
+    Ok(())
+}
+
+/// Nothing is written over, but for what an interrupted restore has left.
+async fn check_place(loaded: &Loaded) -> anyhow::Result<()> {
+    let place = storage::place(loaded).await?;
+    let FilesUrl::Folder(folder) = &loaded.config.files.url;
+    match place {
+        Place::Unfinished => Ok(()),
+        Place::Deployment => bail!(
+            "the database at {} holds a deployment already: restore into an empty one",
+            storage::shown(loaded)
+        ),
+        Place::Empty
+            if !Blobs::in_read_only_folder(folder.clone())
+                .is_empty()
+                .await? =>
+        {
+            bail!(
+                "the folder {} holds files already: restore into an empty one",
+                folder.display()
+            )
+        }
+        Place::Empty => Ok(()),
+    }
+}
+
+async fn write(
+    copy: &Copy,
+    master: MasterKey,
+    folder: &Path,
+    loaded: &Loaded,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Restored> {
+    let config = &loaded.config;
+    let data_dir = DataDir::lock(config);
+    let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
+    copy.fill(|| storage::options(config), &output::tell)
+        .await
+        .context("the restore was not finished")?;
+    let FilesUrl::Folder(files) = &config.files.url;
+    let blobs = Blobs::in_folder(files.clone()).await?;
+    copy.put_files(&blobs, surroundings.clock.now(), &output::tell)
+        .await
+        .context("the restore was not finished")?;
+    drop(blobs);
+    let storage = Storage::open_unfinished(data_dir, loaded, master, surroundings).await?;
+    let owners = Owners::start(config, &storage, surroundings).await?;
+    let manifest = copy.manifest();
+    let record = Record::new(Act::CopyRestored, Actor::CommandLine)
+        .with("folder", folder.display().to_string())
+        .with("head", manifest.head.to_string())
+        .with("manifest", manifest.digest.clone());
+    let finished = copy::finish(&owners.log, Pos::new(manifest.head), record).await;
+    owners.log.stop().await;
+    let restored = finished.context("the restore was not finished")?;
+    let synced = File::open(storage.data_dir.path()).and_then(|folder| folder.sync_all());
+    synced.context("the data directory cannot be made durable")?;
+    Ok(restored)
+}
