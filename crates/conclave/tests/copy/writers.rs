@@ -37,7 +37,6 @@ pub(crate) struct Acknowledged {
 
 pub(crate) struct Writers {
     tasks: JoinSet<Acknowledged>,
-    in_flight: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
 }
 
@@ -49,7 +48,6 @@ impl Writers {
         count: usize,
         stop: &CancellationToken,
     ) -> Self {
-        let in_flight = Arc::new(AtomicUsize::new(0));
         let answered = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         for writer in 0..count {
@@ -59,21 +57,11 @@ impl Writers {
                 other_device: other_device.to_owned(),
                 number: writer,
                 stop: stop.clone(),
-                in_flight: Arc::clone(&in_flight),
                 answered: Arc::clone(&answered),
             };
             tasks.spawn(writer.write());
         }
-        Self {
-            tasks,
-            in_flight,
-            answered,
-        }
-    }
-
-    /// How many requests wait for their answers.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Relaxed)
+        Self { tasks, answered }
     }
 
     /// How many requests have been answered since the start.
@@ -100,7 +88,6 @@ struct Writer {
     other_device: String,
     number: usize,
     stop: CancellationToken,
-    in_flight: Arc<AtomicUsize>,
     answered: Arc<AtomicUsize>,
 }
 
@@ -192,10 +179,7 @@ impl Writer {
         F: Future<Output = std::io::Result<T>>,
     {
         loop {
-            self.in_flight.fetch_add(1, Ordering::Relaxed);
-            let answer = ask().await;
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            match answer {
+            match ask().await {
                 Ok(answer) => {
                     self.answered.fetch_add(1, Ordering::Relaxed);
                     return answer;
