@@ -6,7 +6,6 @@
     reason = "a helper of tests panics as a test does"
 )]
 
-#[path = "../crash/client.rs"]
 mod client;
 mod damage;
 mod life;
@@ -15,8 +14,6 @@ mod refusals;
 mod story;
 #[path = "../support/client.rs"]
 mod support;
-#[expect(dead_code, reason = "the crash suite uses the rest")]
-#[path = "../crash/writers.rs"]
 mod writers;
 
 mod a_copy_made_while_people_write_restores_what_was_acknowledged {
