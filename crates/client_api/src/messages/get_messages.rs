@@ -64,10 +64,11 @@ pub(crate) async fn get_messages(
         .await
         .map_err(ApiError::internal)?;
     let mut response = Response::new();
-    let token = |ord| Boundary::new(&view.snapshot, ord).to_string();
-    response.start = token(from);
+    let boundary = |ord| Boundary::new(&view.snapshot, ord);
+    response.start = boundary(from).to_string();
     // Without an end there is nothing more; what lies beyond `to` was only not asked for.
-    response.end = page.next.or(to).map(token);
+    let next = page.next.or(to);
+    response.end = next.map(|ord| boundary(ord).to_string());
     if filter.lazy_load_members {
         let senders = view.senders(&page.events).await;
         response.state = senders.map_err(ApiError::internal)?;

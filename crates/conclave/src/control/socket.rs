@@ -56,7 +56,9 @@ impl Socket {
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
+                    // Boxed: making a copy has much to remember.
                     let work = answer(stream, administration.clone(), ends.stop.clone());
+                    let work = Box::pin(work);
                     let abort = ends.abort.clone();
                     ends.tasks.spawn(async move {
                         abort.run_until_cancelled(work).await;

@@ -20,7 +20,8 @@ async fn a_copy_is_made_without_a_running_server_too() {
         let mut target = place(engine, &source).await;
         printed(&restore(&target, &folder).await);
         target.restart().await;
-        assert_eq!(alice.at(target.address()).download(&file).await, b"kept");
+        let kept = alice.at(target.address()).download(&file).await.unwrap();
+        assert_eq!(kept, b"kept");
         target.stop().await;
     }
 }

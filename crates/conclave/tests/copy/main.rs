@@ -6,14 +6,25 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+#[path = "../crash/client.rs"]
 mod client;
 mod damage;
 mod life;
+#[expect(dead_code, reason = "the crash suite uses the rest")]
+#[path = "../crash/load.rs"]
+mod load;
 mod places;
+#[path = "../crash/refusals.rs"]
 mod refusals;
+mod refused;
+#[expect(dead_code, reason = "the crash suite uses the rest")]
+#[path = "../crash/scene.rs"]
+mod scene;
 mod story;
 #[path = "../support/client.rs"]
 mod support;
+#[expect(dead_code, reason = "the crash suite uses the rest")]
+#[path = "../crash/writers.rs"]
 mod writers;
 
 mod a_copy_made_while_people_write_restores_what_was_acknowledged {

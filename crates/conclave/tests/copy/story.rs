@@ -1,14 +1,15 @@
 //! Everything that was acknowledged before a copy is in it, it is one moment of what goes on
 //! meanwhile, and clients of a later history are told to start again.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use testkit::server::{Engine, TestServer};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
+    load::Load,
     places::{Shelf, back_up, place, printed, restore, server, with_user},
+    scene::Scene,
     support::Client,
     writers::{Acknowledged, Writers},
 };
@@ -21,7 +22,7 @@ const ANSWERS: usize = 120;
 
 /// One person, their other device, and their room.
 struct Person {
-    client: Arc<Client>,
+    client: Client,
     other: Client,
     room: String,
 }
@@ -37,29 +38,37 @@ impl Person {
             .await;
         let room = room.unwrap()["room_id"].as_str().unwrap().to_owned();
         Self {
-            client: Arc::new(client),
+            client,
             other,
             room,
         }
     }
 
-    fn write(&self, stop: &CancellationToken) -> Writers {
-        Writers::start(
-            &self.client,
-            &self.other.device_id,
-            &self.room,
-            WRITERS,
-            stop,
-        )
+    /// The same person, at a server that listens elsewhere.
+    fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            client: self.client.at(address),
+            other: self.other.at(address),
+            room: self.room.clone(),
+        }
     }
-}
 
-async fn until_answered(writers: &Writers, count: usize) {
-    let wanted = writers.answered() + count;
-    testkit::eventually("the load is on", || async move {
-        (writers.answered() >= wanted).then_some(())
-    })
-    .await;
+    /// Writes without pause; the stranger is refused what they try.
+    fn write(&self, stranger: &Client, load: &Arc<Load>) -> Writers {
+        let Self {
+            client,
+            other,
+            room,
+        } = self.at(self.client.address());
+        let scene = Arc::new(Scene {
+            room,
+            alice: client,
+            away: other,
+            bob: stranger.at(stranger.address()),
+            outsider: stranger.at(stranger.address()),
+        });
+        Writers::start(&scene, load, WRITERS)
+    }
 }
 
 pub(crate) async fn is_restored(from: Engine, to: Engine) {
@@ -74,21 +83,24 @@ pub(crate) async fn is_restored(from: Engine, to: Engine) {
     let join = format!("/_matrix/client/v3/join/{}", alice.room);
     bob.client.ask("POST", &join, &json!({})).await.unwrap();
     upload_keys(&alice.client).await;
+    let carol = with_user(&source, "carol").await;
 
-    let stop = CancellationToken::new();
-    let writers = alice.write(&stop);
-    until_answered(&writers, ANSWERS).await;
-    stop.cancel();
-    let before = writers.finish().await;
+    let load = Arc::new(Load::default());
+    let writers = alice.write(&carol, &load);
+    load.wait_for(ANSWERS).await;
+    let before = writers.finish(&load).await;
 
     // Bob does not stop for the copy.
-    let stop = CancellationToken::new();
-    let writers = bob.write(&stop);
-    until_answered(&writers, ANSWERS).await;
+    let load = Arc::new(Load::default());
+    let writers = bob.write(&carol, &load);
+    load.wait_for(ANSWERS).await;
     back_up(&source, &folder).await;
-    until_answered(&writers, ANSWERS / 4).await;
-    stop.cancel();
-    let meanwhile = writers.finish().await;
+    load.wait_for(ANSWERS / 4).await;
+    let meanwhile = writers.finish(&load).await;
+    for told in [&before, &meanwhile] {
+        assert_eq!(told.granted, []);
+        assert!(told.blamed.is_empty(), "{:?}", told.blamed);
+    }
     let whole = bob.client.timeline(&bob.room).await;
 
     // What is lost, and the token of a client that knows of it.
@@ -106,16 +118,7 @@ pub(crate) async fn is_restored(from: Engine, to: Engine) {
     printed(&restore(&target, &folder).await);
     target.restart().await;
     let at = target.address();
-    let alice = Person {
-        client: Arc::new(alice.client.at(at)),
-        other: alice.other.at(at),
-        room: alice.room,
-    };
-    let bob = Person {
-        client: Arc::new(bob.client.at(at)),
-        other: bob.other.at(at),
-        room: bob.room,
-    };
+    let (alice, bob) = (alice.at(at), bob.at(at));
     what_was_acknowledged_is_there(&alice, &before).await;
     it_is_one_moment(&bob, &meanwhile, &whole).await;
     a_later_client_starts_again(&alice, &bob, &token, &lost).await;
@@ -135,24 +138,25 @@ async fn what_was_acknowledged_is_there(alice: &Person, before: &Acknowledged) {
         .enumerate()
         .map(|(place, (event_id, _))| (event_id.as_str(), place))
         .collect();
-    let mut last: HashMap<usize, usize> = HashMap::new();
+    let mut last: HashMap<&str, usize> = HashMap::new();
     for message in &before.messages {
         let place = places.get(message.event_id.as_str());
         let place = *place.unwrap_or_else(|| panic!("{} is lost", message.body));
         assert_eq!(timeline[place].1, message.body);
+        let (writer, _) = message.transaction.split_once('-').unwrap();
         assert!(
-            last.insert(message.writer, place)
+            last.insert(writer, place)
                 .is_none_or(|before| before < place)
         );
     }
     for (writer, count) in &before.counts {
-        assert_eq!(client.account_data(*writer).await, *count);
+        assert_eq!(client.account_data(*writer).await, Some(*count));
     }
     for (file, content) in &before.files {
-        assert_eq!(&client.download(file).await, content, "{file}");
+        assert_eq!(&client.download(file).await.unwrap(), content, "{file}");
     }
     let mut noted = alice.other.sent_to_device().await;
-    let mut expected = before.to_device.clone();
+    let mut expected = before.to_device.concat();
     noted.sort();
     expected.sort();
     assert_eq!(noted, expected);
@@ -178,11 +182,7 @@ async fn it_is_one_moment(bob: &Person, meanwhile: &Acknowledged, whole: &[(Stri
     assert_eq!(restored[..], whole[..restored.len()]);
     let mut there = 0;
     for (file, content) in &meanwhile.files {
-        let path = format!(
-            "/_matrix/client/v1/media/download/{}",
-            file.strip_prefix("mxc://").unwrap()
-        );
-        if let Ok(bytes) = bob.client.send("GET", &path, "", &[]).await {
+        if let Ok(bytes) = bob.client.download(file).await {
             assert_eq!(&bytes, content, "{file}");
             there += 1;
         }
@@ -192,7 +192,7 @@ async fn it_is_one_moment(bob: &Person, meanwhile: &Acknowledged, whole: &[(Stri
         "no file of those that were uploaded meanwhile is there"
     );
     for (writer, count) in &meanwhile.counts {
-        assert!(bob.client.account_data(*writer).await <= *count);
+        assert!(bob.client.account_data(*writer).await <= Some(*count));
     }
 }
 
@@ -261,7 +261,8 @@ async fn a_later_client_starts_again(alice: &Person, bob: &Person, token: &str, 
 async fn the_server_writes_on(target: &TestServer, alice: &Person, shelf: &Shelf) {
     upload_keys(&alice.client).await;
     let file = alice.client.upload(b"after the restore").await.unwrap();
-    assert_eq!(alice.client.download(&file).await, b"after the restore");
+    let kept = alice.client.download(&file).await.unwrap();
+    assert_eq!(kept, b"after the restore");
     let verified = printed(&target.command(&["audit", "verify"], "").await);
     assert!(
         verified.contains("stand as they were written"),
@@ -273,7 +274,10 @@ async fn the_server_writes_on(target: &TestServer, alice: &Person, shelf: &Shelf
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     assert!(manifest["epoch"].as_i64().unwrap() > 1);
     let listed = printed(&target.command(&["user", "list"], "").await);
-    assert_eq!(listed, "@alice:localhost\n@bob:localhost\n");
+    assert_eq!(
+        listed,
+        "@alice:localhost\n@bob:localhost\n@carol:localhost\n"
+    );
 }
 
 async fn say(client: &Client, room: &str, body: &str) -> String {

@@ -19,6 +19,7 @@ mod load;
 mod refusals;
 mod report;
 mod scene;
+#[expect(dead_code, reason = "the suite of copies uses the rest")]
 #[path = "../support/client.rs"]
 mod support;
 mod verify;
