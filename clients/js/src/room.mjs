@@ -57,6 +57,10 @@ export async function comesBack(phone, room, recoveryKey, expected) {
     `a device without keys could read: ${JSON.stringify(texts(before))}`,
   );
   phone.useRecoveryKey(recoveryKey);
+  // The client imports private keys only where it knows the public ones already.
+  await eventually(`${phone.person.name}'s identity is known to the new device`, () =>
+    phone.crypto.userHasCrossSigningKeys(phone.user, true),
+  );
   await phone.crypto.bootstrapCrossSigning({});
   await phone.crypto.loadSessionBackupPrivateKeyFromSecretStorage();
   const backup = await phone.crypto.checkKeyBackupAndEnable();
