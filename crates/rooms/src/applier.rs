@@ -33,8 +33,8 @@ pub struct RoomsWork {
     transactions: Layered<TransactionHash, OwnedEventId>,
     /// Events that are to be redacted, and those of this batch.
     known: Layered<OwnedEventId, StoredEvent>,
-    /// The places of events that were read.
-    places: Layered<(i64, OwnedEventId), i64>,
+    /// The places of events that were read, as far as they stood before this batch.
+    places: HashMap<(i64, OwnedEventId), i64>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
@@ -129,7 +129,6 @@ impl Applier for Rooms {
         work.rooms.settle(keep);
         work.transactions.settle(keep);
         work.known.settle(keep);
-        work.places.settle(keep);
         work.aliases.settle(keep);
         work.receipts.settle(keep);
         work.forgotten.settle(keep);
@@ -190,6 +189,14 @@ impl RoomsWork {
             .and_then(|room| self.rooms.get(room))
             .cloned()
             .ok_or_else(|| RoomsRefusal::NoSuchRoom(room_id.to_owned()))
+    }
+
+    /// The place of an event in the timeline of this room.
+    fn place(&self, room: &Room, event_id: &OwnedEventId) -> Option<i64> {
+        let here = self.known.get(event_id);
+        let here = here.filter(|event| event.pdu.room_id() == room.room_id);
+        let before = || self.places.get(&(room.room, event_id.clone())).copied();
+        here.map(|event| event.ord).or_else(before)
     }
 
     fn stage_room(&mut self, room: Arc<Room>) {

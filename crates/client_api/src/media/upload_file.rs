@@ -32,12 +32,7 @@ pub(crate) async fn upload_file(
     caller: Caller,
     MatrixStream { request, body }: MatrixStream<create_content::v3::Request>,
 ) -> Result<Matrix<create_content::v3::Response>, ApiError> {
-    let file = NewFile {
-        owner: caller.user_id,
-        content_type: request.content_type,
-        file_name: request.filename.filter(|name| !name.is_empty()),
-        size_bytes: announced_size(&headers),
-    };
+    let file = described(caller, &headers, request.content_type, request.filename);
     let id = media.upload(file, moving(body, clock)).await?;
     let address = OwnedMxcUri::from(format!("mxc://{}/{id}", settings.server_name));
     Ok(Matrix(create_content::v3::Response::new(address)))
@@ -53,18 +48,28 @@ pub(crate) async fn upload_file_to(
     caller: Caller,
     MatrixStream { request, body }: MatrixStream<create_content_async::v3::Request>,
 ) -> Result<Json<Value>, ApiError> {
-    let file = NewFile {
-        owner: caller.user_id,
-        content_type: request.content_type,
-        file_name: request.filename.filter(|name| !name.is_empty()),
-        size_bytes: announced_size(&headers),
-    };
+    let file = described(caller, &headers, request.content_type, request.filename);
     let id = MediaId::parse(&request.media_id);
     let id = id.filter(|_| request.server_name == settings.server_name);
     let id = id.ok_or(UploadError::NoSuchId)?;
     media.upload_to(&id, file, moving(body, clock)).await?;
     // Ruma's response cannot be made outside of it; it is an object without members.
     Ok(Json(Value::Object(Map::new())))
+}
+
+/// What the request tells of a file before its content arrives.
+fn described(
+    caller: Caller,
+    headers: &HeaderMap,
+    content_type: Option<String>,
+    file_name: Option<String>,
+) -> NewFile {
+    NewFile {
+        owner: caller.user_id,
+        content_type,
+        file_name: file_name.filter(|name| !name.is_empty()),
+        size_bytes: announced_size(headers),
+    }
 }
 
 impl From<UploadError> for ApiError {

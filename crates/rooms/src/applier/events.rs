@@ -260,8 +260,6 @@ fn stage(
         sender,
         sealed,
     });
-    let place = (room.room, pdu.event_id().to_owned());
-    work.places.stage(place, pos.get());
     work.known.stage(
         pdu.event_id().to_owned(),
         StoredEvent {

@@ -229,7 +229,7 @@ async fn find_places(
     tx: &Tx,
     named: &Named,
     room_ids: &HashMap<OwnedRoomId, i64>,
-) -> Result<Layered<(i64, OwnedEventId), i64>, StoreError> {
+) -> Result<HashMap<(i64, OwnedEventId), i64>, StoreError> {
     let finding = named.places.iter().filter_map(|(room_id, event_id)| {
         let room = *room_ids.get(room_id)?;
         Some(async move {
@@ -239,11 +239,8 @@ async fn find_places(
                 .transpose()
         })
     });
-    let mut found = Layered::default();
-    for (place, ord) in try_join_all(finding).await?.into_iter().flatten() {
-        found.load(place, ord);
-    }
-    Ok(found)
+    let found = try_join_all(finding).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 async fn find_transactions(

@@ -61,8 +61,8 @@ pub(super) fn check_receipt(
             "you are not in this room".to_owned(),
         ));
     }
-    let place = (room.room, receipt.event_id.clone());
-    let ord = *work.places.get(&place).ok_or(RoomsRefusal::NoSuchEvent)?;
+    let ord = work.place(&room, &receipt.event_id);
+    let ord = ord.ok_or(RoomsRefusal::NoSuchEvent)?;
     let user = work.user(&receipt.user_id);
     let key = (
         room.room,

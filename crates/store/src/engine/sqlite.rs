@@ -3,11 +3,6 @@
 mod checkpointer;
 mod readers;
 
-pub(crate) use self::{
-    checkpointer::Checkpointer,
-    readers::{ReaderLease, Readers},
-};
-
 use std::{
     collections::HashMap,
     path::Path,
@@ -16,8 +11,6 @@ use std::{
     time::Duration,
 };
 
-use super::{Insert, LocalWrite, Step, Writes};
-use crate::{Row, StoreError, Value};
 use parking_lot::Mutex;
 use rusqlite::{
     OpenFlags,
@@ -25,6 +18,13 @@ use rusqlite::{
     params_from_iter,
     types::{ToSqlOutput, ValueRef},
 };
+
+pub(crate) use self::{
+    checkpointer::Checkpointer,
+    readers::{ReaderLease, Readers},
+};
+use super::{Insert, LocalWrite, Step, Writes};
+use crate::{Row, StoreError, Value};
 
 const STATEMENT_CACHE: usize = 512;
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use model::time::Timestamp;
 
 use super::{Applier, CheckContext, Pos, Verdict};
-use crate::{StoreError, Tx, Writes, tables::DROP_MARK};
+use crate::{Journal, StoreError, Tx, Writes, tables::DROP_MARK};
 
 /// Raises the epoch: every log has it.
 ///
@@ -28,8 +28,7 @@ pub struct EpochRaise {
 pub struct Work {
     epoch: i64,
     at: Timestamp,
-    staged: Vec<EpochRaise>,
-    kept: usize,
+    raises: Journal<EpochRaise>,
 }
 
 const READ_EPOCH: &str = "SELECT value FROM facts WHERE name = 'epoch'";
@@ -53,8 +52,7 @@ impl Applier for Epochs {
         Ok(Work {
             epoch: epoch.map_err(|_| damaged())?,
             at: Timestamp::default(),
-            staged: Vec::new(),
-            kept: 0,
+            raises: Journal::default(),
         })
     }
 
@@ -66,20 +64,17 @@ impl Applier for Epochs {
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<i64>, Infallible> {
         work.at = context.now();
-        work.staged.push(*raise);
+        work.raises.push(*raise);
         Ok(Verdict::Apply(work.next()))
     }
 
     fn settle(&self, work: &mut Work, keep: bool) {
-        if keep {
-            work.kept = work.staged.len();
-        } else {
-            work.staged.truncate(work.kept);
-        }
+        work.raises.settle(keep);
     }
 
     fn write(&self, work: &mut Work, writes: &mut Writes) -> Result<(), StoreError> {
-        let Some(common) = work.staged.iter().map(|raise| raise.common).min() else {
+        let raises = work.raises.kept();
+        let Some(common) = raises.iter().map(|raise| raise.common).min() else {
             return Ok(());
         };
         let epoch = work.next().to_string();
@@ -89,7 +84,7 @@ impl Applier for Epochs {
         writes.execute(WRITE_FACT, vec![after.into(), common.into()]);
         let at = work.at.as_millis().to_string();
         writes.execute(WRITE_FACT, vec!["epoch.began_at".into(), at.into()]);
-        if work.staged.iter().any(|raise| raise.ends_restore) {
+        if raises.iter().any(|raise| raise.ends_restore) {
             writes.execute(DROP_MARK, Vec::new());
         }
         Ok(())
