@@ -2,9 +2,9 @@
 
 use std::{error::Error, pin::Pin};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use seal::{CHUNK_BYTES, FileKey, FileSealer};
+use seal::{CHUNK_BYTES, CHUNK_OVERHEAD, FileKey, FileSealer};
 
 use crate::UploadError;
 
@@ -43,7 +43,10 @@ struct Sealing<'a, S> {
     sealer: FileSealer,
     bounds: Bounds,
     taken_bytes: u64,
-    waiting: BytesMut,
+    /// The plain bytes of the next chunk, with room for its tag.
+    waiting: Vec<u8>,
+    /// What has arrived of the chunks after it.
+    rest: Bytes,
     source_ended: bool,
     finished: bool,
 }
@@ -63,7 +66,8 @@ where
         sealer: FileSealer::new(key),
         bounds,
         taken_bytes: 0,
-        waiting: BytesMut::with_capacity(2 * CHUNK_BYTES),
+        waiting: empty_chunk(),
+        rest: Bytes::new(),
         source_ended: false,
         finished: false,
     };
@@ -82,24 +86,33 @@ where
         if self.finished {
             return Ok(None);
         }
+        self.fill();
         // One byte more than a chunk tells that this chunk is not the last.
-        while !self.source_ended && self.waiting.len() <= CHUNK_BYTES {
-            self.take_piece().await?;
+        while !self.source_ended && self.rest.is_empty() {
+            self.rest = self.take_piece().await?;
+            self.fill();
         }
-        let last = self.waiting.len() <= CHUNK_BYTES;
-        let plain = self.waiting.split_to(self.waiting.len().min(CHUNK_BYTES));
-        self.finished = last;
-        Ok(Some(self.sealer.chunk(&plain, last)?.into()))
+        self.finished = self.rest.is_empty();
+        let plain = std::mem::replace(&mut self.waiting, empty_chunk());
+        Ok(Some(self.sealer.chunk(plain, self.finished)?.into()))
     }
 
-    async fn take_piece(&mut self) -> Result<(), UploadError> {
+    /// Moves what fits of what has arrived into the next chunk.
+    fn fill(&mut self) {
+        let room = CHUNK_BYTES - self.waiting.len();
+        let part = self.rest.split_to(self.rest.len().min(room));
+        self.waiting.extend_from_slice(&part);
+    }
+
+    /// The next piece of the source; nothing when it has ended.
+    async fn take_piece(&mut self) -> Result<Bytes, UploadError> {
         match self.source.next().await {
             Some(Ok(piece)) => {
                 self.taken_bytes = self.taken_bytes.saturating_add(piece.len() as u64);
                 self.bounds.check(self.taken_bytes)?;
-                self.waiting.extend_from_slice(&piece);
+                Ok(piece)
             }
-            Some(Err(error)) => return Err(UploadError::Broken(error.into())),
+            Some(Err(error)) => Err(UploadError::Broken(error.into())),
             None => {
                 self.source_ended = true;
                 let announced = self.bounds.announced_bytes;
@@ -109,8 +122,12 @@ where
                         arrived_bytes: self.taken_bytes,
                     });
                 }
+                Ok(Bytes::new())
             }
         }
-        Ok(())
     }
+}
+
+fn empty_chunk() -> Vec<u8> {
+    Vec::with_capacity(CHUNK_BYTES + CHUNK_OVERHEAD)
 }

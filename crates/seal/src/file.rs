@@ -52,20 +52,19 @@ impl FileSealer {
         }
     }
 
-    /// Seals the next chunk: [`CHUNK_BYTES`] long, or at most that when it is the last.
-    pub fn chunk(&mut self, plain: &[u8], last: bool) -> Result<Vec<u8>, SealError> {
-        let whole = plain.len() == CHUNK_BYTES;
-        let ends = last && plain.len() < CHUNK_BYTES;
+    /// Seals the next chunk where it stands: [`CHUNK_BYTES`] long, or at most that when it is the
+    /// last. With room for [`CHUNK_OVERHEAD`] more bytes it is not moved.
+    pub fn chunk(&mut self, mut chunk: Vec<u8>, last: bool) -> Result<Vec<u8>, SealError> {
+        let whole = chunk.len() == CHUNK_BYTES;
+        let ends = last && chunk.len() < CHUNK_BYTES;
         if !(whole || ends) {
             return Err(SealError::FileDamaged);
         }
-        let mut sealed = Vec::with_capacity(plain.len() + CHUNK_OVERHEAD);
-        sealed.extend_from_slice(plain);
         self.key
-            .seal_in_place_append_tag(nonce(self.next, last), Aad::empty(), &mut sealed)
+            .seal_in_place_append_tag(nonce(self.next, last), Aad::empty(), &mut chunk)
             .map_err(|_| SealError::FileDamaged)?;
         self.next += 1;
-        Ok(sealed)
+        Ok(chunk)
     }
 }
 

@@ -9,7 +9,8 @@ fn sealed(key: &FileKey, content: &[u8]) -> Vec<Vec<u8>> {
     let mut sealer = FileSealer::new(key);
     let chunks: Vec<_> = content.chunks(CHUNK_BYTES).collect();
     let last = chunks.len().saturating_sub(1);
-    let seal = |(index, chunk): (usize, &&[u8])| sealer.chunk(chunk, index == last).unwrap();
+    let seal =
+        |(index, chunk): (usize, &&[u8])| sealer.chunk(chunk.to_vec(), index == last).unwrap();
     chunks.iter().enumerate().map(seal).collect()
 }
 
@@ -38,16 +39,16 @@ fn chunks_open_in_any_order_and_nowhere_else() {
 fn only_the_last_chunk_may_be_short() {
     let key = FileKey::generate(&SeededEntropy::new(1));
     let mut sealer = FileSealer::new(&key);
-    assert!(sealer.chunk(&[0; 10], false).is_err());
-    assert!(sealer.chunk(&[0; CHUNK_BYTES + 1], true).is_err());
-    assert!(sealer.chunk(&[], true).is_ok());
+    assert!(sealer.chunk(vec![0; 10], false).is_err());
+    assert!(sealer.chunk(vec![0; CHUNK_BYTES + 1], true).is_err());
+    assert!(sealer.chunk(Vec::new(), true).is_ok());
 }
 
 proptest! {
     #[test]
     fn any_flipped_bit_is_noticed(content: Vec<u8>, place: usize, bit in 0u8..8, seed: u64) {
         let key = FileKey::generate(&SeededEntropy::new(seed));
-        let mut chunk = FileSealer::new(&key).chunk(&content, true).unwrap();
+        let mut chunk = FileSealer::new(&key).chunk(content, true).unwrap();
         let index = place % chunk.len();
         chunk[index] ^= 1 << bit;
         assert!(FileOpener::new(&key).chunk(0, true, &chunk).is_err());

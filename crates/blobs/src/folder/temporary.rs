@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -39,10 +39,10 @@ impl Temporary {
     }
 
     pub(super) fn write(mut self, pieces: &[Bytes]) -> Result<Self, BlobError> {
-        for piece in pieces {
-            self.file.write_all(piece).doing("write a blob")?;
-            self.size_bytes += piece.len() as u64;
-        }
+        let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        write_all(&mut self.file, &mut slices).doing("write a blob")?;
+        let written = pieces.iter().map(|piece| piece.len() as u64);
+        self.size_bytes += written.sum::<u64>();
         Ok(self)
     }
 
@@ -75,6 +75,21 @@ pub(super) fn probe(incoming: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Writes slices with as few calls as the system allows.
+fn write_all(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    // Empty slices at the beginning would look like a file that takes nothing.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn create_new(path: &Path) -> io::Result<File> {
