@@ -19,6 +19,9 @@ use crate::{
 /// Names the variable that tells the client suite which server to start.
 const SERVER_VARIABLE: &str = "CONCLAVE_TEST_SERVER";
 
+/// Names the variable that says where the Matrix specification's data is.
+const SPECIFICATION_VARIABLE: &str = "MATRIX_SPEC_DIR";
+
 /// Names the variable that tells the crash test how often to kill the server.
 const KILLS_VARIABLE: &str = "CONCLAVE_CRASH_KILLS";
 
@@ -107,6 +110,7 @@ pub(crate) fn tests(
     filter: Option<&str>,
     engine: Engine,
 ) -> anyhow::Result<()> {
+    say(conformance());
     let nextest = cargo::has_nextest();
     // Building is a part of its own, so that it is seen what takes long.
     let runner: &[&str] = if nextest {
@@ -130,6 +134,19 @@ pub(crate) fn tests(
         report.run("examples", cargo(["test", "--workspace", "--doc"]))?;
     }
     clients(report, servers, None)
+}
+
+/// Says whether what passes in the tests is held against the specification.
+fn conformance() -> String {
+    match std::env::var_os(SPECIFICATION_VARIABLE) {
+        Some(folder) if !folder.is_empty() => format!(
+            "requests and answers are held against the specification in {}",
+            folder.display()
+        ),
+        _ => format!(
+            "{SPECIFICATION_VARIABLE} is not set: no request or answer is held against the specification"
+        ),
+    }
 }
 
 /// Runs the crash test in its long form: the same as among the tests, with more kills.

@@ -10,6 +10,8 @@
     reason = "a measurement on a terminal"
 )]
 
+#[path = "../tests/api/conformance.rs"]
+mod conformance;
 #[path = "../tests/api/deployment.rs"]
 mod deployment;
 #[expect(unused, reason = "the tests' fixture, of which this uses a part")]

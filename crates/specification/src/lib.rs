@@ -37,10 +37,6 @@ pub struct Specification {
 
 impl Specification {
     /// Reads the data from the folder that `MATRIX_SPEC_DIR` names; nothing when it names none.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no part of the server: tests alone are told where the data is"
-    )]
     pub fn from_environment() -> Result<Option<Self>, SpecificationError> {
         match std::env::var_os(VARIABLE) {
             Some(folder) if !folder.is_empty() => Self::read(&PathBuf::from(folder)).map(Some),
@@ -68,21 +64,25 @@ impl Specification {
         &self.operations
     }
 
-    /// The operation that a request asks for. Paths of before version 1.1 count as those of today.
-    pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
+    /// The operations that a request may ask for: mostly one. Paths of before version 1.1 count as
+    /// those of today.
+    pub fn find(&self, method: &str, path: &str) -> Vec<&Operation> {
         let path = path.replacen("/r0/", "/v3/", 1);
         let operations = self.operations.iter();
         let fitting = operations.filter(|operation| operation.fits(method, &path));
-        fitting.max_by_key(|operation| operation.literal_segments())
+        let mut fitting: Vec<_> = fitting.collect();
+        let words = |operation: &&Operation| operation.literal_segments();
+        let most = fitting.iter().map(words).max();
+        fitting.retain(|operation| Some(words(operation)) == most);
+        fitting
     }
 
     /// What is wrong with a request that was answered, and with its answer; a sentence each.
     pub fn judge(&self, exchange: &Exchange<'_>) -> Vec<String> {
-        let path = exchange.path();
-        match self.find(exchange.method, path) {
-            Some(operation) => exchange.judge(self, operation),
-            None => Vec::new(),
-        }
+        let operations = self.find(exchange.method, exchange.path()).into_iter();
+        let found = operations.map(|operation| exchange.judge(self, operation));
+        // Where two operations share a path, the request is one of them.
+        found.min_by_key(Vec::len).unwrap_or_default()
     }
 
     /// What a schema finds wrong with a value.

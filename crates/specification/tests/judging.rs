@@ -75,6 +75,21 @@ fn a_request_that_should_not_have_been_taken_is_found() {
 }
 
 #[test]
+fn where_two_operations_share_a_path_a_request_is_one_of_them() {
+    let copies = "/_matrix/client/v3/copies/1";
+    let nothing = json!({});
+    assert!(wrong(copies, &json!({"copy_of": "1"}), 200, &nothing).is_empty());
+    assert!(wrong(copies, &json!({"page": "1"}), 200, &nothing).is_empty());
+    let found = wrong(copies, &nothing, 200, &nothing);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn a_part_of_what_is_defined_is_an_answer() {
+    assert!(wrong(WRITE, &author(), 206, &json!({"id": "1"})).is_empty());
+}
+
+#[test]
 fn a_refusal_has_a_code_and_a_sentence_and_what_is_defined_for_it() {
     let refusal = json!({"errcode": "M_FORBIDDEN", "error": "no"});
     let nothing = json!({});
@@ -92,19 +107,15 @@ fn a_refusal_has_a_code_and_a_sentence_and_what_is_defined_for_it() {
 #[test]
 fn the_path_with_most_words_of_its_own_is_meant() {
     let data = read();
-    let found = |method, path| {
-        data.find(method, path)
-            .map(|operation| operation.id.clone())
+    let found = |method, path| -> Vec<String> {
+        let found = data.find(method, path).into_iter();
+        found.map(|operation| operation.id.clone()).collect()
     };
-    let newest = found("GET", "/_matrix/client/v3/notes/newest");
-    assert_eq!(newest.as_deref(), Some("newestNote"));
-    let written = found("PUT", "/_matrix/client/v3/notes/newest");
-    assert_eq!(written.as_deref(), Some("writeNote"));
-    assert_eq!(found("GET", "/_matrix/client/v3/notes/1"), None);
-    let marks: Vec<_> = data
-        .operations()
-        .iter()
-        .map(|one| one.is_deprecated)
-        .collect();
-    assert_eq!(marks, [true, false]);
+    let newest = "/_matrix/client/v3/notes/newest";
+    assert_eq!(found("GET", newest), ["newestNote"]);
+    assert_eq!(found("PUT", newest), ["writeNote"]);
+    assert!(found("GET", "/_matrix/client/v3/notes/1").is_empty());
+    let mut operations = data.operations().iter();
+    let deprecated = operations.find(|operation| operation.is_deprecated);
+    assert_eq!(deprecated.unwrap().id, "newestNote");
 }

@@ -36,6 +36,9 @@ const FLOORS: [&[&str]; 8] = [
 /// What stands beside the house: it may use anything, and only tests may use it.
 const BESIDE: [&str; 4] = ["testkit", "specification", "loadgen", "xtask"];
 
+/// What of it the tests of the house use.
+const FOR_TESTS: [&str; 2] = ["testkit", "specification"];
+
 /// The kinds of dependencies, as a manifest names them.
 const NORMAL: [&str; 2] = ["dependencies", "build-dependencies"];
 const TESTS: [&str; 1] = ["dev-dependencies"];
@@ -103,7 +106,7 @@ fn may_use(from: Place, used: &str, in_tests: bool) -> bool {
         // Somebody else's crate.
         (_, None) => true,
         (Place::Beside, Some(_)) => true,
-        (Place::Floor(_), Some(Place::Beside)) => in_tests && used == "testkit",
+        (Place::Floor(_), Some(Place::Beside)) => in_tests && FOR_TESTS.contains(&used),
         (Place::Floor(from), Some(Place::Floor(used))) => used < from,
     }
 }

@@ -18,7 +18,7 @@ use testkit::{entropy::SeededEntropy, postgres::TestDatabase};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use crate::deployment::Deployment;
+use crate::{conformance, deployment::Deployment};
 
 /// Runs each test on both engines; on PostgreSQL with a database of its own, or one that it shares.
 macro_rules! on_both_engines {
@@ -139,13 +139,16 @@ impl Node {
         (parts.status, body.unwrap_or(Value::Null))
     }
 
-    /// Sends any request, and gives all that comes back.
+    /// Sends any request, and gives all that comes back, which is as the specification says.
     pub(crate) async fn answer(&self, mut request: Request<Body>) -> (Parts, Bytes) {
         let peer = std::net::SocketAddr::from(([192, 0, 2, 1], 1));
         request.extensions_mut().insert(ConnectInfo(peer));
+        let (request, asked) = conformance::note(request).await;
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        (parts, body.collect().await.unwrap().to_bytes())
+        let body = body.collect().await.unwrap().to_bytes();
+        asked.judge(&parts, &body);
+        (parts, body)
     }
 
     /// Asks what must succeed.
