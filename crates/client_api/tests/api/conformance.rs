@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use specification::{Exchange, Specification};
 
-static SPECIFICATION: LazyLock<Option<Specification>> =
+/// The data, where there is any.
+pub(crate) static SPECIFICATION: LazyLock<Option<Specification>> =
     LazyLock::new(|| Specification::from_environment().unwrap());
 
 /// A request that is about to be answered.

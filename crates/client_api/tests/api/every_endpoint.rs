@@ -12,6 +12,7 @@ mod members;
 mod push_rules;
 mod room_state;
 mod sessions;
+mod support;
 mod timeline;
 mod walk;
 
@@ -29,20 +30,21 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
         walk.generation = generation;
-        discovery::story(&walk).await;
-        account::story(&walk).await;
-        sessions::story(&walk).await;
-        devices::story(&walk).await;
-        kept::story(&walk).await;
-        push_rules::story(&walk).await;
-        files::story(&walk).await;
-        room_state::story(&walk).await;
-        timeline::story(&walk).await;
-        members::story(&walk).await;
-        listing::story(&walk).await;
-        encryption::story(&walk).await;
-        backups::story(&walk).await;
+        walk.play("discovery", discovery::story).await;
+        walk.play("account", account::story).await;
+        walk.play("sessions", sessions::story).await;
+        walk.play("devices", devices::story).await;
+        walk.play("kept", kept::story).await;
+        walk.play("push_rules", push_rules::story).await;
+        walk.play("files", files::story).await;
+        walk.play("room_state", room_state::story).await;
+        walk.play("timeline", timeline::story).await;
+        walk.play("members", members::story).await;
+        walk.play("listing", listing::story).await;
+        walk.play("encryption", encryption::story).await;
+        walk.play("backups", backups::story).await;
     }
     let missed = walk.missed();
     assert!(missed.is_empty(), "no story succeeds at:\n{missed}");
+    support::is_told(&walk.stories());
 }

@@ -1,6 +1,6 @@
 //! A client that notes which endpoints answered it.
 
-use std::{collections::BTreeSet, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use client_api::{endpoint::Route, routes};
 use serde_json::{Value, json};
@@ -21,7 +21,10 @@ pub(super) struct Walk {
     pub(super) node: Node,
     pub(super) generation: Generation,
     inventory: Vec<Route>,
-    seen: Mutex<BTreeSet<Route>>,
+    /// The story that is being played.
+    story: Mutex<&'static str>,
+    /// What was seen to work, and in which story.
+    seen: Mutex<BTreeMap<Route, &'static str>>,
 }
 
 impl Walk {
@@ -30,8 +33,15 @@ impl Walk {
             node,
             generation: Generation::V3,
             inventory: routes::inventory(),
+            story: Mutex::default(),
             seen: Mutex::default(),
         }
+    }
+
+    /// Plays a story, of which the name is kept.
+    pub(super) async fn play(&self, name: &'static str, story: impl AsyncFn(&Self)) {
+        *self.story.lock().unwrap() = name;
+        story(self).await;
     }
 
     /// A user name that this part of the walk has for itself.
@@ -81,7 +91,8 @@ impl Walk {
     pub(super) async fn ok(&self, token: &str, method: &str, path: &str, body: Value) -> Value {
         let (path, route) = self.addressed(method, path);
         let answer = self.node.ok(token, method, &path, body).await;
-        self.seen.lock().unwrap().insert(route);
+        let story = *self.story.lock().unwrap();
+        self.seen.lock().unwrap().entry(route).or_insert(story);
         answer
     }
 
@@ -95,9 +106,19 @@ impl Walk {
     /// What exists and has not answered, one a line.
     pub(super) fn missed(&self) -> String {
         let seen = self.seen.lock().unwrap();
-        let missed = self.inventory.iter().filter(|route| !seen.contains(route));
+        let missed = self
+            .inventory
+            .iter()
+            .filter(|route| !seen.contains_key(*route));
         let lines: Vec<String> = missed.map(ToString::to_string).collect();
         lines.join("\n")
+    }
+
+    /// Every endpoint that was seen to work, and the story that showed it.
+    pub(super) fn stories(&self) -> Vec<(Route, &'static str)> {
+        let seen = self.seen.lock().unwrap();
+        let stories = seen.iter().map(|(route, story)| (route.clone(), *story));
+        stories.collect()
     }
 
     fn addressed(&self, method: &str, path: &str) -> (String, Route) {
