@@ -256,6 +256,12 @@ impl Log {
         }
     }
 
+    /// Whether this node can still commit: not once it was stopped, and not when its committer
+    /// has died, which only a new process mends.
+    pub fn commits(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+
     /// The database below.
     pub fn database(&self) -> &Database {
         &self.shared.database
