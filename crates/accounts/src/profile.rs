@@ -132,10 +132,10 @@ impl Accounts {
         if field.len() > MAX_FIELD_BYTES {
             return Err(ProfileError::FieldTooLong);
         }
+        if !is_field_name(field) {
+            return Err(ProfileError::Field);
+        }
         if let Some(value) = value {
-            if !is_field_name(field) {
-                return Err(ProfileError::Field);
-            }
             check_value(field, value)?;
             let snapshot = self.database().snapshot().await?;
             let mut profile = self.profile_at(&snapshot, user).await?;

@@ -92,20 +92,17 @@ impl<'de> Visitor<'de> for Readable {
     }
 }
 
-/// Turns a parser's complaint about a checked body into a sentence that names the field.
-pub(crate) fn wrong_shape(body: &[u8], error: &serde_json::Error) -> ApiError {
+/// The path of the value that a parser of a checked body complains of; a best effort.
+pub(crate) fn path_of(body: &[u8], error: &serde_json::Error) -> String {
     let offset = offset_of(body, error.line(), error.column());
-    let path = path_before(body, offset);
-    let text = error.to_string();
-    let complaint = match text.rfind(" at line ") {
-        Some(end) => &text[..end],
-        None => &text,
-    };
-    if path.is_empty() {
-        ApiError::bad_json(complaint)
-    } else {
-        ApiError::bad_json(format_args!("{path}: {complaint}"))
+    let mut frames = frames_before(body, offset);
+    // What is missing is told behind the object that should have it, not of the key before.
+    if error.to_string().starts_with("missing field ")
+        && let Some(Frame::Object(key)) = frames.last_mut()
+    {
+        *key = None;
     }
+    written(&frames)
 }
 
 fn nests_deeper_than(body: &[u8], limit: usize) -> bool {
@@ -186,8 +183,8 @@ enum Frame<'a> {
     Array(usize),
 }
 
-/// The path, like `invite[3]`, of the value that serde_json places at `offset`; a best effort.
-fn path_before(body: &[u8], offset: usize) -> String {
+/// What encloses the value that serde_json places at `offset`.
+fn frames_before(body: &[u8], offset: usize) -> Vec<Frame<'_>> {
     // An error told by a type itself gets its place only after the delimiter behind the value,
     // or behind the last value of its list, was read; "not an object" stands before its brace.
     let read_past = matches!(body[..offset].last(), Some(b',' | b']' | b'}'))
@@ -216,25 +213,28 @@ fn path_before(body: &[u8], offset: usize) -> String {
         }
         true
     });
-    written(&frames)
+    frames
 }
 
+/// The path, like `invite[3]`.
 fn written(frames: &[Frame<'_>]) -> String {
     let mut path = String::new();
     for frame in frames {
         match frame {
-            Frame::Object(Some(key)) => {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                let key = String::from_utf8_lossy(key);
-                path.extend(key.chars().take(MAX_KEY_CHARS));
-            }
+            Frame::Object(Some(key)) => push_key(&mut path, &String::from_utf8_lossy(key)),
             Frame::Object(None) => {}
             Frame::Array(index) => path.push_str(&format!("[{index}]")),
         }
     }
     path
+}
+
+/// Adds a key to a path, as far as it is worth quoting.
+pub(crate) fn push_key(path: &mut String, key: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.extend(key.chars().take(MAX_KEY_CHARS));
 }
 
 #[cfg(test)]
@@ -260,10 +260,7 @@ mod tests {
 
     fn path_of_error(body: &str) -> String {
         let error = serde_json::from_str::<Sample>(body).unwrap_err();
-        path_before(
-            body.as_bytes(),
-            offset_of(body.as_bytes(), error.line(), error.column()),
-        )
+        path_of(body.as_bytes(), &error)
     }
 
     #[test]
@@ -279,6 +276,7 @@ mod tests {
             "inner.limit"
         );
         assert_eq!(path_of_error(r#"{"inner":{}}"#), "inner");
+        assert_eq!(path_of_error(r#"{"inner":{"a":1}}"#), "inner");
         assert_eq!(path_of_error(r#"{"inner":{} , "a":1}"#), "inner");
         assert_eq!(path_of_error(r#"{"invite":{}}"#), "invite");
         assert_eq!(path_of_error(r#"{"invite":["@a:b.c",{}]}"#), "invite[1]");

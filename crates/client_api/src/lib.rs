@@ -16,6 +16,7 @@ mod account;
 mod account_data;
 mod aliases;
 mod backup;
+mod blame;
 mod cors;
 mod device;
 mod directory;

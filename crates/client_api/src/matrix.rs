@@ -13,15 +13,13 @@ use futures_util::future::{Either, select};
 use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::time::Clock;
-use ruma::api::{
-    IncomingRequest, OutgoingResponse, OutgoingResponseExt,
-    error::{DeserializationError, ErrorKind, HeaderDeserializationError},
-};
+use ruma::api::{IncomingRequest, OutgoingResponse, OutgoingResponseExt, error::ErrorKind};
 
 use serde_json::{Map, Value};
 
 use crate::{
     ClientApi,
+    blame::Reading,
     endpoint::{DEFAULT_BODY_LIMIT, EndpointInfo},
     error::ApiError,
     json,
@@ -216,37 +214,11 @@ fn parse<T: IncomingRequest>(
     arguments: &[String],
 ) -> Result<T, ApiError> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let reading = Reading {
+        uri: parts.uri.clone(),
+        arguments: &arguments,
+        body,
+    };
     let request = http::Request::from_parts(parts, body);
-    T::try_from_http_request_inner(request, &arguments).map_err(|error| refusal(body, error))
-}
-
-fn refusal(body: &[u8], error: DeserializationError) -> ApiError {
-    match error {
-        DeserializationError::Json(error) if body.is_empty() => ApiError::bad_json(format_args!(
-            "this request needs a JSON body: {}",
-            first_clause(&error.to_string())
-        )),
-        DeserializationError::Json(error) => json::wrong_shape(body, &error),
-        // Path and query are parsed by the same kind of parser and share this variant.
-        DeserializationError::Query(error) => {
-            let text = error.to_string();
-            match text.strip_prefix("missing field ") {
-                Some(name) => {
-                    ApiError::missing_param(format_args!("query parameter {name} is missing"))
-                }
-                None => {
-                    ApiError::invalid_param(format_args!("invalid path or query parameter: {text}"))
-                }
-            }
-        }
-        DeserializationError::Header(HeaderDeserializationError::MissingHeader(name)) => {
-            ApiError::missing_param(format_args!("header {name} is missing"))
-        }
-        // Utf8, Ident, other headers, and whatever a later release adds: the input is at fault.
-        error => ApiError::invalid_param(error),
-    }
-}
-
-fn first_clause(text: &str) -> &str {
-    text.split(" at line ").next().unwrap_or(text)
+    T::try_from_http_request_inner(request, &arguments).map_err(|error| reading.refusal::<T>(error))
 }

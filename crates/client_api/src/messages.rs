@@ -6,7 +6,7 @@ pub(crate) mod get_messages;
 pub(crate) mod redact_event;
 pub(crate) mod send_event;
 
-use model::{filter::EventFilter, ids::check_transaction_id};
+use model::{filter::EventFilter, ids::check_transaction_id, json::complaint};
 use rooms::Transaction;
 use ruma::{TransactionId, UInt, api::client::filter::RoomEventFilter};
 
@@ -33,5 +33,5 @@ fn page_length(limit: UInt) -> usize {
 
 fn compiled(filter: &RoomEventFilter) -> Result<EventFilter, ApiError> {
     EventFilter::compile(filter)
-        .map_err(|error| ApiError::invalid_param(format_args!("filter: {error}")))
+        .map_err(|error| ApiError::invalid_param(format_args!("filter: {}", complaint(&error))))
 }

@@ -38,8 +38,9 @@ async fn rule_of(
 impl From<PushRuleError> for ApiError {
     fn from(error: PushRuleError) -> Self {
         match error {
-            PushRuleError::NoSuchRule | PushRuleError::Put(InsertPushRuleError::UnknownRuleId) => {
-                Self::not_found(error)
+            PushRuleError::NoSuchRule => Self::not_found(error),
+            PushRuleError::Put(InsertPushRuleError::UnknownRuleId) => {
+                Self::unknown("there is no such rule to place it before or after")
             }
             PushRuleError::Put(_) | PushRuleError::ServerDefault => Self::invalid_param(error),
             PushRuleError::TooLarge => Self::too_large(error),

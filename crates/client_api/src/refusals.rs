@@ -2,7 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use model::{ids::IdRefusal, json::JsonRefusal};
+use model::{
+    ids::IdRefusal,
+    json::{JsonRefusal, complaint},
+};
 use rooms::{RoomsError, RoomsRefusal};
 use ruma::{CanonicalJsonObject, serde::Raw};
 
@@ -24,9 +27,10 @@ impl From<RoomsRefusal> for ApiError {
             | RoomsRefusal::NoSuchEvent
             | RoomsRefusal::NoSuchAlias(_) => Self::not_found(refusal),
             RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
-                Self::forbidden(refusal)
+                Self::forbidden(complaint(&refusal))
             }
-            RoomsRefusal::Invalid(_) => Self::invalid_param(refusal),
+            // The rules of rooms quote what a parser said of an event.
+            RoomsRefusal::Invalid(_) => Self::invalid_param(complaint(&refusal)),
             RoomsRefusal::TooLarge | RoomsRefusal::TooMuch => Self::too_large(refusal),
             RoomsRefusal::AliasTaken(_) => Self::room_in_use(refusal),
             RoomsRefusal::BadAlias(_) => Self::bad_alias(refusal),

@@ -10,7 +10,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use model::filter::SyncFilter;
+use model::{filter::SyncFilter, json::complaint};
 use ruma::{
     api::client::sync::sync_events::v3::{Filter, Request},
     presence::PresenceState,
@@ -18,7 +18,7 @@ use ruma::{
 use sync::{Sync, SyncError, SyncRequest, SyncToken, Syncer};
 use tracing::Instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{caller::Caller, error::ApiError, matrix::Matrix, presence};
 
 /// Tells what changed since a token, or waits until something does.
 ///
@@ -48,6 +48,10 @@ async fn answer(
         .map(str::parse::<SyncToken>)
         .transpose();
     let since = since.map_err(|error| ApiError::invalid_param(format!("since: {error}")))?;
+    if !presence::is_known(&req.set_presence) {
+        let sentence = format_args!("set_presence: {} is unknown", req.set_presence);
+        return Err(ApiError::invalid_param(sentence));
+    }
     let device_id = caller.device_id.as_deref();
     let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
     // Boxed, like all that a waiting sync has behind it.
@@ -81,7 +85,9 @@ async fn filter_of(
     user: i64,
     filter: Option<&Filter>,
 ) -> Result<SyncFilter, ApiError> {
-    let bad = |error: &dyn std::fmt::Display| ApiError::invalid_param(format!("filter: {error}"));
+    let bad = |error: &dyn std::fmt::Display| {
+        ApiError::invalid_param(format!("filter: {}", complaint(error)))
+    };
     match filter {
         None => Ok(SyncFilter::default()),
         Some(Filter::FilterId(id)) => {

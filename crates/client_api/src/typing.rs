@@ -33,9 +33,7 @@ pub(crate) async fn set_typing(
     caller: Caller,
     Completed(req): Completed<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    if req.user_id != caller.user_id {
-        return Err(ApiError::forbidden("nobody types for another"));
-    }
+    caller.check_is(&req.user_id)?;
     let room = rooms.room(&req.room_id).await.map_err(to_outsiders)?;
     if !room.state.is_joined(&caller.user_id) {
         return Err(not_joined());

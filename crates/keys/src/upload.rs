@@ -37,8 +37,8 @@ pub enum UploadError {
     #[error("the {0} of the device keys is not the caller's")]
     NotYours(&'static str),
     /// A field does not have the shape that the specification gives it.
-    #[error("{0} is malformed")]
-    Malformed(&'static str),
+    #[error("{0}")]
+    Malformed(String),
     /// A key is larger than keys are.
     #[error("a key in {0} is too large")]
     TooLarge(&'static str),

@@ -27,7 +27,7 @@ pub enum AuthRefusal {
     #[error("you are banned from this room")]
     Banned,
     /// The sender is not a member.
-    #[error("you are not joined to this room")]
+    #[error("you are not in this room")]
     NotJoined,
     /// The room takes nobody in without an invitation, and the sender has none.
     #[error("this room can be joined by invitation only")]

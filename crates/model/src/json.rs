@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Display;
+
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, canonical_json::CanonicalJsonError};
 
 /// How deep arrays and objects may nest; well under the 128 levels at which `serde_json` gives up.
@@ -90,6 +92,19 @@ pub fn canonical_text(object: &CanonicalJsonObject) -> String {
 pub(crate) fn push_string(out: &mut String, text: &str) {
     let quoted = serde_json::to_string(text).expect("a string always has a JSON form");
     out.push_str(&quoted);
+}
+
+/// A parser's complaint in words for who sent the JSON: without the place, which is often one in
+/// a part of the whole, and without the names that types have here.
+pub fn complaint(error: &dyn Display) -> String {
+    let text = error.to_string();
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(text, _)| text);
+    match text.split_once(", expected struct ") {
+        Some((text, _)) => format!("{text}, expected an object"),
+        None => text.to_owned(),
+    }
 }
 
 fn depth_of(text: &str) -> usize {

@@ -147,11 +147,13 @@ fn is_done(
                 .state
                 .get("m.room.member", target.as_str())
                 .is_some_and(|event| shown_in(event) == *profile)),
-        MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
-        // Who is in a room is no business of those outside.
-        MemberChange::Kick | MemberChange::Unban if !room.state.is_joined(sender) => {
-            forbidden("you are not joined to this room")
+        // Who is in a room is no business of those outside, nor whether there is such a room.
+        MemberChange::Kick | MemberChange::Ban | MemberChange::Unban
+            if !room.state.is_joined(sender) =>
+        {
+            forbidden("you are not in this room")
         }
+        MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
         MemberChange::Knock(_) => Ok(now == MembershipState::Knock),
         MemberChange::Leave if now == MembershipState::Ban => {
             forbidden("you are banned from this room")

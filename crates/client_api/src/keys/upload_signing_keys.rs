@@ -55,9 +55,8 @@ pub(crate) async fn upload_signing_keys(
 impl From<CrossSigningError> for ApiError {
     fn from(error: CrossSigningError) -> Self {
         match error {
-            CrossSigningError::Malformed(..) | CrossSigningError::NotYours(_) => {
-                Self::invalid_param(error)
-            }
+            CrossSigningError::Malformed(..) => Self::bad_json(error),
+            CrossSigningError::NotYours(_) => Self::invalid_param(error),
             CrossSigningError::NotSigned(_) => Self::invalid_signature(error),
             CrossSigningError::NoMasterKey => Self::missing_param(error),
             CrossSigningError::KeyIdInUse => Self::forbidden(error),

@@ -38,9 +38,12 @@ pub(crate) async fn get_members(
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    for asked in req.membership.iter().chain(&req.not_membership) {
-        if !KNOWN.contains(asked) {
-            let sentence = format_args!("membership: {asked} is unknown");
+    for (name, asked) in [
+        ("membership", &req.membership),
+        ("not_membership", &req.not_membership),
+    ] {
+        if let Some(asked) = asked.as_ref().filter(|asked| !KNOWN.contains(asked)) {
+            let sentence = format_args!("{name}: {asked} is unknown");
             return Err(ApiError::invalid_param(sentence));
         }
     }

@@ -5,7 +5,11 @@
 use accounts::Accounts;
 use axum::extract::State;
 use rooms::{MemberChange, Rooms};
-use ruma::api::client::membership::invite_user::v3::{InvitationRecipient, Request, Response};
+use ruma::api::{
+    IncomingRequest, Metadata,
+    client::membership::invite_user::v3::{self, InvitationRecipient, InviteUserId, Response},
+    error::DeserializationError,
+};
 use store::Log;
 use tracing::instrument;
 
@@ -26,7 +30,7 @@ pub(crate) async fn invite_user(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    Matrix(Request(req)): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let InvitationRecipient::UserId(recipient) = req.recipient else {
         return Err(ApiError::forbidden("this server invites by user id alone"));
@@ -50,4 +54,36 @@ pub(crate) async fn invite_user(
         )
         .await?;
     Ok(Matrix(Response::new()))
+}
+
+/// The request, in which an invitation by user id is looked for first: the type behind it takes
+/// either kind, and tells what is wrong with none.
+pub(crate) struct Request(v3::Request);
+
+impl Metadata for Request {
+    const METHOD: http::Method = v3::Request::METHOD;
+    const RATE_LIMITED: bool = v3::Request::RATE_LIMITED;
+    type Authentication = <v3::Request as Metadata>::Authentication;
+    type PathBuilder = <v3::Request as Metadata>::PathBuilder;
+    const PATH_BUILDER: Self::PathBuilder = v3::Request::PATH_BUILDER;
+}
+
+impl IncomingRequest for Request {
+    type EndpointError = <v3::Request as IncomingRequest>::EndpointError;
+    type OutgoingResponse = Response;
+
+    fn try_from_http_request_inner(
+        request: http::Request<&[u8]>,
+        path_args: &[&str],
+    ) -> Result<Self, DeserializationError> {
+        let body = *request.body();
+        let read = v3::Request::try_from_http_request_inner(request, path_args);
+        match read {
+            Err(DeserializationError::Json(error)) => {
+                let by_id: Result<InviteUserId, _> = serde_json::from_slice(body);
+                Err(by_id.err().unwrap_or(error).into())
+            }
+            read => read.map(Self),
+        }
+    }
 }

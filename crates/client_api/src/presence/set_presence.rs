@@ -3,10 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3presenceuseridstatus
 
 use axum::extract::State;
-use ruma::{
-    api::client::presence::set_presence::v3::{Request, Response},
-    presence::PresenceState,
-};
+use ruma::api::client::presence::set_presence::v3::{Request, Response};
 use sync::Sync;
 use tracing::instrument;
 
@@ -22,15 +19,8 @@ pub(crate) async fn set_presence(
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    if req.user_id != caller.user_id {
-        return Err(ApiError::forbidden("nobody is there for another"));
-    }
-    let known = [
-        PresenceState::Online,
-        PresenceState::Unavailable,
-        PresenceState::Offline,
-    ];
-    if !known.contains(&req.presence) {
+    caller.check_is(&req.user_id)?;
+    if !super::is_known(&req.presence) {
         let sentence = format!("presence: {} is unknown", req.presence);
         return Err(ApiError::bad_json(sentence));
     }

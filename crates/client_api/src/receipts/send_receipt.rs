@@ -12,11 +12,28 @@ use ruma::{
     api::client::receipt::create_receipt::v3::{ReceiptType, Request, Response},
     events::receipt::ReceiptThread,
 };
+use serde_json::{Map, Value};
 use store::{Intent, Log};
 use tracing::instrument;
 
 use super::{add_marker, receipt};
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, refusals::to_outsiders};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Complete, Completed, Matrix},
+    refusals::to_outsiders,
+};
+
+impl Complete for Request {
+    fn complete(body: &mut Map<String, Value>) {
+        // Whatever is no text is no thread either, and is refused like one that cannot be.
+        if let Some(thread) = body.get_mut("thread_id")
+            && !thread.is_string()
+        {
+            *thread = Value::String(thread.to_string());
+        }
+    }
+}
 
 /// Notes how far the caller has read, for everybody, for themselves, or as their marker.
 ///
@@ -28,7 +45,7 @@ pub(crate) async fn send_receipt(
     State(log): State<Log>,
     State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    Completed(req): Completed<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let kind = match req.receipt_type {
         ReceiptType::Read => "m.read",

@@ -4,7 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
-use model::ids::new_room_alias;
+use model::{ids::new_room_alias, json::complaint};
 use rooms::{CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal};
 use ruma::{
     OwnedUserId,
@@ -137,8 +137,10 @@ fn initial_state(events: &[Raw<AnyInitialStateEvent>]) -> Result<Vec<InitialStat
         content: &'a RawValue,
     }
     let read = |(index, event): (usize, &Raw<AnyInitialStateEvent>)| {
-        let event: Event<'_> = serde_json::from_str(event.json().get())
-            .map_err(|error| ApiError::bad_json(format_args!("initial_state[{index}]: {error}")))?;
+        let event: Event<'_> = serde_json::from_str(event.json().get()).map_err(|error| {
+            let told = complaint(&error);
+            ApiError::bad_json(format_args!("initial_state[{index}]: {told}"))
+        })?;
         let name = format_args!("initial_state[{index}].content").to_string();
         Ok(InitialState {
             kind: event.kind.into(),

@@ -66,7 +66,7 @@ fn user_name(info: &Password) -> Result<String, ApiError> {
                 reason = "clients still send it, and the specification keeps it"
             )]
             let user = info.user.clone();
-            user.ok_or_else(|| ApiError::bad_json("identifier: missing field `identifier`"))
+            user.ok_or_else(|| ApiError::bad_json("missing field `identifier`"))
         }
     }
 }

@@ -72,8 +72,8 @@ async fn messages_for(
 impl From<SendError> for ApiError {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::TooLarge => Self::too_large(error),
-            SendError::Malformed => Self::bad_json(error),
+            SendError::TooLarge(_) => Self::too_large(error),
+            SendError::Malformed(_) => Self::bad_json(error),
             SendError::Store(_) => Self::internal(error),
         }
     }

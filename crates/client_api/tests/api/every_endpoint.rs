@@ -5,7 +5,7 @@ mod backups;
 mod devices;
 mod discovery;
 mod encryption;
-mod files;
+pub(crate) mod files;
 mod kept;
 mod listing;
 mod members;

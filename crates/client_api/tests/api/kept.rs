@@ -319,7 +319,7 @@ async fn push_rules_are_changed_one_by_one(server: Server) {
             "PUT",
             "global/content/a?before=none",
             put,
-            (404, "M_NOT_FOUND"),
+            (400, "M_UNKNOWN"),
         ),
         (
             "PUT",

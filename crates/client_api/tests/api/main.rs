@@ -11,6 +11,8 @@ mod directory;
 #[cfg(test)]
 mod every_endpoint;
 #[cfg(test)]
+mod every_refusal;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod kept;

@@ -2,6 +2,7 @@
 
 mod applier;
 mod conflict;
+mod given;
 mod session;
 mod sessions;
 mod tables;

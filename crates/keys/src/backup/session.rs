@@ -4,17 +4,32 @@ use ruma::{UInt, api::client::backup::KeyBackupData, serde::Raw};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::conflict::Rank;
+use super::{
+    conflict::Rank,
+    given::{member, object},
+};
 use crate::limits;
 
 /// The fields of a key; `session_data` is the client's own, whatever the algorithm.
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Fields<'a> {
     first_message_index: UInt,
     forwarded_count: UInt,
     is_verified: bool,
-    #[serde(borrow)]
     session_data: &'a RawValue,
+}
+
+/// The same as clients give it.
+#[derive(Deserialize)]
+struct Given<'a> {
+    #[serde(borrow)]
+    first_message_index: Option<&'a RawValue>,
+    #[serde(borrow)]
+    forwarded_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    is_verified: Option<&'a RawValue>,
+    #[serde(borrow)]
+    session_data: Option<&'a RawValue>,
 }
 
 /// A key of the right shape.
@@ -26,20 +41,29 @@ pub(crate) struct CheckedSession {
 }
 
 impl CheckedSession {
-    /// Checks a key; `None` when it is malformed or too large.
-    pub(crate) fn parse(room: &str, session: &str, key: &Raw<KeyBackupData>) -> Option<Self> {
-        let fields: Fields<'_> = serde_json::from_str(key.json().get()).ok()?;
-        let data = fields.session_data.get();
-        let fits = data.len() <= limits::BACKUP_BYTES && data.starts_with('{');
-        (fits && limits::is_id(room) && limits::is_id(session)).then(|| Self {
+    /// Checks a key; tells in a sentence why it is malformed or too large.
+    pub(crate) fn parse(
+        room: &str,
+        session: &str,
+        key: &Raw<KeyBackupData>,
+    ) -> Result<Self, String> {
+        if !limits::is_id(room) || !limits::is_id(session) {
+            return Err("it is no id of a room or a session".to_owned());
+        }
+        let given: Given<'_> =
+            serde_json::from_str(key.json().get()).map_err(|_| "a key is an object".to_owned())?;
+        let data = object("session_data", given.session_data, limits::BACKUP_BYTES)?;
+        let first: UInt = member("first_message_index", given.first_message_index)?;
+        let forwarded: UInt = member("forwarded_count", given.forwarded_count)?;
+        Ok(Self {
             room: room.to_owned(),
             session: session.to_owned(),
             rank: Rank {
-                is_verified: fields.is_verified,
-                first_message_index: fields.first_message_index.into(),
-                forwarded_count: fields.forwarded_count.into(),
+                is_verified: member("is_verified", given.is_verified)?,
+                first_message_index: first.into(),
+                forwarded_count: forwarded.into(),
             },
-            data: data.to_owned(),
+            data: data.get().to_owned(),
         })
     }
 

@@ -202,7 +202,7 @@ fn check_all(keys: &RoomKeys) -> Result<Vec<CheckedSession>, BackupError> {
         .flat_map(|(room, sessions)| sessions.iter().map(move |(id, key)| (room, id, key)));
     let checked = all.map(|(room, session, key)| {
         CheckedSession::parse(room.as_str(), session, key)
-            .ok_or(BackupError::Malformed("a room key"))
+            .map_err(|why| BackupError::Malformed(format!("session {session}: {why}")))
     });
     checked.collect()
 }

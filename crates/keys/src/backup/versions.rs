@@ -1,5 +1,6 @@
 //! Versions of a user's key backup.
 
+use model::json::complaint;
 use ruma::{UserId, api::client::backup::BackupAlgorithm, serde::Raw};
 use seal::Place;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use store::{CommitError, Intent, Reader, StoreError};
 
 use super::{
     applier::{BackupChange, BackupChanges, BackupOutcome, BackupRefusal},
+    given::{member, object},
     tables::version_place,
 };
 use crate::{Keys, limits};
@@ -40,8 +42,8 @@ pub enum BackupError {
     )]
     Full,
     /// What was sent does not have the shape that the specification gives it.
-    #[error("{0} is malformed")]
-    Malformed(&'static str),
+    #[error("{0}")]
+    Malformed(String),
     /// Another change of the same intent was refused.
     #[error(transparent)]
     Refused(CommitError),
@@ -72,13 +74,22 @@ pub struct BackupState {
     pub etag: String,
 }
 
-/// The fields of a version, as clients send them.
-#[derive(Deserialize)]
+/// The fields of a version.
 struct Fields<'a> {
     algorithm: String,
-    #[serde(borrow)]
     auth_data: &'a RawValue,
     version: Option<String>,
+}
+
+/// The same as clients give them.
+#[derive(Deserialize)]
+struct Given<'a> {
+    #[serde(borrow)]
+    algorithm: Option<&'a RawValue>,
+    #[serde(borrow)]
+    auth_data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
 }
 
 impl Keys {
@@ -238,16 +249,23 @@ pub(super) fn damaged() -> StoreError {
 }
 
 fn parse(algorithm: &Raw<BackupAlgorithm>) -> Result<Fields<'_>, BackupError> {
-    let malformed = |_| BackupError::Malformed("the backup version");
-    let fields: Fields<'_> = serde_json::from_str(algorithm.json().get()).map_err(malformed)?;
-    // Ruma's type knows the authentication data of the algorithms that it knows.
-    algorithm.deserialize().map_err(malformed)?;
-    let auth_data = fields.auth_data.get();
-    if auth_data.len() > limits::BACKUP_BYTES || !auth_data.starts_with('{') {
-        return Err(BackupError::Malformed("auth_data"));
-    }
+    let malformed = BackupError::Malformed;
+    let given: Given<'_> = serde_json::from_str(algorithm.json().get())
+        .map_err(|error| malformed(complaint(&error)))?;
+    let version = given
+        .version
+        .map(|version| member("version", Some(version)));
+    let fields = Fields {
+        algorithm: member("algorithm", given.algorithm).map_err(malformed)?,
+        auth_data: object("auth_data", given.auth_data, limits::BACKUP_BYTES).map_err(malformed)?,
+        version: version.transpose().map_err(malformed)?,
+    };
     if !limits::is_id(&fields.algorithm) {
-        return Err(BackupError::Malformed("algorithm"));
+        return Err(malformed("algorithm: it is too long".to_owned()));
     }
+    // Ruma's type knows the authentication data of the algorithms that it knows.
+    algorithm
+        .deserialize()
+        .map_err(|error| malformed(format!("auth_data: {}", complaint(&error))))?;
     Ok(fields)
 }

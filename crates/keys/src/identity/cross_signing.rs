@@ -215,7 +215,8 @@ fn check_shape(
     }
     let object = SignedJson::parse(json.as_bytes())
         .ok_or_else(|| malformed("it is not a canonical JSON object"))?;
-    if object.text("user_id") != Some(user.as_str()) {
+    let owner = object.text("user_id");
+    if owner.ok_or_else(|| malformed("it names no user_id"))? != user.as_str() {
         return Err(CrossSigningError::NotYours(field));
     }
     if !object

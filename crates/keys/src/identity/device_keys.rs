@@ -1,5 +1,6 @@
 //! Identity keys of devices.
 
+use model::json::complaint;
 use ruma::{DeviceId, UserId, encryption::DeviceKeys, serde::Raw};
 use seal::Keyring;
 use store::{CheckContext, Verdict};
@@ -36,20 +37,22 @@ pub(crate) fn check_device_keys(
     device: &DeviceId,
     keys: &Raw<DeviceKeys>,
 ) -> Result<CheckedDeviceKeys, UploadError> {
+    let malformed = |why: &str| UploadError::Malformed(format!("device_keys: {why}"));
     let json = keys.json().get();
     if json.len() > limits::KEY_BYTES {
         return Err(UploadError::TooLarge("device_keys"));
     }
-    let object = SignedJson::parse(json.as_bytes()).ok_or(UploadError::Malformed("device_keys"))?;
+    let object = SignedJson::parse(json.as_bytes())
+        .ok_or_else(|| malformed("it is not a canonical JSON object"))?;
+    // Ruma's type knows what must be there.
+    keys.deserialize()
+        .map_err(|error| malformed(&complaint(&error)))?;
     if object.text("user_id") != Some(user.as_str()) {
         return Err(UploadError::NotYours("user_id"));
     }
     if object.text("device_id") != Some(device.as_str()) || !limits::is_id(device.as_str()) {
         return Err(UploadError::NotYours("device_id"));
     }
-    // Ruma's type names what is missing or of a wrong type.
-    keys.deserialize()
-        .map_err(|_| UploadError::Malformed("device_keys"))?;
     let text = object.stable_text();
     let digest = keyring.blind("device_keys", text.as_bytes()).to_vec();
     Ok(CheckedDeviceKeys(PutDeviceKeys {

@@ -52,21 +52,21 @@ fn check_all(
         return Err(UploadError::TooMany(field));
     }
     let checked = keys.iter().map(|(id, key)| {
-        let malformed = UploadError::Malformed(field);
+        let malformed = |why: &str| UploadError::Malformed(format!("{field}.{id}: {why}"));
         let json = key.json().get();
         if json.len() > limits::KEY_BYTES {
             return Err(UploadError::TooLarge(field));
         }
         if !limits::is_id(id.as_str()) {
-            return Err(malformed);
+            return Err(malformed("it is too long"));
         }
         let (algorithm, key_id) = id
             .as_str()
             .split_once(':')
-            .ok_or(UploadError::Malformed(field))?;
+            .ok_or_else(|| malformed("its algorithm is missing"))?;
         key.deserialize()
-            .map_err(|_| UploadError::Malformed(field))?;
-        let json = canonical_text(json).ok_or(malformed)?;
+            .map_err(|_| malformed("it is neither a key nor a signed key"))?;
+        let json = canonical_text(json).ok_or_else(|| malformed("it is not canonical JSON"))?;
         let digest = keyring.blind("prekeys", json.as_bytes()).to_vec();
         Ok(CheckedPrekey {
             algorithm: algorithm.to_owned(),

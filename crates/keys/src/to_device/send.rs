@@ -44,12 +44,12 @@ pub struct MessageToDevice {
 /// Why nothing is sent.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// A message is larger than an event may be.
-    #[error("a message is larger than 64 KiB")]
-    TooLarge,
-    /// The content of a message is not an object.
-    #[error("the content of a message is not an object")]
-    Malformed,
+    /// The message to a user's device is larger than an event may be.
+    #[error("messages.{0}: a message is larger than 64 KiB")]
+    TooLarge(String),
+    /// The content of the message to a user's device is not an object.
+    #[error("messages.{0}: the content of a message must be an object")]
+    Malformed(String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -121,18 +121,19 @@ fn messages_of(send: &SendToDevices) -> Result<Vec<Message>, SendError> {
         {
             continue;
         }
+        let place = || format!("{}.{}", message.user_id, message.device_id);
         let content = message.content.json();
         if !content.get().starts_with('{') {
-            return Err(SendError::Malformed);
+            return Err(SendError::Malformed(place()));
         }
         let event = Event {
             r#type: &event_type,
             sender: send.sender.as_str(),
             content,
         };
-        let json = serde_json::to_string(&event).map_err(|_| SendError::Malformed)?;
+        let json = serde_json::to_string(&event).map_err(|_| SendError::Malformed(place()))?;
         if json.len() > limits::MESSAGE_BYTES {
-            return Err(SendError::TooLarge);
+            return Err(SendError::TooLarge(place()));
         }
         messages.push(Message {
             user: message.user_id.to_string(),

@@ -115,7 +115,7 @@ conformance! {
         }
         let too_large = send(&alice, "too large", &[&person(2)], &"x".repeat(70_000));
         let refused = node.keys.send_to_devices(&too_large).await;
-        assert!(matches!(refused, Err(SendError::TooLarge)));
+        assert!(matches!(refused, Err(SendError::TooLarge(_))));
     }
 
     /// What a device has waiting ends with it.

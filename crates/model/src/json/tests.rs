@@ -2,7 +2,7 @@
 
 use proptest::prelude::{any, proptest};
 
-use super::{JsonRefusal, MAX_DEPTH, canonical_object, canonical_text, check_bounds};
+use super::{JsonRefusal, MAX_DEPTH, canonical_object, canonical_text, check_bounds, complaint};
 
 // The examples of https://spec.matrix.org/v1.19/appendices/#canonical-json
 const SPECIFICATION: &[(&str, &str)] = &[
@@ -21,6 +21,14 @@ const SPECIFICATION: &[(&str, &str)] = &[
     (r#"{"a": "\u65E5"}"#, r#"{"a":"日"}"#),
     (r#"{"a": null}"#, r#"{"a":null}"#),
 ];
+
+#[test]
+fn a_complaint_names_neither_a_place_nor_a_type_of_this_program() {
+    let told = "invalid type: string \"x\", expected struct ExtractType at line 1 column 3";
+    let plainly = "invalid type: string \"x\", expected an object";
+    assert_eq!(complaint(&told), plainly);
+    assert_eq!(complaint(&"missing field `a`"), "missing field `a`");
+}
 
 #[test]
 fn the_specifications_examples_have_their_canonical_form() {

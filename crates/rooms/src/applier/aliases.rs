@@ -41,7 +41,7 @@ impl Rooms {
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
         let room = work.room(&alias.room_id)?;
         if !room.state.is_joined(&alias.creator) {
-            let sentence = "you are not in the room that the alias is to point at";
+            let sentence = "you are not in this room";
             return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
         }
         let hash = self.alias_hash(&alias.alias);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::walk::Walk;
 
 /// A GIF of one grey pixel.
-const PICTURE: &[u8] =
+pub(crate) const PICTURE: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\x99\x99\x99\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 pub(super) async fn story(walk: &Walk) {

@@ -1,0 +1,190 @@
+//! Making an account in each way, its password, its end.
+
+use super::MIB;
+use super::row::{
+    Row,
+    Token::{Needed, NotNeeded},
+    Who::Owner,
+    Why::{AnyText, NamesNothing, NotOfARoom, OnesOwn, ToldAsSuch},
+    bare, body, by, lacks, lacks_parameter, limit, mistyped, never, query, reads_no_body, refused,
+    with_body,
+};
+
+pub(super) const SHARED_SECRET: &str = "a secret that tools know";
+
+pub(super) fn rows() -> Vec<Row> {
+    [registering(), with_the_shared_secret(), of_ones_own()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn registering() -> Vec<Row> {
+    const NEW: &str = r#"{
+        "username": "new", "password": "correct horse", "device_id": "TABLET",
+        "inhibit_login": false, "auth": {"type": "m.login.dummy"}
+    }"#;
+    vec![
+        Row {
+            route: "POST register",
+            good: body(NEW),
+            token: NotNeeded,
+            missing: refused([
+                with_body("password", None).gets(400, "M_MISSING_PARAM", "password is missing"),
+                with_body("auth", None).gets(401, "", ""),
+            ]),
+            mistyped: refused([
+                mistyped("username"),
+                mistyped("password"),
+                mistyped("device_id"),
+                mistyped("inhibit_login"),
+                mistyped("auth"),
+                with_body("username", Some(r#""Not one""#)).gets(
+                    400,
+                    "M_INVALID_USERNAME",
+                    "user name",
+                ),
+                with_body("username", Some(r#""owner""#)).gets(400, "M_USER_IN_USE", "taken"),
+                with_body("password", Some(r#""short""#)).gets(400, "M_WEAK_PASSWORD", "password"),
+            ]),
+            not_member: never(NotOfARoom),
+            no_power: refused([query("kind=guest").gets(
+                403,
+                "M_GUEST_ACCESS_FORBIDDEN",
+                "no guests",
+            )]),
+            unknown: never(NamesNothing),
+            too_large: refused([limit(MIB)]),
+        },
+        Row {
+            route: "GET register/available",
+            good: query("username=new"),
+            token: NotNeeded,
+            missing: refused([lacks_parameter("username", "")]),
+            mistyped: refused([
+                query("username=Not%20one").gets(400, "M_INVALID_USERNAME", "user name"),
+                query("username=owner").gets(400, "M_USER_IN_USE", "taken"),
+            ]),
+            not_member: never(NotOfARoom),
+            no_power: never(NotOfARoom),
+            unknown: never(NamesNothing),
+            too_large: reads_no_body(),
+        },
+        Row {
+            route: "GET /_matrix/client/v1/register/m.login.registration_token/validity",
+            good: query("token=abc"),
+            token: NotNeeded,
+            missing: refused([lacks_parameter("token", "")]),
+            mistyped: never(AnyText),
+            not_member: never(NotOfARoom),
+            no_power: never(NotOfARoom),
+            unknown: never(ToldAsSuch),
+            too_large: reads_no_body(),
+        },
+    ]
+}
+
+fn with_the_shared_secret() -> Vec<Row> {
+    vec![
+        bare("GET /_synapse/admin/v1/register", NotNeeded),
+        Row {
+            route: "POST /_synapse/admin/v1/register",
+            good: body(
+                r#"{
+                    "nonce": "{nonce}", "username": "tool", "password": "correct horse",
+                    "admin": false, "mac": "00"
+                }"#,
+            ),
+            token: NotNeeded,
+            missing: refused([
+                lacks("nonce"),
+                lacks("username"),
+                lacks("password"),
+                lacks("mac"),
+            ]),
+            mistyped: refused([
+                mistyped("nonce"),
+                mistyped("username"),
+                mistyped("password"),
+                mistyped("admin"),
+                mistyped("mac"),
+            ]),
+            not_member: never(NotOfARoom),
+            no_power: refused([body(
+                r#"{"nonce": "{nonce}", "username": "tool", "password": "p", "mac": "00"}"#,
+            )
+            .gets(403, "M_FORBIDDEN", "MAC")]),
+            unknown: refused([with_body("nonce", Some(r#""unknown""#)).gets(
+                400,
+                "M_INVALID_PARAM",
+                "nonce",
+            )]),
+            too_large: refused([limit(MIB)]),
+        },
+    ]
+}
+
+fn of_ones_own() -> Vec<Row> {
+    vec![
+        bare("GET account/whoami", Needed),
+        Row {
+            route: "POST account/password",
+            good: by(Owner).body(
+                r#"{"new_password": "another horse", "logout_devices": true, "auth": {auth}}"#,
+            ),
+            token: Needed,
+            missing: refused([
+                lacks("new_password"),
+                with_body("auth", None).gets(401, "", ""),
+            ]),
+            mistyped: refused([
+                mistyped("new_password"),
+                mistyped("logout_devices"),
+                mistyped("auth"),
+                with_body("new_password", Some(r#""short""#)).gets(
+                    400,
+                    "M_WEAK_PASSWORD",
+                    "password",
+                ),
+            ]),
+            not_member: refused([with_body("auth", Some("{auth_of_another}")).gets(
+                401,
+                "M_FORBIDDEN",
+                "password",
+            )]),
+            no_power: never(OnesOwn),
+            unknown: never(NamesNothing),
+            too_large: refused([limit(MIB)]),
+        },
+        Row {
+            route: "POST account/deactivate",
+            good: by(Owner).body(r#"{"erase": true, "auth": {auth}}"#),
+            token: Needed,
+            missing: refused([with_body("auth", None).gets(401, "", "")]),
+            mistyped: refused([mistyped("erase"), mistyped("auth"), mistyped("auth/type")]),
+            not_member: refused([with_body("auth", Some("{auth_of_another}")).gets(
+                401,
+                "M_FORBIDDEN",
+                "password",
+            )]),
+            no_power: never(OnesOwn),
+            unknown: never(NamesNothing),
+            too_large: refused([limit(MIB)]),
+        },
+        Row {
+            route: "POST /_matrix/client/v1/login/get_token",
+            good: by(Owner).body(r#"{"auth": {auth}}"#),
+            token: Needed,
+            missing: refused([with_body("auth", None).gets(401, "", "")]),
+            mistyped: refused([mistyped("auth")]),
+            not_member: refused([with_body("auth", Some("{auth_of_another}")).gets(
+                401,
+                "M_FORBIDDEN",
+                "password",
+            )]),
+            no_power: never(OnesOwn),
+            unknown: never(NamesNothing),
+            too_large: refused([limit(MIB)]),
+        },
+    ]
+}
