@@ -33,6 +33,7 @@ mod profile;
 mod push_rule;
 mod receipts;
 mod refusals;
+mod relations;
 mod room_state;
 mod rooms;
 mod session;
