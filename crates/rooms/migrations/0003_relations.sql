@@ -3,11 +3,11 @@
 -- that relate to nothing stand in none of these.
 DROP INDEX events_relations;
 CREATE INDEX events_children ON events (room, relates_to, relation_type, ord)
-    WHERE relates_to IS NOT NULL AND rejected = 0;
+    WHERE relates_to IS NOT NULL;
 CREATE INDEX events_answers ON events (room, relates_to, relation_type, sender, ts)
-    WHERE relates_to IS NOT NULL AND rejected = 0;
+    WHERE relates_to IS NOT NULL;
 CREATE INDEX events_threads ON events (room, ord, relates_to)
-    WHERE relation_type = 'm.thread' AND rejected = 0;
+    WHERE relation_type = 'm.thread';
 
 -- Which annotations stand, so that nobody says the same of an event twice. The hash is keyed: of
 -- room, event, sender, type and what is said. Those of before are not known.

@@ -26,24 +26,25 @@ const MOST_REFERENCES: i64 = 500;
 /// How many edits of one event are looked at for one that is valid, from the last one back.
 const MOST_EDITS: i64 = 8;
 
-/// Room, part of the timeline, reader.
+/// Room, part of the timeline, reader. The plus keeps SQLite from the index by place where the one
+/// by sender leads there at once.
 static RELATED: AboutMany = AboutMany::new(
     "SELECT p.event_id, \
      p.redacted_by IS NULL AND (p.relation_type IS NULL OR p.relation_type <> 'm.replace') \
      AND EXISTS (SELECT 1 FROM events e WHERE e.room = $1 AND e.relates_to = p.event_id \
      AND e.relation_type = 'm.replace' AND e.sender = p.sender AND e.type = p.type \
-     AND e.ord >= $2 AND e.ord < $3 AND e.rejected = 0), \
+     AND +e.ord >= $2 AND +e.ord < $3), \
      (SELECT COUNT(*) FROM events e WHERE e.room = $1 AND e.relates_to = p.event_id \
-     AND e.relation_type = 'm.thread' AND e.ord >= $2 AND e.ord < $3 AND e.rejected = 0 \
+     AND e.relation_type = 'm.thread' AND e.ord >= $2 AND e.ord < $3 \
      AND p.relation_type IS NULL), \
      (SELECT e.event_id FROM events e WHERE e.room = $1 AND e.relates_to = p.event_id \
-     AND e.relation_type = 'm.thread' AND e.ord >= $2 AND e.ord < $3 AND e.rejected = 0 \
+     AND e.relation_type = 'm.thread' AND e.ord >= $2 AND e.ord < $3 \
      AND p.relation_type IS NULL ORDER BY e.ord DESC LIMIT 1), \
      p.sender = $4 OR EXISTS (SELECT 1 FROM events e WHERE e.room = $1 \
      AND e.relates_to = p.event_id AND e.relation_type = 'm.thread' AND e.sender = $4 \
-     AND e.ord >= $2 AND e.ord < $3 AND e.rejected = 0), \
+     AND +e.ord >= $2 AND +e.ord < $3), \
      EXISTS (SELECT 1 FROM events e WHERE e.room = $1 AND e.relates_to = p.event_id \
-     AND e.relation_type = 'm.reference' AND e.ord >= $2 AND e.ord < $3 AND e.rejected = 0) \
+     AND e.relation_type = 'm.reference' AND e.ord >= $2 AND e.ord < $3) \
      FROM wanted w JOIN events p ON p.event_id = w.event_id \
      WHERE p.room = $1 AND p.state_key IS NULL",
     4,
@@ -54,11 +55,11 @@ static EDITS: AboutMany = AboutMany::new(
     "SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by, e.relates_to \
      FROM wanted w JOIN events p ON p.event_id = w.event_id \
      JOIN events e ON e.room = $1 AND e.relates_to = p.event_id \
-     AND e.relation_type = 'm.replace' AND e.sender = p.sender AND e.rejected = 0 \
-     WHERE p.room = $1 AND e.type = p.type AND e.ord >= $2 AND e.ord < $3 \
+     AND e.relation_type = 'm.replace' AND e.sender = p.sender \
+     WHERE p.room = $1 AND e.type = p.type AND +e.ord >= $2 AND +e.ord < $3 \
      AND e.ts = (SELECT x.ts FROM events x WHERE x.room = $1 AND x.relates_to = p.event_id \
      AND x.relation_type = 'm.replace' AND x.sender = p.sender AND x.type = p.type \
-     AND x.ord >= $2 AND x.ord < $3 AND x.rejected = 0 ORDER BY x.ts DESC LIMIT 1 OFFSET $4)",
+     AND +x.ord >= $2 AND +x.ord < $3 ORDER BY x.ts DESC LIMIT 1 OFFSET $4)",
     4,
 );
 
@@ -67,7 +68,7 @@ static REFERENCES: AboutMany = AboutMany::new(
     "SELECT r.relates_to, r.event_id FROM (SELECT e.relates_to, e.event_id, e.ord, \
      ROW_NUMBER() OVER (PARTITION BY e.relates_to ORDER BY e.ord) AS place \
      FROM wanted w JOIN events e ON e.room = $1 AND e.relates_to = w.event_id \
-     AND e.relation_type = 'm.reference' AND e.rejected = 0 \
+     AND e.relation_type = 'm.reference' \
      WHERE e.ord >= $2 AND e.ord < $3) r WHERE r.place <= $4 ORDER BY r.ord",
     4,
 );

@@ -35,8 +35,7 @@ pub struct RelationsRequest<'a> {
 const FORWARD: &str = "WITH RECURSIVE related (event_id, ord, depth) AS (\
      SELECT CAST($2 AS TEXT), CAST(NULL AS BIGINT), CAST(0 AS BIGINT) UNION \
      SELECT e.event_id, e.ord, r.depth + 1 FROM related r \
-     JOIN events e ON e.room = $1 AND e.relates_to = r.event_id AND e.rejected = 0 \
-     WHERE r.depth < $3 AND e.ord IS NOT NULL \
+     JOIN events e ON e.room = $1 AND e.relates_to = r.event_id WHERE r.depth < $3 \
      AND (CAST($4 AS TEXT) IS NULL OR e.relation_type = $4) \
      AND (CAST($5 AS TEXT) IS NULL OR e.type = $5)) \
      SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by FROM (SELECT DISTINCT event_id, ord \
@@ -46,8 +45,7 @@ const FORWARD: &str = "WITH RECURSIVE related (event_id, ord, depth) AS (\
 const BACKWARD: &str = "WITH RECURSIVE related (event_id, ord, depth) AS (\
      SELECT CAST($2 AS TEXT), CAST(NULL AS BIGINT), CAST(0 AS BIGINT) UNION \
      SELECT e.event_id, e.ord, r.depth + 1 FROM related r \
-     JOIN events e ON e.room = $1 AND e.relates_to = r.event_id AND e.rejected = 0 \
-     WHERE r.depth < $3 AND e.ord IS NOT NULL \
+     JOIN events e ON e.room = $1 AND e.relates_to = r.event_id WHERE r.depth < $3 \
      AND (CAST($4 AS TEXT) IS NULL OR e.relation_type = $4) \
      AND (CAST($5 AS TEXT) IS NULL OR e.type = $5)) \
      SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by FROM (SELECT DISTINCT event_id, ord \

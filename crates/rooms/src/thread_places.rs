@@ -26,7 +26,7 @@ static RELATIONS: AboutMany = AboutMany::new(
 
 const IN_THREADS: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE room = $1 AND relation_type = 'm.thread' AND ord > $2 AND ord <= $3 \
-     AND rejected = 0 AND relates_to IS NOT NULL ORDER BY ord DESC LIMIT $4";
+     AND relates_to IS NOT NULL ORDER BY ord DESC LIMIT $4";
 
 /// An event, and what is known of the way from it to a thread.
 struct Step {

@@ -1,5 +1,8 @@
 //! What a user may see of a room: the memberships and history visibilities of all its time.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use model::{
@@ -35,6 +38,7 @@ const FORGOTTEN: &str = "SELECT forgotten FROM memberships WHERE user_id = $1 AN
 /// What decides what one user sees of one room.
 ///
 /// One who has forgotten the room stands to it as if they had never been there.
+#[derive(Debug)]
 pub struct History {
     user_id: ruma::OwnedUserId,
     memberships: Vec<(i64, MembershipState)>,
