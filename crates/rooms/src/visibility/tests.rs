@@ -1,3 +1,5 @@
+//! The parts of a timeline that somebody sees, against the rules event by event.
+
 use proptest::prelude::*;
 use ruma::owned_user_id;
 
