@@ -177,6 +177,11 @@ impl ApiError {
         Self::bad_request(ErrorKind::BadAlias, sentence)
     }
 
+    /// 400 `M_DUPLICATE_ANNOTATION`: the caller has said the same of the same event.
+    pub fn duplicate_annotation(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::DuplicateAnnotation, sentence)
+    }
+
     /// 400 `M_UNKNOWN`: refused for a reason that has no errcode of its own.
     pub fn unknown(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::Unknown, sentence)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use model::{event::Pdu, time::Clock};
-use rooms::{History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent};
+use rooms::{Bundles, History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent};
 use ruma::{EventId, OwnedEventId, RoomId, serde::Raw};
 use store::{Snapshot, StoreError};
-use sync::{Beside, Reader, state_event, timeline_event};
+use sync::{Beside, Bundling, Reader, state_event, timeline_event};
 
 use crate::{caller::Caller, error::ApiError};
 
@@ -53,15 +53,39 @@ impl<'a> RoomView<'a> {
         &self,
         events: &[StoredEvent],
     ) -> Result<Vec<Raw<T>>, ApiError> {
+        let bundles = self.bundles(events.iter()).await;
+        let bundles = bundles.map_err(ApiError::internal)?;
         let mut rendered = Vec::with_capacity(events.len());
         for event in events {
-            rendered.push(self.event(event).await.map_err(ApiError::internal)?);
+            let event = self.rendered(event, &bundles).await;
+            rendered.push(event.map_err(ApiError::internal)?);
         }
         Ok(rendered)
     }
 
     /// One event of the timeline, ready to be sent.
     pub(crate) async fn event<T>(&self, event: &StoredEvent) -> Result<Raw<T>, StoreError> {
+        let bundles = self.bundles([event].into_iter()).await?;
+        self.rendered(event, &bundles).await
+    }
+
+    /// What relates to events, as far as the caller may see it.
+    async fn bundles<'e>(
+        &self,
+        events: impl Iterator<Item = &'e StoredEvent>,
+    ) -> Result<Bundles, StoreError> {
+        let events: Vec<_> = events.collect();
+        let reader = (self.caller.user, &self.history);
+        self.rooms
+            .bundles(&self.snapshot, &self.room, reader, &events)
+            .await
+    }
+
+    async fn rendered<T>(
+        &self,
+        event: &StoredEvent,
+        bundles: &Bundles,
+    ) -> Result<Raw<T>, StoreError> {
         let room_id = Some(&*self.room.room_id);
         let because = match &event.redacted_by {
             Some(by) => self.redaction(by).await?,
@@ -86,8 +110,16 @@ impl<'a> RoomView<'a> {
         };
         // At the event: what it changes of the reader's own membership counts already.
         let membership = self.history.membership_before(event.ord.saturating_add(1));
+        let bundling = Bundling {
+            bundles,
+            reader: self.reader(),
+            history: &self.history,
+            room_id,
+        };
+        let relations = bundling.of(event.pdu.event_id());
         let beside = Beside {
             membership: Some(membership.as_str()),
+            relations: relations.as_deref(),
             prev_content: replaced.as_ref().map(|event| event.content()),
             redacted_because: because.as_deref(),
             room_id,
@@ -143,6 +175,7 @@ impl<'a> RoomView<'a> {
     fn reader(&self) -> Reader<'_> {
         Reader {
             device_id: self.caller.device_id.as_ref().map(|id| id.as_str()),
+            user: self.caller.user,
             user_id: &self.caller.user_id,
             now: self.clock.now(),
         }

@@ -34,6 +34,7 @@ mod profile;
 mod push_rule;
 mod receipts;
 mod refusals;
+mod relations;
 mod room_state;
 mod rooms;
 mod session;

@@ -30,12 +30,15 @@ impl From<RoomsRefusal> for ApiError {
                 Self::forbidden(complaint(&refusal))
             }
             // The rules of rooms quote what a parser said of an event.
-            RoomsRefusal::Invalid(_) => Self::invalid_param(complaint(&refusal)),
+            RoomsRefusal::Invalid(_) | RoomsRefusal::NotInThread => {
+                Self::invalid_param(complaint(&refusal))
+            }
             RoomsRefusal::TooLarge | RoomsRefusal::TooMuch => Self::too_large(refusal),
             RoomsRefusal::AliasTaken(_) => Self::room_in_use(refusal),
             RoomsRefusal::BadAlias(_) => Self::bad_alias(refusal),
             RoomsRefusal::UnsupportedVersion(_) => Self::unsupported_room_version(refusal),
-            RoomsRefusal::NotLeft => Self::unknown(refusal),
+            RoomsRefusal::NotLeft | RoomsRefusal::NoThreadRoot => Self::unknown(refusal),
+            RoomsRefusal::DuplicateAnnotation => Self::duplicate_annotation(refusal),
             // Every moment's name of this second is taken: the next one is free.
             RoomsRefusal::RoomExists => Self::limit_exceeded(Duration::from_secs(1)),
         }

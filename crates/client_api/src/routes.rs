@@ -68,7 +68,8 @@ use crate::{
         unban_user::unban_user,
     },
     messages::{
-        get_context::get_context, get_event::get_event, get_messages::get_messages,
+        get_context::get_context, get_event::get_event,
+        get_event_by_timestamp::get_event_by_timestamp, get_messages::get_messages,
         redact_event::redact_event, send_event::send_event,
     },
     presence::{get_presence::get_presence, set_presence::set_presence},
@@ -84,6 +85,12 @@ use crate::{
         set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
     },
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
+    relations::{
+        get_relating_events::get_relating_events,
+        get_relating_events_with_rel_type::get_relating_events_with_rel_type,
+        get_relating_events_with_rel_type_and_event_type::get_relating_events_with_rel_type_and_event_type,
+        get_threads::get_threads,
+    },
     request::observe,
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
     rooms::{create_room::create_room, joined_rooms::joined_rooms},
@@ -146,11 +153,16 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_state),
         with_empty_state_key(by_caller(get_state_event)),
         by_caller(get_messages),
+        by_caller(get_event_by_timestamp),
         // Sending events to a room
         with_empty_state_key(by_caller(set_state)).class(Class::Send),
         by_caller(send_event).class(Class::Send),
         // Redactions
         by_caller(redact_event).class(Class::Send),
+        // Relationships API
+        by_caller(get_relating_events),
+        by_caller(get_relating_events_with_rel_type),
+        by_caller(get_relating_events_with_rel_type_and_event_type),
         // Creation
         by_caller(create_room).class(Class::Invite),
         // Room aliases
@@ -184,6 +196,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_presence),
         // Event context
         by_caller(get_context),
+        // Threading
+        by_caller(get_threads),
         // Send-to-device messaging
         by_caller(send_to_device).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups

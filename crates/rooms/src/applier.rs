@@ -1,6 +1,7 @@
 //! How rooms take part in a batch: lock, link, hash, authorise, seal.
 
 mod aliases;
+mod annotations;
 mod events;
 mod loading;
 mod receipts;
@@ -20,8 +21,10 @@ use store::{
 };
 
 use crate::{
-    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal, change::TransactionHash,
-    create::EVENT_OVERHEAD_BYTES, stored::StoredEvent,
+    Room, Rooms, RoomsChange, RoomsOutcome, RoomsRefusal,
+    change::{AnnotationHash, TransactionHash},
+    create::EVENT_OVERHEAD_BYTES,
+    stored::StoredEvent,
 };
 
 /// What one attempt at a batch knows of rooms.
@@ -36,6 +39,8 @@ pub struct RoomsWork {
     /// The places of events that were read, as far as they stood before this batch.
     places: HashMap<(i64, OwnedEventId), i64>,
     aliases: Layered<[u8; 32], Option<aliases::AliasRow>>,
+    /// The events by which annotations stand; `None` once they are redacted.
+    annotations: Layered<AnnotationHash, Option<Pos>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
     /// Who has forgotten which room, by room and user.
     forgotten: Layered<(i64, i64), bool>,
@@ -55,6 +60,9 @@ struct Rows {
     /// The moments before which transactions are forgotten.
     old_transactions: Journal<Timestamp>,
     redactions: Journal<writing::RedactionRow>,
+    annotations: Journal<(AnnotationHash, Pos)>,
+    /// Where annotations stood that are redacted.
+    lost_annotations: Journal<Pos>,
     touched_rooms: Journal<i64>,
     aliases: Journal<aliases::AliasWrite>,
     receipts: Journal<receipts::ReceiptRow>,
@@ -69,6 +77,8 @@ impl Rows {
         self.transactions.settle(keep);
         self.old_transactions.settle(keep);
         self.redactions.settle(keep);
+        self.annotations.settle(keep);
+        self.lost_annotations.settle(keep);
         self.touched_rooms.settle(keep);
         self.aliases.settle(keep);
         self.receipts.settle(keep);
@@ -130,6 +140,7 @@ impl Applier for Rooms {
         work.transactions.settle(keep);
         work.known.settle(keep);
         work.aliases.settle(keep);
+        work.annotations.settle(keep);
         work.receipts.settle(keep);
         work.forgotten.settle(keep);
         work.rows.settle(keep);

@@ -53,6 +53,8 @@ pub struct NewEvent {
     pub draft: EventDraft,
     /// The client's transaction, so that a retry makes no second event, and its hash.
     pub transaction: Option<(Transaction, TransactionHash)>,
+    /// For an annotation: the hash of what it says, of which event, and by whom.
+    pub annotation: Option<AnnotationHash>,
     /// How long its content is, about, in bytes.
     pub size_bytes: usize,
     /// For a join: whether membership elsewhere, where the room allows it, is as good as an
@@ -77,6 +79,9 @@ impl NewEvent {
 
 /// Half of the keyed hash of a transaction: two that meet by chance do not exist.
 pub(crate) type TransactionHash = [u8; 16];
+
+/// Half of the keyed hash of an annotation.
+pub(crate) type AnnotationHash = [u8; 16];
 
 /// A client's name for one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +153,15 @@ pub enum RoomsRefusal {
     /// The event is larger than an event may be.
     #[error("the event is larger than 65,536 bytes, or one of its ids is too long")]
     TooLarge,
+    /// The sender has said the same of the same event.
+    #[error("you have annotated this event so already")]
+    DuplicateAnnotation,
+    /// A receipt for a thread names an event that is not in it.
+    #[error("thread_id: the event is not in that thread")]
+    NotInThread,
+    /// A thread begins at an event that relates to nothing.
+    #[error("a thread cannot begin at an event that relates to another")]
+    NoThreadRoot,
     /// The events that a room is to begin with are too many.
     #[error("a new room cannot begin with that much: set some of its state later")]
     TooMuch,

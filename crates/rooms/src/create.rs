@@ -157,6 +157,7 @@ impl Rooms {
                 size_bytes: size_of(&draft.content),
                 draft,
                 transaction: None,
+                annotation: None,
                 by_membership: false,
             })));
         }

@@ -1,21 +1,28 @@
 //! Timeline, membership, state and receipts: the sole writer of the tables of rooms.
 
+mod about_many;
 mod aliases;
 mod applier;
+mod bundles;
 mod change;
 mod create;
 mod directory;
 mod encryption;
 mod membership;
+mod moment;
 mod reading;
+mod relations;
 mod room;
 mod rooms;
 mod sending;
 mod stored;
+mod thread_places;
+mod threads;
 mod timeline;
 mod upkeep;
 mod visibility;
 
+pub use bundles::{Bundle, Bundles, Thread};
 pub use change::{
     NewAlias, NewEvent, NewReceipt, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
     Transaction,
@@ -25,8 +32,10 @@ pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery
 pub use encryption::EncryptionPolicy;
 pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, ReceiptEntry};
+pub use relations::{RELATION_DEPTH, RelationsRequest};
 pub use room::Room;
 pub use rooms::{MIGRATIONS, Rooms, RoomsOptions};
 pub use stored::{EventOrigin, StoredEvent};
+pub use threads::ThreadsRequest;
 pub use timeline::{Direction, Page, PageRequest};
 pub use visibility::History;

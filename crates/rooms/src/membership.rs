@@ -124,6 +124,7 @@ impl Rooms {
             draft,
             transaction: None,
             size_bytes,
+            annotation: None,
             by_membership: matches!(change, MemberChange::Join(_)),
         }
     }

@@ -7,7 +7,7 @@ use model::{
     event::{EventDraft, MAX_PDU_BYTES},
     time::Clock,
 };
-use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
+use ruma::{EventId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
 use seal::Keyring;
 use store::{
     Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
@@ -15,7 +15,8 @@ use store::{
 
 use crate::{
     EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
-    change::TransactionHash, directory::Listings,
+    change::{AnnotationHash, TransactionHash},
+    directory::Listings,
 };
 
 /// The tables of rooms.
@@ -31,6 +32,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             number: 2,
             name: "events_by_position",
             sql: include_str!("../migrations/0002_events_by_position.sql"),
+        },
+        Migration {
+            number: 3,
+            name: "relations",
+            sql: include_str!("../migrations/0003_relations.sql"),
         },
     ],
 };
@@ -200,6 +206,26 @@ impl Rooms {
         ]);
         let named = named.expect("strings always serialise");
         let hash = self.keyring().blind("rooms.transactions", &named);
+        *hash.first_chunk().expect("a keyed hash is 32 bytes long")
+    }
+
+    /// What an annotation says of which event and by whom, as it is stored.
+    pub(crate) fn annotation_hash(
+        &self,
+        draft: &EventDraft,
+        target: &EventId,
+        key: &str,
+    ) -> AnnotationHash {
+        let room_id = draft.room_id.as_ref().map_or("", |id| id.as_str());
+        let named = [
+            room_id,
+            target.as_str(),
+            draft.sender.as_str(),
+            &draft.event_type,
+            key,
+        ];
+        let named = serde_json::to_vec(&named).expect("strings always serialise");
+        let hash = self.keyring().blind("rooms.annotations", &named);
         *hash.first_chunk().expect("a keyed hash is 32 bytes long")
     }
 

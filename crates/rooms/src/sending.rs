@@ -8,11 +8,14 @@ use ruma::{
 use store::{Intent, Log, Pos};
 
 use crate::{
-    NewEvent, NewReceipt, Rooms, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
-    create::size_of,
+    NewEvent, NewReceipt, Room, Rooms, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
+    Transaction, create::size_of,
 };
 
 const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
+
+const RELATION_TYPE: &str =
+    "SELECT relation_type FROM events WHERE event_id = $1 AND room = $2 AND rejected = 0";
 
 impl Rooms {
     /// Sends a message event.
@@ -71,7 +74,14 @@ impl Rooms {
 
     /// Notes that a user has read up to an event.
     pub async fn read_up_to(&self, log: &Log, receipt: NewReceipt) -> Result<Pos, RoomsError> {
-        self.room(&receipt.room_id).await?;
+        let room = self.room(&receipt.room_id).await?;
+        if !receipt.thread.is_empty() && room.state.is_joined(&receipt.user_id) {
+            let snapshot = self.snapshot().await?;
+            let (event, thread) = (&receipt.event_id, &receipt.thread);
+            if !self.is_in_thread(&snapshot, &room, event, thread).await? {
+                return Err(RoomsRefusal::NotInThread.into());
+            }
+        }
         let change = RoomsChange::Receipt(receipt);
         Ok(self.commit(log, Intent::new(), change).await?.1)
     }
@@ -85,11 +95,24 @@ impl Rooms {
         let room_id = draft.room_id.clone();
         let room_id = room_id.ok_or_else(|| RoomsRefusal::Invalid("no room".to_owned()))?;
         // Before it is queued: a name that is no room's must not be interned.
-        self.room(&room_id).await?;
+        let room = self.room(&room_id).await?;
         // Also here, where there is time: under the log's lock there is none.
         let transaction = transaction.map(|transaction| {
             let hash = self.transaction_hash(&draft, &transaction);
             (transaction, hash)
+        });
+        let relation = draft.relation();
+        if let Some(relation) = &relation
+            && relation.rel_type == "m.thread"
+        {
+            self.check_thread_root(&room, &draft.sender, &relation.event_id)
+                .await?;
+        }
+        let annotation = relation.and_then(|relation| {
+            let key = relation
+                .key
+                .filter(|_| relation.rel_type == "m.annotation")?;
+            Some(self.annotation_hash(&draft, &relation.event_id, &key))
         });
         let size_bytes = size_of(&draft.content);
         let event = NewEvent {
@@ -97,6 +120,7 @@ impl Rooms {
             version: None,
             draft,
             transaction,
+            annotation,
             size_bytes,
             by_membership: false,
         };
@@ -109,6 +133,26 @@ impl Rooms {
                 "an event was answered as something else".to_owned(),
             )
             .into()),
+        }
+    }
+
+    /// Refuses a thread that would begin at an event which itself relates to another.
+    async fn check_thread_root(
+        &self,
+        room: &Room,
+        sender: &UserId,
+        root: &EventId,
+    ) -> Result<(), RoomsError> {
+        // Who is not in the room is told so, and nothing of its events.
+        if !room.state.is_joined(sender) {
+            return Ok(());
+        }
+        let snapshot = self.snapshot().await?;
+        let params = [root.as_str().into(), room.room.into()];
+        let row = snapshot.query_opt(RELATION_TYPE, &params).await?;
+        match row {
+            Some(row) if row.opt_text(0)?.is_some() => Err(RoomsRefusal::NoThreadRoot.into()),
+            _ => Ok(()),
         }
     }
 

@@ -1,5 +1,10 @@
 //! What a user may see of a room: the memberships and history visibilities of all its time.
 
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
 use model::{
     event::Pdu,
     visibility::{Change, Sight, may_see, visibility_set_by},
@@ -24,11 +29,16 @@ const VISIBILITIES: &str = "SELECT e.event_id, e.sealed, s.ord FROM state_change
      JOIN events e ON e.event_id = s.event_id WHERE s.room = $1 \
      AND s.type = 'm.room.history_visibility' AND s.state_key = '' ORDER BY s.ord";
 
+/// How many parts of a timeline one user may see apart from each other, in answers that are
+/// gathered part by part.
+const MOST_SIGHTS: usize = 32;
+
 const FORGOTTEN: &str = "SELECT forgotten FROM memberships WHERE user_id = $1 AND room = $2";
 
 /// What decides what one user sees of one room.
 ///
 /// One who has forgotten the room stands to it as if they had never been there.
+#[derive(Debug)]
 pub struct History {
     user_id: ruma::OwnedUserId,
     memberships: Vec<(i64, MembershipState)>,
@@ -183,6 +193,74 @@ impl History {
             None => i64::MIN,
             Some((left, Leave | Ban)) => left.saturating_add(1),
             Some(_) => i64::MAX,
+        }
+    }
+
+    /// Whether the user may see an event at this place that changes nothing of what decides.
+    pub(crate) fn sees(&self, ord: i64) -> bool {
+        may_see(&Sight {
+            visibility: self.visibility_before(ord),
+            membership: self.membership_before(ord),
+            change: Change::Nothing,
+            joined_later: self.was_joined_after(ord),
+        })
+    }
+
+    /// The parts of the timeline whose messages the user may see, newest first.
+    ///
+    /// Most have one; of somebody who came and went more often than [`MOST_SIGHTS`] times, the
+    /// oldest are left out.
+    pub(crate) fn sights(&self) -> Vec<Range<i64>> {
+        let turns = self.turns();
+        let begins = turns.iter().map(|turn| turn.saturating_add(1));
+        let begins = [i64::MIN].into_iter().chain(begins);
+        let ends = turns.iter().copied().chain([i64::MAX]);
+        let parts: Vec<_> = begins.zip(ends).map(|(begin, end)| begin..end).collect();
+        let mut sights: Vec<Range<i64>> = Vec::new();
+        for part in parts.into_iter().rev() {
+            if !self.sees(part.start) {
+                continue;
+            }
+            let is_full = sights.len() == MOST_SIGHTS;
+            match sights.last_mut() {
+                // What stands between them is a change of state, and no message.
+                Some(later) if later.start == part.end.saturating_add(1) => {
+                    later.start = part.start;
+                }
+                _ if is_full => break,
+                _ => sights.push(part),
+            }
+        }
+        sights
+    }
+
+    /// The events by which what the user may see can change, in order.
+    fn turns(&self) -> Vec<i64> {
+        let memberships = self.memberships.iter().map(|(ord, _)| *ord);
+        let visibilities = self.visibilities.iter().map(|(ord, _)| *ord);
+        let mut turns: Vec<i64> = memberships.chain(visibilities).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        turns
+    }
+
+    /// The first place at `ord` or behind it where there may be something to see.
+    pub(crate) fn next_sight(&self, ord: i64) -> Option<i64> {
+        let turns = self.turns();
+        let next = turns
+            .get(turns.partition_point(|turn| *turn < ord))
+            .copied();
+        if self.sees(ord) { Some(ord) } else { next }
+    }
+
+    /// The last place before `ord` where there may be something to see.
+    pub(crate) fn last_sight(&self, ord: i64) -> Option<i64> {
+        let last = ord.checked_sub(1)?;
+        let turns = self.turns();
+        let before = turns.partition_point(|turn| *turn <= last).checked_sub(1);
+        match self.sees(last) {
+            true => Some(last),
+            false => before.map(|index| turns[index]),
         }
     }
 

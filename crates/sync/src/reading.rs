@@ -91,6 +91,7 @@ impl Reading<'_> {
             snapshot: self.snapshot,
             reader: Reader {
                 device_id,
+                user: self.syncer.user,
                 user_id: self.syncer.user_id,
                 now,
             },

@@ -16,6 +16,8 @@ use crate::response::ClientEvent;
 pub struct Reader<'a> {
     /// The reading device, which sees its own transaction ids.
     pub device_id: Option<&'a str>,
+    /// The reading user's integer.
+    pub user: i64,
     /// The reading user.
     pub user_id: &'a ruma::UserId,
     /// The time that ages are counted to.
@@ -31,6 +33,8 @@ pub struct Beside<'a> {
     pub prev_content: Option<&'a RawValue>,
     /// The redaction that took its content away, as a client event.
     pub redacted_because: Option<&'a RawValue>,
+    /// What relates to it.
+    pub relations: Option<&'a RawValue>,
     /// Where the response does not say which room it is of.
     pub room_id: Option<&'a RoomId>,
 }
@@ -46,6 +50,7 @@ pub fn timeline_event(event: &StoredEvent, reader: Reader<'_>, beside: Beside<'_
         membership: beside.membership,
         prev_content: beside.prev_content,
         redacted_because: beside.redacted_because,
+        relations: beside.relations,
         ..Unsigned::default()
     };
     let text =

@@ -1,11 +1,12 @@
 //! What a sync tells of one room.
 
 use model::filter::SyncFilter;
-use rooms::{Direction, History, PageRequest, Room, Rooms, StoredEvent};
+use rooms::{Bundles, Direction, History, PageRequest, Room, Rooms, StoredEvent};
 use ruma::events::room::member::MembershipState;
 use store::{Snapshot, StoreError};
 
 use crate::{
+    bundling::Bundling,
     render::{Beside, Reader, timeline_event},
     response::{JoinedRoom, Timeline},
     token::Boundary,
@@ -129,6 +130,13 @@ impl RoomReader<'_> {
         history: &History,
         slice: &Slice,
     ) -> Result<Timeline, StoreError> {
+        let bundles = self.bundles(room, history, slice).await?;
+        let bundling = Bundling {
+            bundles: &bundles,
+            reader: self.reader,
+            history,
+            room_id: None,
+        };
         let mut events = Vec::with_capacity(slice.events.len());
         for event in &slice.events {
             let because = match &event.redacted_by {
@@ -147,8 +155,10 @@ impl RoomReader<'_> {
                 None => None,
             };
             let membership = history.membership_before(event.ord + 1).to_string();
+            let relations = bundling.of(event.pdu.event_id());
             let beside = Beside {
                 membership: Some(&membership),
+                relations: relations.as_deref(),
                 prev_content: replaced.as_ref().map(|event| event.content()),
                 redacted_because: because.as_deref(),
                 room_id: None,
@@ -161,6 +171,24 @@ impl RoomReader<'_> {
             limited: slice.limited,
             prev_batch,
         })
+    }
+
+    /// What relates to the events of a slice, when it does not follow on what the client has: else
+    /// the client is told of everything that relates to something, and bundles it itself.
+    async fn bundles(
+        &self,
+        room: &Room,
+        history: &History,
+        slice: &Slice,
+    ) -> Result<Bundles, StoreError> {
+        if !slice.limited {
+            return Ok(Bundles::default());
+        }
+        let events: Vec<_> = slice.events.iter().collect();
+        let reader = (self.reader.user, history);
+        self.rooms
+            .bundles(self.snapshot, room, reader, &events)
+            .await
     }
 }
 

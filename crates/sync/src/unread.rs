@@ -1,4 +1,4 @@
-//! Unread counts: push rules over what came after the receipt, counted once and kept.
+//! Unread counts: push rules over what came after the receipts, counted once and kept.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,19 +8,20 @@ use model::{
 };
 use moka::sync::Cache;
 use rooms::{Room, Rooms, StoredEvent};
-use ruma::{UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedEventId, UserId, events::room::member::MembershipState, push::Ruleset};
 use store::{Snapshot, StoreError};
 
-use crate::response::UnreadByThread;
+use crate::response::{UnreadByThread, UnreadCounts};
 
-/// How many events are looked at, at most, behind a receipt: whoever is further behind is told
-/// of the newest ones only.
+/// How many events are looked at, at most, behind a receipt, and kept: whoever is further behind is
+/// told of the newest ones only.
 const LOOKED_AT: i64 = 2_000;
 
 /// How many events are read at once, back to the user's own last one.
 const CHUNK: i64 = 128;
 
-const CACHED: u64 = 100_000;
+/// How many rooms of users are kept, and unread events in them, together.
+const CACHED: u64 = 1_000_000;
 
 /// Counts what a user has not read.
 pub(crate) struct Unread {
@@ -29,28 +30,52 @@ pub(crate) struct Unread {
 
 #[derive(Clone)]
 struct Counted {
-    /// The receipts behind which was counted.
+    /// Behind what was counted.
     read: Read,
     /// Up to where.
     until: i64,
     /// The rules that were applied: others make another count.
     rules: Arc<Ruleset>,
-    counts: UnreadByThread,
+    /// What is unread: a receipt then takes away what it covers, and nothing is read again.
+    unread: Vec<UnreadEvent>,
+}
+
+/// An event that notifies.
+#[derive(Clone)]
+struct UnreadEvent {
+    ord: i64,
+    /// The root of the thread that it is in.
+    thread: Option<OwnedEventId>,
+    highlight: bool,
 }
 
 /// How far a user has read.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Read {
-    /// In the room, outside of threads: nothing before it is unread in a thread either.
+    /// Everything, in threads or not.
+    all: i64,
+    /// Outside of threads.
     main: i64,
     /// In threads, by their first event.
-    threads: BTreeMap<String, i64>,
+    threads: BTreeMap<OwnedEventId, i64>,
+}
+
+/// What one count looks at.
+struct Looking<'a> {
+    rooms: &'a Rooms,
+    snapshot: &'a Snapshot,
+    room: &'a Room,
+    user_id: &'a UserId,
 }
 
 impl Unread {
     pub(crate) fn new() -> Self {
+        let cache = Cache::builder().max_capacity(CACHED);
+        let weight = |counted: &Counted| u32::try_from(counted.unread.len()).unwrap_or(u32::MAX);
         Self {
-            counted: Cache::new(CACHED),
+            counted: cache
+                .weigher(move |_, counted| weight(counted).saturating_add(1))
+                .build(),
         }
     }
 
@@ -65,116 +90,132 @@ impl Unread {
     ) -> Result<UnreadByThread, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
-        let read = Read::of(rooms, snapshot, room, number, user_id).await?;
+        let looking = Looking {
+            rooms,
+            snapshot,
+            room,
+            user_id,
+        };
+        let read = looking.read(number).await?;
         let key = (number, room.room);
         let known = self.counted.get(&key).filter(|known| {
-            known.read == read && Arc::ptr_eq(&known.rules, rules) && known.until <= until
+            Arc::ptr_eq(&known.rules, rules) && known.until <= until && read.covers(&known.read)
         });
         let mut counted = known.unwrap_or_else(|| Counted {
-            until: read.main,
-            read,
+            until: i64::MIN,
+            read: Read::default(),
             rules: Arc::clone(rules),
-            counts: UnreadByThread::default(),
+            unread: Vec::new(),
         });
+        counted.read.raise_to(&read);
         if room.last_pos().get() > counted.until {
-            let places = (counted.until, until);
-            let said = SaidByOthers::between(rooms, snapshot, room, places, user_id).await?;
-            if said.after_own {
-                counted.counts = UnreadByThread::default();
-            }
-            let reader = push_reader(room, user_id);
-            for event in &said.events {
-                counted.add(event, &reader);
-            }
+            looking.count_on(&mut counted, until).await?;
         }
+        counted.forget_read();
         counted.until = until;
-        let counts = counted.counts.clone();
+        let counts = counted.counts();
+        // What is kept is compared with receipts alone.
+        counted.read = read;
         self.counted.insert(key, counted);
         Ok(counts)
     }
 }
 
-/// What others said, back to the user's own last event: who speaks has read what was said.
-struct SaidByOthers {
-    events: Vec<StoredEvent>,
-    /// Whether the user's own event stands before them.
-    after_own: bool,
-}
-
-impl SaidByOthers {
-    async fn between(
-        rooms: &Rooms,
-        snapshot: &Snapshot,
-        room: &Room,
-        (after, until): (i64, i64),
-        user_id: &UserId,
-    ) -> Result<Self, StoreError> {
-        let mut said = Self {
-            events: Vec::new(),
-            after_own: false,
-        };
-        let (mut until, mut left) = (until, LOOKED_AT);
-        loop {
+impl Looking<'_> {
+    /// Counts what was said up to `until`, newest first, until all of it is read.
+    async fn count_on(&self, counted: &mut Counted, until: i64) -> Result<(), StoreError> {
+        let (from, mut left) = (counted.until, LOOKED_AT);
+        let mut until = until;
+        while left > 0 {
+            // What was said outside of threads before this is read.
+            let after = counted.read.all.max(counted.read.main).max(from);
+            if until <= after {
+                break;
+            }
             let limit = left.min(CHUNK);
-            let (mut chunk, more) = rooms.newest(snapshot, room, after, until, limit).await?;
-            let own = chunk
-                .iter()
-                .rposition(|event| event.pdu.sender() == user_id);
-            let oldest = chunk.first().map(|event| event.ord);
-            said.after_own = own.is_some();
-            said.events
-                .extend(chunk.drain(own.map_or(0, |own| own + 1)..));
+            let newest = self
+                .rooms
+                .newest(self.snapshot, self.room, after, until, limit);
+            let (mut events, more) = newest.await?;
+            events.reverse();
             left -= limit;
-            match oldest {
-                Some(oldest) if more && left > 0 && !said.after_own => until = oldest - 1,
-                _ => return Ok(said),
+            until = match events.last() {
+                Some(oldest) if more => oldest.ord - 1,
+                _ => after,
+            };
+            self.add(counted, &events).await?;
+        }
+        while left > 0 {
+            let after = counted.read.all.max(from);
+            if until <= after {
+                break;
+            }
+            let limit = left.min(CHUNK);
+            let part = (after, until);
+            let newest = self
+                .rooms
+                .newest_in_threads(self.snapshot, self.room, part, limit);
+            let events = newest.await?;
+            left -= limit;
+            until = match events.last() {
+                Some(oldest) if events.len() as i64 == limit => oldest.ord - 1,
+                _ => after,
+            };
+            self.add(counted, &events).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts events, newest first: who speaks has read what was said before, where they speak.
+    async fn add(&self, counted: &mut Counted, events: &[StoredEvent]) -> Result<(), StoreError> {
+        let reader = push_reader(self.room, self.user_id);
+        let is_own = |event: &StoredEvent| event.pdu.sender() == self.user_id;
+        let outcomes = events.iter().map(|event| {
+            let rules = &counted.rules;
+            let outcome =
+                (!is_own(event)).then(|| evaluate(rules, &PushEvent::new(&event.pdu), &reader));
+            (event, outcome)
+        });
+        let matters = outcomes.filter(|(_, outcome)| outcome.as_ref().is_none_or(|o| o.notify));
+        let matters: Vec<_> = matters.collect();
+        let events = matters.iter().map(|(event, _)| *event);
+        let threads = self.rooms.threads_of(self.snapshot, self.room, events);
+        let mut threads = threads.await?;
+        for (event, outcome) in matters {
+            let thread = threads.remove(event.pdu.event_id());
+            if counted.read.has(thread.as_ref(), event.ord) {
+                continue;
+            }
+            match outcome {
+                None => counted.read.raise(thread, event.ord),
+                Some(outcome) => counted.unread.push(UnreadEvent {
+                    ord: event.ord,
+                    thread,
+                    highlight: outcome.highlight,
+                }),
             }
         }
+        Ok(())
     }
-}
 
-impl Counted {
-    /// Counts one event of another, unless it was read in its thread.
-    fn add(&mut self, event: &StoredEvent, reader: &PushReader) {
-        let relation = event.pdu.facts().relation;
-        let thread = relation.filter(|relation| relation.rel_type == "m.thread");
-        let thread = thread.map(|relation| relation.event_id);
-        let read = thread
-            .as_ref()
-            .and_then(|thread| self.read.threads.get(thread.as_str()));
-        if read.is_some_and(|read| event.ord <= *read) {
-            return;
-        }
-        let outcome = evaluate(&self.rules, &PushEvent::new(&event.pdu), reader);
-        if !outcome.notify {
-            return;
-        }
-        let counts = match thread {
-            Some(thread) => self.counts.threads.entry(thread).or_default(),
-            None => &mut self.counts.main,
-        };
-        counts.notification_count += 1;
-        counts.highlight_count += u64::from(outcome.highlight);
-    }
-}
-
-impl Read {
     /// The places of the last events that the user has read, or of their joining.
-    async fn of(
-        rooms: &Rooms,
-        snapshot: &Snapshot,
-        room: &Room,
-        user: i64,
-        user_id: &UserId,
-    ) -> Result<Self, StoreError> {
-        let mut read = Self::default();
+    async fn read(&self, user: i64) -> Result<Read, StoreError> {
+        let Self {
+            rooms,
+            snapshot,
+            room,
+            user_id,
+        } = *self;
+        let mut read = Read::default();
         for receipt in rooms.own_receipts(snapshot, room.room, user).await? {
             match receipt.thread.as_str() {
                 _ if receipt.kind == "m.fully_read" => {}
-                "" | "main" => read.main = read.main.max(receipt.ord),
+                "" => read.all = read.all.max(receipt.ord),
+                "main" => read.raise(None, receipt.ord),
                 thread => {
-                    let place = read.threads.entry(thread.to_owned()).or_default();
-                    *place = receipt.ord.max(*place);
+                    if let Ok(thread) = OwnedEventId::try_from(thread) {
+                        read.raise(Some(thread), receipt.ord);
+                    }
                 }
             }
         }
@@ -187,8 +228,72 @@ impl Read {
             None => None,
         };
         let joined = joined.map_or(0, |event| event.ord);
-        read.main = read.main.max(joined);
+        read.all = read.all.max(joined);
         Ok(read)
+    }
+}
+
+impl Counted {
+    /// Drops what was read since, and of the rest what is too much.
+    fn forget_read(&mut self) {
+        let read = &self.read;
+        self.unread
+            .retain(|event| !read.has(event.thread.as_ref(), event.ord));
+        self.unread.sort_unstable_by_key(|event| event.ord);
+        let too_many = self.unread.len().saturating_sub(LOOKED_AT as usize);
+        self.unread.drain(..too_many);
+    }
+
+    fn counts(&self) -> UnreadByThread {
+        let mut counts = UnreadByThread::default();
+        for event in &self.unread {
+            let UnreadCounts {
+                notification_count,
+                highlight_count,
+            } = match &event.thread {
+                Some(thread) => counts.threads.entry(thread.clone()).or_default(),
+                None => &mut counts.main,
+            };
+            *notification_count += 1;
+            *highlight_count += u64::from(event.highlight);
+        }
+        counts
+    }
+}
+
+impl Read {
+    /// Whether an event at this place is read.
+    fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
+        let read = match thread {
+            Some(thread) => self.threads.get(thread).copied(),
+            None => Some(self.main),
+        };
+        ord <= self.all || read.is_some_and(|read| ord <= read)
+    }
+
+    /// Everything in a thread, or outside of all, is read up to a place.
+    fn raise(&mut self, thread: Option<OwnedEventId>, ord: i64) {
+        let place = match thread {
+            Some(thread) => self.threads.entry(thread).or_default(),
+            None => &mut self.main,
+        };
+        *place = ord.max(*place);
+    }
+
+    fn raise_to(&mut self, other: &Self) {
+        self.all = self.all.max(other.all);
+        self.raise(None, other.main);
+        for (thread, ord) in &other.threads {
+            self.raise(Some(thread.clone()), *ord);
+        }
+    }
+
+    /// Whether it goes as far as another, everywhere.
+    fn covers(&self, other: &Self) -> bool {
+        let mut threads = other.threads.iter();
+        self.all >= other.all
+            && self.main >= other.main
+            && threads.all(|(thread, ord)| self.threads.get(thread).is_some_and(|read| read >= ord))
     }
 }
 

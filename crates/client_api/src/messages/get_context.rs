@@ -15,7 +15,7 @@ use ruma::{
 use sync::Boundary;
 use tracing::instrument;
 
-use super::{compiled, get_event::hidden, page_length};
+use super::{compiled, hidden, page_length};
 use crate::{caller::Caller, error::ApiError, events::RoomView, matrix::Matrix};
 
 /// Gives an event, what was said around it, and the state of the room after the last of that.
@@ -56,9 +56,14 @@ pub(crate) async fn get_context(
         .chain(&after.events)
         .collect();
     response.state = around.state(last, &shown).await?;
-    response.events_before = view.timeline(&before.events).await?;
-    response.events_after = view.timeline(&after.events).await?;
-    response.event = Some(view.event(&event).await.map_err(ApiError::internal)?);
+    let count_before = before.events.len();
+    let mut told = before.events;
+    told.push(event);
+    told.extend(after.events);
+    let mut rendered = view.timeline(&told).await?.into_iter();
+    response.events_before = rendered.by_ref().take(count_before).collect();
+    response.event = rendered.next();
+    response.events_after = rendered.collect();
     Ok(Matrix(response))
 }
 

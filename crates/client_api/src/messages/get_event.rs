@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use model::time::Clock;
-use rooms::{Rooms, RoomsError, RoomsRefusal};
+use rooms::Rooms;
 use ruma::api::client::room::get_room_event::v3::{Request, Response};
 use tracing::instrument;
 
+use super::hidden;
 use crate::{caller::Caller, error::ApiError, events::RoomView, matrix::Matrix};
 
 /// Gives one event; what the caller may not see is answered like what is not there.
@@ -25,12 +26,4 @@ pub(crate) async fn get_event(
     let event = view.visible(&req.event_id).await?;
     let event = view.event(&event).await.map_err(ApiError::internal)?;
     Ok(Matrix(Response::new(event)))
-}
-
-/// An event of no room is no event.
-pub(super) fn hidden(error: RoomsError) -> ApiError {
-    match error {
-        RoomsError::Refused(RoomsRefusal::NoSuchRoom(_)) => RoomsRefusal::NoSuchEvent.into(),
-        other => other.into(),
-    }
 }

@@ -11,11 +11,10 @@ use ruma::api::{
     self,
     client::message::get_message_events::v3::{Request, Response},
 };
-use store::Snapshot;
-use sync::{BadToken, Boundary};
+use sync::Boundary;
 use tracing::instrument;
 
-use super::{compiled, page_length};
+use super::{boundary, compiled, ord_in, page_length};
 use crate::{
     caller::Caller,
     error::ApiError,
@@ -75,19 +74,4 @@ pub(crate) async fn get_messages(
     }
     response.chunk = view.timeline(&page.events).await?;
     Ok(Matrix(response))
-}
-
-fn boundary(name: &str, token: Option<&str>) -> Result<Option<Boundary>, ApiError> {
-    let boundary = token.map(str::parse).transpose();
-    boundary.map_err(|error: BadToken| ApiError::invalid_param(format_args!("{name}: {error}")))
-}
-
-async fn ord_in(snapshot: &Snapshot, boundary: Option<Boundary>) -> Result<Option<i64>, ApiError> {
-    match boundary {
-        Some(boundary) => {
-            let ord = boundary.ord_in(snapshot).await;
-            ord.map(Some).map_err(ApiError::internal)
-        }
-        None => Ok(None),
-    }
 }

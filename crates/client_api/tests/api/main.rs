@@ -17,6 +17,8 @@ mod files;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod relations;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;

@@ -2,7 +2,7 @@
 
 mod looking;
 mod reading;
-mod reference;
+pub(crate) mod reference;
 
 use http::StatusCode;
 use proptest::{

@@ -9,10 +9,10 @@ use crate::columns::documented;
 /// Version, key id, nonce and tag.
 const SEALED_BYTES: usize = 1 + 8 + 12 + 16;
 
-/// SHA-256, keyed or not; of a keyed one that only tells a retry, half.
+/// SHA-256, keyed or not; of a keyed one that only tells a repetition, half.
 fn hash_bytes(table: &str) -> usize {
     match table {
-        "transactions" => 16,
+        "annotations" | "transactions" => 16,
         _ => 32,
     }
 }

@@ -106,6 +106,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["transactions.hash"],
         &["a transaction id", "the transaction id of a redaction"],
     ),
+    (&["annotations.hash"], &["a reaction"]),
     (
         &["aliases.sealed", "aliases.hash"],
         &["an alias", "an alias made with its room"],

@@ -3,7 +3,7 @@
 use ruma::OwnedEventId;
 use serde::Deserialize;
 
-use super::Pdu;
+use super::{EventDraft, Pdu};
 use crate::ids::{MAX_ID_BYTES, bounded_clear};
 
 /// The parts of a content that go into columns in clear; all bounded and free of NUL.
@@ -24,7 +24,8 @@ pub struct Relation {
     pub rel_type: String,
     /// The event related to.
     pub event_id: OwnedEventId,
-    /// What an annotation says; two by one sender with the same key are duplicates.
+    /// What an annotation says; two by one sender with the same key are duplicates. It goes into
+    /// no column, so it is as long as it is.
     pub key: Option<String>,
 }
 
@@ -53,6 +54,17 @@ impl Pdu {
     }
 }
 
+impl EventDraft {
+    /// The relation that the event will have.
+    pub fn relation(&self) -> Option<Relation> {
+        let relates_to = self.content.get("m.relates_to")?;
+        if self.state_key.is_some() {
+            return None;
+        }
+        relation(&serde_json::Value::from(relates_to.clone()))
+    }
+}
+
 fn relation(relates_to: &serde_json::Value) -> Option<Relation> {
     let text = |field: &str| {
         let text = relates_to.get(field)?.as_str()?;
@@ -61,6 +73,6 @@ fn relation(relates_to: &serde_json::Value) -> Option<Relation> {
     Some(Relation {
         rel_type: text("rel_type")?,
         event_id: OwnedEventId::try_from(text("event_id")?).ok()?,
-        key: text("key"),
+        key: relates_to["key"].as_str().map(str::to_owned),
     })
 }

@@ -120,6 +120,10 @@ impl Rooms {
         let pdu = Arc::new(pdu);
         authorize_linked(&pdu, &room.state, room.rules())
             .map_err(|refusal| RoomsRefusal::Forbidden(refusal.to_string()))?;
+        let hash = event.annotation.as_ref();
+        if hash.is_some_and(|hash| work.has_annotation(hash)) {
+            return Err(RoomsRefusal::DuplicateAnnotation);
+        }
         if pdu.event_type() == &TimelineEventType::RoomRedaction {
             stage_redaction(work, &mut room, &pdu, context)?;
         }
@@ -214,6 +218,7 @@ fn stage_redaction(
             changed.state_pos = context.pos();
         }
     }
+    work.forget_annotation(target.pos);
     work.rows.redactions.push(writing::RedactionRow {
         target: target_id.to_owned(),
         by: redaction.event_id().to_owned(),
@@ -249,6 +254,9 @@ fn stage(
         });
     let sealed = seal(work, scope, pdu, origin.as_ref())?;
     context.touch_room(room.room);
+    if let Some(hash) = event.annotation {
+        work.annotate(hash, pos);
+    }
     if pdu.state_key().is_some() {
         stage_state(work, &mut room, pdu, context);
     }

@@ -13,12 +13,13 @@ use store::{Layered, StoreError, Tx};
 use super::{
     RoomsWork, Rows,
     aliases::{AliasRow, FIND_ALIAS},
+    annotations,
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
 };
 use crate::{
     Room, Rooms, RoomsChange,
-    change::TransactionHash,
+    change::{AnnotationHash, TransactionHash},
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
 };
@@ -43,6 +44,7 @@ struct Named {
     places: BTreeSet<(OwnedRoomId, OwnedEventId)>,
     transactions: BTreeSet<TransactionHash>,
     aliases: BTreeSet<[u8; 32]>,
+    annotations: BTreeSet<AnnotationHash>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
     forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
     /// Joins that membership elsewhere may permit.
@@ -74,6 +76,8 @@ impl Rooms {
             .map(|room| Scope::Room { room: *room, month });
         let keys = self.keyring().keys_in(tx, scopes).await?;
         let known = self.find_events(tx, &named, &room_ids, &rooms).await?;
+        let redacted = known.iter().map(|(_, event)| event.pos);
+        let annotations = annotations::find(tx, &named.annotations, redacted).await?;
         let places = find_places(tx, &named, &room_ids).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
         let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
@@ -88,6 +92,7 @@ impl Rooms {
             known,
             places,
             aliases,
+            annotations,
             receipts,
             forgotten,
             joined_rooms,
@@ -118,6 +123,7 @@ impl Rooms {
                     if let Some(redacted) = event.redacts() {
                         named.events.insert((event.room_id.clone(), redacted));
                     }
+                    named.annotations.extend(event.annotation);
                     let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
                     named.transactions.extend(hash);
                 }

@@ -7,7 +7,7 @@ use ruma::OwnedEventId;
 use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 
 use super::{
-    RoomsWork, aliases,
+    RoomsWork, aliases, annotations,
     receipts::{self, ForgottenRow},
 };
 use crate::upkeep::TRANSACTIONS_PER_CHANGE;
@@ -144,6 +144,8 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
         let params = vec![sealed.into(), by.as_str().into(), target.as_str().into()];
         writes.execute(REDACT, params);
     }
+    let lost = work.rows.lost_annotations.take();
+    annotations::write(work.rows.annotations.take(), lost, writes);
     for ForgottenRow { user, room, pos } in work.rows.forgotten.take() {
         writes.execute(FORGET, vec![user.into(), room.into(), pos.get().into()]);
     }

@@ -21,6 +21,24 @@ pub(super) async fn story(walk: &Walk) {
     assert_eq!(around["event"]["event_id"], first);
     assert_eq!(ids(&around["events_after"]), [second.as_str()]);
 
+    let ts = event["origin_server_ts"].as_u64().unwrap();
+    let place = format!("/_matrix/client/v1/rooms/{room}");
+    let found = format!("{place}/timestamp_to_event?ts={}&dir=f", ts);
+    assert_eq!(walk.get(&tina, &found).await["origin_server_ts"], ts);
+    let reply =
+        json!({"body": "in it", "m.relates_to": {"rel_type": "m.thread", "event_id": first}});
+    let reply = walk
+        .put(&tina, &of("send/m.room.message/reply"), reply)
+        .await;
+    let threads = walk.get(&tina, &format!("{place}/threads")).await;
+    assert_eq!(ids(&threads["chunk"]), [first.as_str()]);
+    let reply = reply["event_id"].as_str().unwrap();
+    for narrowed in ["", "/m.thread", "/m.thread/m.room.message"] {
+        let relations = format!("{place}/relations/{first}{narrowed}");
+        let page = walk.get(&tina, &relations).await;
+        assert_eq!(ids(&page["chunk"]), [reply]);
+    }
+
     let receipt = of(&format!("receipt/m.read/{first}"));
     walk.post(&tina, &receipt, json!({})).await;
     let markers = json!({"m.fully_read": first, "m.read": second});

@@ -13,27 +13,35 @@ use crate::{
 };
 
 /// An event as the reference knows it.
-pub(super) struct Told {
-    pub(super) event_id: String,
-    pub(super) slot: Option<(String, String)>,
-    pub(super) content: Value,
+pub(crate) struct Told {
+    pub(crate) event_id: String,
+    pub(crate) slot: Option<(String, String)>,
+    pub(crate) kind: String,
+    pub(crate) sender: String,
+    pub(crate) sent_at: u64,
+    pub(crate) is_redacted: bool,
+    pub(crate) content: Value,
 }
 
 /// A room's whole story.
-pub(super) struct Reference {
-    pub(super) room: Room,
-    pub(super) events: Vec<Told>,
+pub(crate) struct Reference {
+    pub(crate) room: Room,
+    pub(crate) events: Vec<Told>,
 }
 
 impl Reference {
     /// Reads all that happened, as somebody who was in from the beginning.
-    pub(super) async fn read(node: &Node, host: &User, room: &Room) -> Self {
+    pub(crate) async fn read(node: &Node, host: &User, room: &Room) -> Self {
         let path = format!("rooms/{room}/messages?dir=f&limit=100");
         let page = node.get(host, &path).await;
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
         let told = |event: &Value| Told {
             event_id: text(&event["event_id"]).unwrap(),
             slot: text(&event["state_key"]).map(|key| (text(&event["type"]).unwrap(), key)),
+            kind: text(&event["type"]).unwrap(),
+            sender: text(&event["sender"]).unwrap(),
+            sent_at: event["origin_server_ts"].as_u64().unwrap(),
+            is_redacted: event["unsigned"]["redacted_because"].is_object(),
             content: event["content"].clone(),
         };
         let events: Vec<_> = page["chunk"].as_array().unwrap().iter().map(told).collect();
@@ -44,12 +52,12 @@ impl Reference {
         }
     }
 
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.events.len()
     }
 
     /// The same story, told earlier.
-    pub(super) fn index_of(&self, event_id: &str) -> Option<usize> {
+    pub(crate) fn index_of(&self, event_id: &str) -> Option<usize> {
         self.events
             .iter()
             .position(|event| event.event_id == event_id)
@@ -65,14 +73,14 @@ impl Reference {
         last.content.get(field)?.as_str()
     }
 
-    pub(super) fn visibility(&self, after: usize) -> &str {
+    pub(crate) fn visibility(&self, after: usize) -> &str {
         match self.text(after, "m.room.history_visibility", "", "history_visibility") {
             Some(known @ ("joined" | "invited" | "world_readable")) => known,
             _ => "shared",
         }
     }
 
-    pub(super) fn membership(&self, after: usize, user: &str) -> &str {
+    pub(crate) fn membership(&self, after: usize, user: &str) -> &str {
         let said = self.text(after, "m.room.member", user, "membership");
         said.unwrap_or("leave")
     }
@@ -83,22 +91,22 @@ impl Reference {
     }
 
     /// The places of a user's own member events.
-    pub(super) fn own(&self, user: &str) -> Vec<usize> {
+    pub(crate) fn own(&self, user: &str) -> Vec<usize> {
         let own = |index: &usize| self.is_in_slot(*index, "m.room.member", user);
         (0..self.end()).filter(own).collect()
     }
 
-    pub(super) fn last_member_event(&self, user: &str) -> Option<String> {
+    pub(crate) fn last_member_event(&self, user: &str) -> Option<String> {
         let last = self.own(user).pop()?;
         Some(self.events[last].event_id.clone())
     }
 
     /// Whether somebody may read the room's past at all.
-    pub(super) fn is_known(&self, user: &str, forgotten: bool) -> bool {
+    pub(crate) fn is_known(&self, user: &str, forgotten: bool) -> bool {
         !forgotten && !self.own(user).is_empty()
     }
 
-    pub(super) fn shows(&self, index: usize, user: &str, forgotten: bool) -> bool {
+    pub(crate) fn shows(&self, index: usize, user: &str, forgotten: bool) -> bool {
         let later = index + 1..self.end();
         let joins_later = later
             .into_iter()
@@ -119,13 +127,13 @@ impl Reference {
                 && allows(visibility, self.membership(index + 1, user))
     }
 
-    pub(super) fn shown(&self, user: &str, forgotten: bool) -> Vec<usize> {
+    pub(crate) fn shown(&self, user: &str, forgotten: bool) -> Vec<usize> {
         let shows = |index: &usize| self.shows(*index, user, forgotten);
         (0..self.end()).filter(shows).collect()
     }
 
     /// The newest events of a part that are shown without a hole between them.
-    pub(super) fn run(&self, part: Range<usize>, user: &str, forgotten: bool) -> Vec<usize> {
+    pub(crate) fn run(&self, part: Range<usize>, user: &str, forgotten: bool) -> Vec<usize> {
         let hidden = |index: &usize| !self.shows(*index, user, forgotten);
         let newest_first = part.rev().skip_while(hidden);
         let mut run: Vec<_> = newest_first.take_while(|index| !hidden(index)).collect();
@@ -135,7 +143,7 @@ impl Reference {
 
     /// How much of the story's state a user may read: all, or as much as there was when they
     /// last left.
-    pub(super) fn readable(&self, user: &str, forgotten: bool) -> Option<usize> {
+    pub(crate) fn readable(&self, user: &str, forgotten: bool) -> Option<usize> {
         let end = self.end();
         if self.visibility(end) == "world_readable" {
             return Some(end);
@@ -148,13 +156,13 @@ impl Reference {
     }
 
     /// The state after this many events, by its places.
-    pub(super) fn state(&self, after: usize) -> BTreeMap<(String, String), String> {
+    pub(crate) fn state(&self, after: usize) -> BTreeMap<(String, String), String> {
         let events = self.events[..after].iter();
         let slots = events.filter_map(|event| Some((event.slot.clone()?, event.event_id.clone())));
         slots.collect()
     }
 
-    pub(super) fn joined(&self) -> BTreeSet<String> {
+    pub(crate) fn joined(&self) -> BTreeSet<String> {
         let state = self.state(self.end());
         let members = state
             .into_keys()
@@ -166,7 +174,7 @@ impl Reference {
     }
 
     /// Fails with the story.
-    pub(super) fn fail(&self, user: &str, what: &str) -> ! {
+    pub(crate) fn fail(&self, user: &str, what: &str) -> ! {
         let story = self.events.iter().enumerate();
         let story: Vec<_> = story
             .map(|(index, event)| {
@@ -174,6 +182,7 @@ impl Reference {
                     event_id,
                     slot,
                     content,
+                    ..
                 } = event;
                 format!("{index:2} {event_id:.8} {slot:?} {content}")
             })
