@@ -32,8 +32,11 @@ impl From<RoomsRefusal> for ApiError {
             RoomsRefusal::BadAlias(_) => Self::bad_alias(refusal),
             RoomsRefusal::UnsupportedVersion(_) => Self::unsupported_room_version(refusal),
             RoomsRefusal::NotLeft => Self::unknown(refusal),
-            // Every moment's name of this second is taken: the next one is free.
-            RoomsRefusal::RoomExists => Self::limit_exceeded(Duration::from_secs(1)),
+            RoomsRefusal::Upgraded(_) => Self::bad_state(refusal),
+            // Every moment's name of this second is taken, or others kept changing the room.
+            RoomsRefusal::RoomExists | RoomsRefusal::Overtaken => {
+                Self::limit_exceeded(Duration::from_secs(1))
+            }
         }
     }
 }

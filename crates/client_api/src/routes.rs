@@ -86,7 +86,7 @@ use crate::{
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     request::observe,
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
-    rooms::{create_room::create_room, joined_rooms::joined_rooms},
+    rooms::{create_room::create_room, joined_rooms::joined_rooms, upgrade_room::upgrade_room},
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -232,6 +232,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_pushrule_enabled),
         by_caller(get_pushrule_actions),
         by_caller(set_pushrule_actions),
+        // Room upgrades
+        by_caller(upgrade_room).class(Class::Invite),
         // Client config
         by_caller(get_global_account_data),
         by_caller(set_global_account_data),

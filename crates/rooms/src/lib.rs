@@ -13,6 +13,7 @@ mod rooms;
 mod sending;
 mod stored;
 mod timeline;
+mod upgrade;
 mod upkeep;
 mod visibility;
 
@@ -29,4 +30,5 @@ pub use room::Room;
 pub use rooms::{MIGRATIONS, Rooms, RoomsOptions};
 pub use stored::{EventOrigin, StoredEvent};
 pub use timeline::{Direction, Page, PageRequest};
+pub use upgrade::{AsRead, UpgradeRoom, UpgradeStep};
 pub use visibility::History;

@@ -21,4 +21,6 @@ mod stage;
 #[cfg(test)]
 mod sync;
 #[cfg(test)]
+mod upgrades;
+#[cfg(test)]
 mod visibility;
