@@ -37,6 +37,7 @@ mod room_state;
 mod rooms;
 mod session;
 mod state;
+mod summaries;
 mod synapse_admin;
 mod sync;
 mod tag;

@@ -38,7 +38,7 @@ use crate::{
         get_visibility::get_visibility, set_visibility::set_visibility,
     },
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
-    endpoint::{Endpoint, Route, by_anyone, by_caller},
+    endpoint::{Endpoint, Route, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
     filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
@@ -86,7 +86,10 @@ use crate::{
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     request::observe,
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
-    rooms::{create_room::create_room, joined_rooms::joined_rooms, upgrade_room::upgrade_room},
+    rooms::{
+        create_room::create_room, get_hierarchy::get_hierarchy, get_summary::get_summary,
+        joined_rooms::joined_rooms, upgrade_room::upgrade_room,
+    },
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -174,6 +177,9 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_visibility),
         by_anyone(get_public_rooms),
         by_caller(get_public_rooms_filtered),
+        by_caller_if_any(get_summary)
+            .with_unstable_paths()
+            .also_at("/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}"),
         // Typing notifications
         by_caller(set_typing),
         // Receipts
@@ -234,6 +240,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_pushrule_actions),
         // Room upgrades
         by_caller(upgrade_room).class(Class::Invite),
+        // Spaces
+        by_caller(get_hierarchy),
         // Client config
         by_caller(get_global_account_data),
         by_caller(set_global_account_data),

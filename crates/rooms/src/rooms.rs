@@ -15,7 +15,7 @@ use store::{
 
 use crate::{
     EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
-    change::TransactionHash, directory::Listings,
+    change::TransactionHash, directory::Listings, summary::Summaries,
 };
 
 /// The tables of rooms.
@@ -63,6 +63,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     cache: Coherent<i64, Arc<Room>>,
     listings: Listings,
+    summaries: Summaries,
 }
 
 impl Rooms {
@@ -84,6 +85,7 @@ impl Rooms {
                 entropy,
                 cache,
                 listings: Listings::new(),
+                summaries: Summaries::new(),
             }),
         }
     }
@@ -121,6 +123,10 @@ impl Rooms {
 
     pub(crate) fn listings(&self) -> &Listings {
         &self.inner.listings
+    }
+
+    pub(crate) fn kept_summaries(&self) -> &Summaries {
+        &self.inner.summaries
     }
 
     pub(crate) fn names(&self) -> &Names {

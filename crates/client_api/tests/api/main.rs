@@ -17,7 +17,11 @@ mod server;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod spaces;
+#[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod summaries;
 #[cfg(test)]
 mod sync;
 #[cfg(test)]
