@@ -27,6 +27,7 @@ mod media;
 mod membership;
 mod messages;
 mod metrics;
+mod peeking;
 mod people;
 mod presence;
 mod profile;

@@ -71,6 +71,10 @@ use crate::{
         get_context::get_context, get_event::get_event, get_messages::get_messages,
         redact_event::redact_event, send_event::send_event,
     },
+    peeking::{
+        get_events::get_events, get_initial_state::get_initial_state, get_one_event::get_one_event,
+        get_room_now::get_room_now,
+    },
     presence::{get_presence::get_presence, set_presence::set_presence},
     profile::{
         delete_profile_field::delete_profile_field, get_profile::get_profile,
@@ -130,6 +134,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Syncing as it was before
+        by_caller(get_events),
+        by_caller(get_initial_state),
+        by_caller(get_one_event),
         // Content repository
         by_caller(get_media_config),
         by_caller(download_file),
@@ -149,6 +157,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_state),
         with_empty_state_key(by_caller(get_state_event)),
         by_caller(get_messages),
+        by_caller(get_room_now),
         // Sending events to a room
         with_empty_state_key(by_caller(set_state)).class(Class::Send),
         by_caller(send_event).class(Class::Send),

@@ -1,6 +1,7 @@
 //! What changed since a token.
 
 mod answer;
+mod before_sync;
 mod device_lists;
 mod ephemeral;
 mod ephemeral_part;
@@ -17,6 +18,7 @@ mod unread;
 mod wakers;
 mod waking;
 
+pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
 pub use ephemeral::Presence;
 pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};
 pub use response::{

@@ -9,9 +9,11 @@ mod files;
 mod kept;
 mod listing;
 mod members;
+mod peeking;
 mod push_rules;
 mod room_state;
 mod sessions;
+mod spaces;
 mod timeline;
 mod walk;
 
@@ -40,6 +42,8 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         timeline::story(&walk).await;
         members::story(&walk).await;
         listing::story(&walk).await;
+        spaces::story(&walk).await;
+        peeking::story(&walk).await;
         encryption::story(&walk).await;
         backups::story(&walk).await;
     }

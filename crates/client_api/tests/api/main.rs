@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod peeking;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;

@@ -125,7 +125,12 @@ async fn children_that_lead_nowhere_or_are_hidden_are_left_out(server: Server) {
     let secret = json!({ "creation_content": { "type": "m.space" } });
     let secret = node.create(&alice, secret).await;
     let inside = node.public(&alice).await;
-    for (order, child) in [("a", &open), ("b", &hidden), ("c", &secret), ("d", &removed)] {
+    for (order, child) in [
+        ("a", &open),
+        ("b", &hidden),
+        ("c", &secret),
+        ("d", &removed),
+    ] {
         node.put_in(&alice, &space, child, json!({ "order": order }))
             .await;
     }
