@@ -23,12 +23,16 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{Intent, Log};
 
+use self::carried::content_of;
 pub(crate) use self::carried::{TOMBSTONE, carried};
 use crate::{
     MemberProfile, NewEvent, Room, Rooms, RoomsChange, RoomsError, RoomsRefusal,
     create::{SAME_MOMENT, check_size, object, size_of},
     rooms::from_commit,
+    sending::aliases_in,
 };
+
+const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
 
 /// How often an upgrade begins anew before it is given up.
 const ATTEMPTS: usize = 16;
@@ -268,9 +272,11 @@ impl Rooms {
     fn farewell_drafts(&self, attempt: &Attempt<'_>) -> Vec<EventDraft> {
         let user = &attempt.request.user_id;
         let mut drafts = Vec::new();
-        if attempt.old.state.canonical_alias().is_some() {
+        let names = attempt.old.state.get(CANONICAL_ALIAS, "");
+        let names = names.and_then(|event| content_of(event));
+        if names.is_some_and(|names| aliases_in(&names).next().is_some()) {
             let none = object(json!({}));
-            drafts.push(self.state_draft(user, "m.room.canonical_alias", "", none));
+            drafts.push(self.state_draft(user, CANONICAL_ALIAS, "", none));
         }
         if let Some(levels) = power_levels::silenced(attempt.old) {
             drafts.push(self.state_draft(user, "m.room.power_levels", "", levels));

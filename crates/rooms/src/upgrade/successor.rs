@@ -5,7 +5,7 @@ use ruma::{CanonicalJsonObject, CanonicalJsonValue, room::JoinRuleKind};
 use serde_json::json;
 
 use super::{
-    Attempt,
+    Attempt, CANONICAL_ALIAS,
     carried::{AS_IT_IS, bans, children, content_of},
     join_rules, power_levels,
 };
@@ -14,7 +14,6 @@ use crate::{
     sending::aliases_in,
 };
 
-const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
 const ENCRYPTION: &str = "m.room.encryption";
 const JOIN_RULES: &str = "m.room.join_rules";
 

@@ -17,6 +17,9 @@ use crate::{
 /// The most events of one answer.
 const MOST_EVENTS: usize = 100;
 
+/// How many of them are held while many rooms are read.
+const MOST_IN_MEMORY: usize = 1_000;
+
 /// What one look at the stream gives.
 struct Turn {
     events: Vec<crate::ClientEvent>,
@@ -35,6 +38,24 @@ struct Found {
     events: Vec<(Arc<Room>, Arc<History>, StoredEvent)>,
     /// The place behind which not every room was read.
     horizon: Option<i64>,
+}
+
+impl Found {
+    fn end_before(&mut self, ord: i64) {
+        self.horizon = Some(self.horizon.map_or(ord, |horizon| horizon.min(ord)));
+    }
+
+    /// Puts the events of all rooms in one order, as far as all of them were read and one answer
+    /// goes.
+    fn trim(&mut self) {
+        self.events.sort_unstable_by_key(|(_, _, event)| event.ord);
+        if let Some((_, _, first)) = self.events.get(MOST_EVENTS) {
+            self.end_before(first.ord);
+        }
+        if let Some(horizon) = self.horizon {
+            self.events.retain(|(_, _, event)| event.ord < horizon);
+        }
+    }
 }
 
 impl Sync {
@@ -57,7 +78,8 @@ impl Sync {
         loop {
             let turn = Box::pin(inner.stream(syncer, from, room_id)).await?;
             let start = *start.get_or_insert(turn.start);
-            if !turn.events.is_empty() || time_is_up && !turn.is_cut {
+            // What was looked at may not have been for the reader: there is more behind it.
+            if !turn.events.is_empty() || time_is_up || turn.is_cut {
                 return Ok(EventStream {
                     start: start.to_string(),
                     end: turn.end.to_string(),
@@ -65,10 +87,6 @@ impl Sync {
                 });
             }
             from = Some(turn.end);
-            // What was looked at was not for the reader: there may be something behind it.
-            if turn.is_cut {
-                continue;
-            }
             waiter.follow(turn.rooms, turn.head);
             tokio::select! {
                 () = waiter.woken() => {}
@@ -189,7 +207,7 @@ impl Look<'_> {
     ) -> Result<(), StoreError> {
         let request = PageRequest {
             from,
-            to: Some(to),
+            to: Some(found.horizon.map_or(to, |horizon| horizon.min(to))),
             direction: Direction::Forward,
             limit: MOST_EVENTS,
             filter: &EventFilter::default(),
@@ -201,27 +219,19 @@ impl Look<'_> {
         found
             .events
             .extend(events.map(|event| (Arc::clone(room), Arc::clone(history), event)));
-        found.horizon = match (found.horizon, page.next) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        if let Some(next) = page.next {
+            found.end_before(next);
+        }
+        if found.events.len() > MOST_IN_MEMORY {
+            found.trim();
+        }
         Ok(())
     }
 
-    /// Puts the events of all rooms in one order, as far as all of them were read.
-    async fn turn(&self, found: Found, from: i64, rooms: RoomSet) -> Result<Turn, LookError> {
-        let Found {
-            mut events,
-            horizon,
-        } = found;
-        events.retain(|(_, _, event)| horizon.is_none_or(|horizon| event.ord < horizon));
-        events.sort_unstable_by_key(|(_, _, event)| event.ord);
-        let is_cut = horizon.is_some() || events.len() > MOST_EVENTS;
-        let mut end = horizon.unwrap_or(self.head().saturating_add(1));
-        if events.len() > MOST_EVENTS {
-            events.truncate(MOST_EVENTS);
-            end = events.last().map_or(end, |(_, _, last)| last.ord + 1);
-        }
+    async fn turn(&self, mut found: Found, from: i64, rooms: RoomSet) -> Result<Turn, LookError> {
+        found.trim();
+        let Found { events, horizon } = found;
+        let end = horizon.unwrap_or(self.head().saturating_add(1));
         let reader = self.reader();
         let mut rendered = Vec::with_capacity(events.len());
         for (room, history, event) in &events {
@@ -231,7 +241,7 @@ impl Look<'_> {
             events: rendered,
             start: Boundary::new(self.snapshot, from),
             end: Boundary::new(self.snapshot, end),
-            is_cut,
+            is_cut: horizon.is_some(),
             head: self.snapshot.head(),
             rooms,
         })
