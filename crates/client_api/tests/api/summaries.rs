@@ -11,6 +11,8 @@ on_both_engines! {
     shared_postgres;
     a_summary_says_what_the_room_is_like,
     a_summary_is_for_those_who_could_come_in_or_read,
+    who_knocks_is_shown_what_they_knock_at,
+    what_is_no_room_is_not_found,
     what_changed_is_in_the_summary_at_once,
     unstable_paths_have_the_unstable_fields_too,
     a_node_that_has_just_begun_knows_no_less,
@@ -93,91 +95,59 @@ impl Node {
     }
 }
 
+const ROLES: [&str; 5] = ["invited", "mate", "former", "banned", "stranger"];
+
+/// Version, join rule and visibility of a room, and who sees it: nobody in particular, one who is
+/// invited, a mate of the team that it is restricted to, one who has left, a stranger.
+const CASES: [(&str, &str, &str, &str); 11] = [
+    (
+        "12",
+        "public",
+        "shared",
+        "nobody invited mate former stranger",
+    ),
+    (
+        "12",
+        "knock",
+        "shared",
+        "nobody invited mate former stranger",
+    ),
+    (
+        "12",
+        "knock_restricted",
+        "shared",
+        "nobody invited mate former stranger",
+    ),
+    ("12", "invite", "shared", "invited"),
+    ("12", "private", "shared", "invited"),
+    ("12", "org.example.rule", "shared", "invited"),
+    ("12", "restricted", "shared", "invited mate"),
+    (
+        "12",
+        "invite",
+        "world_readable",
+        "nobody invited mate former banned stranger",
+    ),
+    // Versions in which these rules mean nothing.
+    ("7", "restricted", "shared", "invited"),
+    ("6", "knock", "shared", "invited"),
+    ("9", "knock_restricted", "shared", "invited"),
+];
+
 async fn a_summary_is_for_those_who_could_come_in_or_read(server: Server) {
     let node = server.node().await;
     let alice = node.someone("alice").await;
     let team = node.public(&alice).await;
     let mut people = Vec::new();
-    for name in ["invited", "mate", "former", "banned", "stranger"] {
+    for name in ROLES {
         people.push(node.someone(name).await);
     }
-    let [invited, mate, former, banned, stranger] = &people[..] else {
+    let [invited, mate, former, banned, _] = &people[..] else {
         unreachable!()
     };
     node.go(mate, "join", &team).await;
     let allow = json!([{ "type": "m.room_membership", "room_id": team }]);
-    // Who sees a room: nobody in particular, the invited, the team's mate, who has left, who is
-    // banned, and a stranger.
-    let cases = [
-        (
-            "12",
-            "public",
-            "shared",
-            [true, true, true, true, false, true],
-        ),
-        (
-            "12",
-            "knock",
-            "shared",
-            [true, true, true, true, false, true],
-        ),
-        (
-            "12",
-            "knock_restricted",
-            "shared",
-            [true, true, true, true, false, true],
-        ),
-        (
-            "12",
-            "invite",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-        (
-            "12",
-            "private",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-        (
-            "12",
-            "org.example.rule",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-        (
-            "12",
-            "restricted",
-            "shared",
-            [false, true, true, false, false, false],
-        ),
-        (
-            "12",
-            "invite",
-            "world_readable",
-            [true, true, true, true, true, true],
-        ),
-        // Versions in which these rules mean nothing.
-        (
-            "7",
-            "restricted",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-        (
-            "6",
-            "knock",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-        (
-            "9",
-            "knock_restricted",
-            "shared",
-            [false, true, false, false, false, false],
-        ),
-    ];
-    for (version, rule, visibility, expected) in cases {
+    for (version, rule, visibility, expected) in CASES {
         let body = json!({ "preset": "public_chat", "room_version": version });
         let room = node.create(&alice, body).await;
         node.go(former, "join", &room).await;
@@ -190,18 +160,11 @@ async fn a_summary_is_for_those_who_could_come_in_or_read(server: Server) {
         let content = json!({ "join_rule": rule, "allow": allow });
         node.set(&alice, &room, ("m.room.join_rules", ""), content)
             .await;
-        let callers = [
-            None,
-            Some(invited),
-            Some(mate),
-            Some(former),
-            Some(banned),
-            Some(stranger),
-        ];
-        for (caller, is_shown) in callers.into_iter().zip(expected) {
+        let callers = [None].into_iter().chain(people.iter().map(Some));
+        for (caller, role) in callers.zip(["nobody"].iter().chain(&ROLES)) {
+            let is_shown = expected.split(' ').any(|seer| seer == *role);
             let (status, answer) = look(&node, caller, &room).await;
-            let name = caller.map_or("nobody", |caller| caller.localpart());
-            let case = format!("{rule} in version {version}, {visibility}, to {name}: {answer}");
+            let case = format!("{rule} in version {version}, {visibility}, to {role}: {answer}");
             assert_eq!(status, if is_shown { 200 } else { 404 }, "{case}");
             if !is_shown {
                 assert_eq!(answer["errcode"], "M_NOT_FOUND", "{case}");
@@ -209,10 +172,15 @@ async fn a_summary_is_for_those_who_could_come_in_or_read(server: Server) {
         }
         assert_eq!(look(&node, Some(&alice), &room).await.0, 200);
     }
-    // Who knocked is shown what they knocked at, whatever the rule is by now.
+}
+
+async fn who_knocks_is_shown_what_they_knock_at(server: Server) {
+    let node = server.node().await;
+    let (alice, bob) = (node.someone("alice").await, node.someone("bob").await);
     let body = json!({ "initial_state": [{ "type": "m.room.join_rules", "content": { "join_rule": "knock" } }] });
     let room = node.create(&alice, body).await;
-    node.go(stranger, "knock", &room).await;
+    node.go(&bob, "knock", &room).await;
+    // Whatever the rule is by now.
     node.set(
         &alice,
         &room,
@@ -221,9 +189,13 @@ async fn a_summary_is_for_those_who_could_come_in_or_read(server: Server) {
     )
     .await;
     assert_eq!(
-        look(&node, Some(stranger), &room).await.1["membership"],
+        look(&node, Some(&bob), &room).await.1["membership"],
         "knock"
     );
+}
+
+async fn what_is_no_room_is_not_found(server: Server) {
+    let node = server.node().await;
     for nowhere in ["!nowhere:localhost", "#nowhere:localhost"] {
         assert_eq!(look(&node, None, nowhere).await.1["errcode"], "M_NOT_FOUND");
     }
@@ -232,7 +204,7 @@ async fn a_summary_is_for_those_who_could_come_in_or_read(server: Server) {
         .await;
     assert_eq!(refused, (400, "M_INVALID_PARAM".into()));
     let dead = node
-        .refused("dead", "GET", &format!("{STABLE}/{room}"), "")
+        .refused("dead", "GET", &format!("{STABLE}/!nowhere:localhost"), "")
         .await;
     assert_eq!(dead, (401, "M_UNKNOWN_TOKEN".into()));
 }
@@ -298,4 +270,29 @@ async fn a_node_that_has_just_begun_knows_no_less(server: Server) {
     drop(node);
     let node = server.node().await;
     assert_eq!(look(&node, Some(&bob), &room).await, expected);
+}
+
+#[tokio::test]
+async fn what_one_node_changed_another_shows_at_once() {
+    let server = Server::shared_postgres().await;
+    let (one, two) = (server.node().await, server.node().await);
+    let alice = one.someone("alice").await;
+    let body = json!({ "preset": "public_chat", "creation_content": { "type": "m.space" } });
+    let space = one.create(&alice, body).await;
+    let room = one.public(&alice).await;
+    let tree = format!("/_matrix/client/v1/rooms/{space}/hierarchy");
+    let via = json!({ "via": ["localhost"] });
+    for number in 0..8 {
+        let name = number.to_string();
+        assert_eq!(look(&two, None, &space).await.0, 200);
+        one.set(&alice, &space, ("m.room.name", ""), json!({ "name": name }))
+            .await;
+        let child = if number % 2 == 0 { &via } else { &json!({}) };
+        one.set(&alice, &space, ("m.space.child", &room), child.clone())
+            .await;
+        assert_eq!(look(&two, None, &space).await.1["name"], name);
+        let page = two.ok(&alice.token, "GET", &tree, Value::Null).await;
+        let rooms = page["rooms"].as_array().unwrap().len();
+        assert_eq!(rooms, if number % 2 == 0 { 2 } else { 1 });
+    }
 }
