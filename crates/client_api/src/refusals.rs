@@ -39,8 +39,11 @@ impl From<RoomsRefusal> for ApiError {
             RoomsRefusal::UnsupportedVersion(_) => Self::unsupported_room_version(refusal),
             RoomsRefusal::NotLeft | RoomsRefusal::NoThreadRoot => Self::unknown(refusal),
             RoomsRefusal::DuplicateAnnotation => Self::duplicate_annotation(refusal),
-            // Every moment's name of this second is taken: the next one is free.
-            RoomsRefusal::RoomExists => Self::limit_exceeded(Duration::from_secs(1)),
+            RoomsRefusal::Upgraded(_) => Self::bad_state(refusal),
+            // Every moment's name of this second is taken, or others kept changing the room.
+            RoomsRefusal::RoomExists | RoomsRefusal::Overtaken => {
+                Self::limit_exceeded(Duration::from_secs(1))
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ use crate::{
         get_visibility::get_visibility, set_visibility::set_visibility,
     },
     discovery::{capabilities::capabilities, versions::versions, well_known::well_known},
-    endpoint::{Endpoint, Route, by_anyone, by_caller},
+    endpoint::{Endpoint, Route, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
     filter::{create_filter::create_filter, get_filter::get_filter},
     keys::{
@@ -72,6 +72,10 @@ use crate::{
         get_event_by_timestamp::get_event_by_timestamp, get_messages::get_messages,
         redact_event::redact_event, send_event::send_event,
     },
+    peeking::{
+        get_events::get_events, get_initial_state::get_initial_state, get_one_event::get_one_event,
+        get_room_now::get_room_now,
+    },
     presence::{get_presence::get_presence, set_presence::set_presence},
     profile::{
         delete_profile_field::delete_profile_field, get_profile::get_profile,
@@ -93,7 +97,10 @@ use crate::{
     },
     request::observe,
     room_state::{get_state::get_state, get_state_event::get_state_event, set_state::set_state},
-    rooms::{create_room::create_room, joined_rooms::joined_rooms},
+    rooms::{
+        create_room::create_room, get_hierarchy::get_hierarchy, get_summary::get_summary,
+        joined_rooms::joined_rooms, upgrade_room::upgrade_room,
+    },
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -134,6 +141,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(capabilities),
         // Syncing
         by_caller(sync),
+        // Syncing as it was before
+        by_caller(get_events),
+        by_caller(get_initial_state),
+        by_caller(get_one_event),
         // Content repository
         by_caller(get_media_config),
         by_caller(download_file),
@@ -154,6 +165,7 @@ fn endpoints() -> Vec<Endpoint> {
         with_empty_state_key(by_caller(get_state_event)),
         by_caller(get_messages),
         by_caller(get_event_by_timestamp),
+        by_caller(get_room_now),
         // Sending events to a room
         with_empty_state_key(by_caller(set_state)).class(Class::Send),
         by_caller(send_event).class(Class::Send),
@@ -186,6 +198,9 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_visibility),
         by_anyone(get_public_rooms),
         by_caller(get_public_rooms_filtered),
+        by_caller_if_any(get_summary)
+            .with_unstable_paths()
+            .also_at("/_matrix/client/unstable/im.nheko.summary/summary/{room_id_or_alias}"),
         // Typing notifications
         by_caller(set_typing),
         // Receipts
@@ -246,6 +261,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_pushrule_enabled),
         by_caller(get_pushrule_actions),
         by_caller(set_pushrule_actions),
+        // Room upgrades
+        by_caller(upgrade_room).class(Class::Invite),
+        // Spaces
+        by_caller(get_hierarchy),
         // Client config
         by_caller(get_global_account_data),
         by_caller(set_global_account_data),

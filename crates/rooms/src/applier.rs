@@ -6,6 +6,7 @@ mod events;
 mod loading;
 mod receipts;
 mod restricted;
+mod upgrade;
 mod writing;
 
 pub(crate) use aliases::{alias_place, hex};
@@ -25,6 +26,7 @@ use crate::{
     change::{AnnotationHash, TransactionHash},
     create::EVENT_OVERHEAD_BYTES,
     stored::StoredEvent,
+    upgrade::UpgradeStep,
 };
 
 /// What one attempt at a batch knows of rooms.
@@ -98,7 +100,10 @@ impl Applier for Rooms {
     fn size_bytes(change: &RoomsChange) -> usize {
         match change {
             // The PDU, and what its row and indexes take beside it.
-            RoomsChange::Event(event) => EVENT_OVERHEAD_BYTES + event.size_bytes,
+            RoomsChange::Event(event)
+            | RoomsChange::Upgrade(
+                UpgradeStep::Create { event, .. } | UpgradeStep::IfPermitted(event),
+            ) => EVENT_OVERHEAD_BYTES + event.size_bytes,
             _ => 512,
         }
     }
@@ -115,6 +120,7 @@ impl Applier for Rooms {
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
         match change {
             RoomsChange::Event(event) => self.check_event(work, event, context),
+            RoomsChange::Upgrade(step) => self.check_upgrade(work, step, context),
             RoomsChange::SetAlias(alias) => self.check_set_alias(work, alias, context),
             RoomsChange::RemoveAlias { alias, user_id } => {
                 self.check_remove_alias(work, alias, user_id, context)

@@ -4,10 +4,14 @@ use model::{event::EventDraft, time::Timestamp};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomVersionId};
 use store::{Pos, StoreError};
 
+use crate::UpgradeStep;
+
 /// One change to rooms.
 pub enum RoomsChange {
     /// An event is appended to a room's timeline; the create event makes the room.
     Event(Box<NewEvent>),
+    /// A step of the upgrade of a room.
+    Upgrade(UpgradeStep),
     /// An alias is pointed at a room.
     SetAlias(NewAlias),
     /// An alias is removed.
@@ -44,6 +48,7 @@ pub enum RoomsChange {
 }
 
 /// An event before it has its place.
+#[derive(Clone)]
 pub struct NewEvent {
     /// The room; for a create event, the room that it makes.
     pub room_id: OwnedRoomId,
@@ -180,6 +185,12 @@ pub enum RoomsRefusal {
     /// The alias points nowhere.
     #[error("no such alias: {0}")]
     NoSuchAlias(OwnedRoomAliasId),
+    /// Another room has replaced it already.
+    #[error("the room was replaced by {0} already")]
+    Upgraded(OwnedRoomId),
+    /// The room has changed, time and again, while its upgrade was prepared.
+    #[error("the room has changed meanwhile: try again")]
+    Overtaken,
     /// Only a room that was left can be forgotten.
     #[error("leave the room before forgetting it")]
     NotLeft,

@@ -69,7 +69,7 @@ pub struct InitialState {
 
 /// How many rooms one user may make in the same millisecond: in version 12 a room is named
 /// after its create event, which must differ.
-const SAME_MOMENT: i64 = 1_024;
+pub(crate) const SAME_MOMENT: i64 = 1_024;
 
 /// What an event takes in a batch beside its content, and how much a new room may begin with.
 pub(crate) const EVENT_OVERHEAD_BYTES: usize = 1024;
@@ -89,7 +89,7 @@ impl Rooms {
             .ok_or_else(|| RoomsRefusal::UnsupportedVersion(version.as_str().to_owned()))?;
         check_first_alias(request)?;
         let mut drafts = self.first_drafts(request, version, &rules)?;
-        check_size(&drafts)?;
+        check_size(&drafts, 0)?;
         let now = self.clock().now().as_millis();
         for moment in now..now + SAME_MOMENT {
             for draft in &mut drafts {
@@ -112,7 +112,7 @@ impl Rooms {
     }
 
     /// A room's id: random, or in version 12 the id of its create event.
-    fn name_room(
+    pub(crate) fn name_room(
         &self,
         create: &EventDraft,
         rules: &RoomVersionRules,
@@ -314,9 +314,9 @@ impl Rooms {
     }
 }
 
-/// All that a room begins with is committed at once.
-fn check_size(drafts: &[EventDraft]) -> Result<(), RoomsRefusal> {
-    let mut total = 0;
+/// All that a room begins with is committed at once, with what else the intent takes.
+pub(crate) fn check_size(drafts: &[EventDraft], beside: usize) -> Result<(), RoomsRefusal> {
+    let mut total = beside;
     for draft in drafts {
         let size = size_of(&draft.content);
         if size > MAX_PDU_BYTES {

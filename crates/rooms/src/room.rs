@@ -119,7 +119,7 @@ impl Room {
     }
 }
 
-fn stored_rules(version: &str) -> Result<RoomVersionRules, StoreError> {
+pub(crate) fn stored_rules(version: &str) -> Result<RoomVersionRules, StoreError> {
     let known = RoomVersionId::try_from(version)
         .ok()
         .and_then(|version| version.rules());

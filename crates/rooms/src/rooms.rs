@@ -17,6 +17,7 @@ use crate::{
     EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
     change::{AnnotationHash, TransactionHash},
     directory::Listings,
+    summary::Summaries,
 };
 
 /// The tables of rooms.
@@ -69,6 +70,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     cache: Coherent<i64, Arc<Room>>,
     listings: Listings,
+    summaries: Summaries,
 }
 
 impl Rooms {
@@ -90,6 +92,7 @@ impl Rooms {
                 entropy,
                 cache,
                 listings: Listings::new(),
+                summaries: Summaries::new(),
             }),
         }
     }
@@ -127,6 +130,10 @@ impl Rooms {
 
     pub(crate) fn listings(&self) -> &Listings {
         &self.inner.listings
+    }
+
+    pub(crate) fn kept_summaries(&self) -> &Summaries {
+        &self.inner.summaries
     }
 
     pub(crate) fn names(&self) -> &Names {

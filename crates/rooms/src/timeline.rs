@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use model::{event::Pdu, filter::EventFilter};
-use ruma::{EventId, RoomId, UserId};
+use ruma::{EventId, OwnedRoomId, RoomId, UserId};
 use store::{Reader, Snapshot, StoreError};
 
 use crate::{
     History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent,
+    rooms::stored_room_id,
     stored::{SealedPdu, open_events, open_pdus},
 };
 
@@ -61,6 +62,8 @@ const FORWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM event
 
 const ONE: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL AND rejected = 0";
+
+const ROOM_OF: &str = "SELECT room FROM events WHERE event_id = $1";
 
 /// The state before a place in the timeline.
 const STATE_BEFORE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
@@ -205,6 +208,16 @@ impl Rooms {
         Ok(open_events(reader, self.keyring(), room.rules(), &rows)
             .await?
             .pop())
+    }
+
+    /// The room that an event is of.
+    pub async fn room_of(&self, event_id: &EventId) -> Result<OwnedRoomId, RoomsError> {
+        let snapshot = self.snapshot().await?;
+        let params = [event_id.as_str().into()];
+        let row = snapshot.query_opt(ROOM_OF, &params).await?;
+        let row = row.ok_or(RoomsRefusal::NoSuchEvent)?;
+        let name = self.names().room_name(&snapshot, row.int(0)?).await?;
+        Ok(stored_room_id(&name)?)
     }
 
     /// One event, if the user may see it.

@@ -1,6 +1,7 @@
 //! What changed since a token.
 
 mod answer;
+mod before_sync;
 mod bundling;
 mod device_lists;
 mod ephemeral;
@@ -18,6 +19,7 @@ mod unread;
 mod wakers;
 mod waking;
 
+pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
 pub use bundling::Bundling;
 pub use ephemeral::Presence;
 pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};

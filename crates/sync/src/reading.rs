@@ -97,6 +97,7 @@ impl Reading<'_> {
             },
             filter: self.filter,
             full_state: self.full_state,
+            names_rooms: false,
         };
         let beside = self.beside_events(memberships, entries).await?;
         let stirred = beside.rooms();
@@ -258,7 +259,7 @@ impl Reading<'_> {
             .await
     }
 
-    fn room_account_data(&self, entries: &[AccountDataEntry], room: i64) -> Events {
+    pub(crate) fn room_account_data(&self, entries: &[AccountDataEntry], room: i64) -> Events {
         let wanted = |entry: &&AccountDataEntry| {
             entry.room == room && self.filter.room_account_data.matches_type(&entry.kind)
         };

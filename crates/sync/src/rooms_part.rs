@@ -8,7 +8,7 @@ use store::{Snapshot, StoreError};
 use crate::{
     bundling::Bundling,
     render::{Beside, Reader, timeline_event},
-    response::{JoinedRoom, Timeline},
+    response::{ClientEvent, JoinedRoom, Timeline},
     token::Boundary,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct RoomReader<'a> {
     pub(crate) filter: &'a SyncFilter,
     /// Whether the client wants all state, whatever it has seen.
     pub(crate) full_state: bool,
+    /// Whether each event says which room it is of.
+    pub(crate) names_rooms: bool,
 }
 
 /// The part of a room's time that one sync covers: after `since` (all of it when absent), up
@@ -135,35 +137,11 @@ impl RoomReader<'_> {
             bundles: &bundles,
             reader: self.reader,
             history,
-            room_id: None,
+            room_id: self.names_rooms.then_some(&*room.room_id),
         };
         let mut events = Vec::with_capacity(slice.events.len());
         for event in &slice.events {
-            let because = match &event.redacted_by {
-                Some(by) => self.rooms.event(self.snapshot, room, by).await?,
-                None => None,
-            };
-            let because =
-                because.map(|event| timeline_event(&event, self.reader, Beside::default()));
-            let replaced = match event.pdu.state_slot() {
-                Some((kind, key)) => {
-                    let before =
-                        self.rooms
-                            .state_event_before(self.snapshot, room, kind, key, event.ord);
-                    before.await?
-                }
-                None => None,
-            };
-            let membership = history.membership_before(event.ord + 1).to_string();
-            let relations = bundling.of(event.pdu.event_id());
-            let beside = Beside {
-                membership: Some(&membership),
-                relations: relations.as_deref(),
-                prev_content: replaced.as_ref().map(|event| event.content()),
-                redacted_because: because.as_deref(),
-                room_id: None,
-            };
-            events.push(timeline_event(event, self.reader, beside));
+            events.push(self.rendered(room, history, event, Some(bundling)).await?);
         }
         let prev_batch = Some(Boundary::new(self.snapshot, slice.begin).to_string());
         Ok(Timeline {
@@ -189,6 +167,47 @@ impl RoomReader<'_> {
         self.rooms
             .bundles(self.snapshot, room, reader, &events)
             .await
+    }
+}
+
+impl RoomReader<'_> {
+    /// One event of a timeline, with all that is told beside it.
+    pub(crate) async fn rendered(
+        &self,
+        room: &Room,
+        history: &History,
+        event: &StoredEvent,
+        bundling: Option<Bundling<'_>>,
+    ) -> Result<ClientEvent, StoreError> {
+        let room_id = self.names_rooms.then_some(&*room.room_id);
+        let because = match &event.redacted_by {
+            Some(by) => self.rooms.event(self.snapshot, room, by).await?,
+            None => None,
+        };
+        let beside = Beside {
+            room_id,
+            ..Beside::default()
+        };
+        let because = because.map(|event| timeline_event(&event, self.reader, beside));
+        let replaced = match event.pdu.state_slot() {
+            Some((kind, key)) => {
+                let before =
+                    self.rooms
+                        .state_event_before(self.snapshot, room, kind, key, event.ord);
+                before.await?
+            }
+            None => None,
+        };
+        let membership = history.membership_before(event.ord + 1).to_string();
+        let relations = bundling.and_then(|bundling| bundling.of(event.pdu.event_id()));
+        let beside = Beside {
+            membership: Some(&membership),
+            relations: relations.as_deref(),
+            prev_content: replaced.as_ref().map(|event| event.content()),
+            redacted_because: because.as_deref(),
+            room_id,
+        };
+        Ok(timeline_event(event, self.reader, beside))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The longest that a client may wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Answers syncs. Cheap to clone.
 #[derive(Clone)]
@@ -234,7 +234,7 @@ impl Inner {
         Ok(true)
     }
 
-    async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {
+    pub(crate) async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {
         self.accounts
             .session_stands(syncer.user, syncer.device_id, syncer.session)
             .await

@@ -9,9 +9,11 @@ pub(crate) mod files;
 mod kept;
 mod listing;
 mod members;
+mod peeking;
 mod push_rules;
 mod room_state;
 mod sessions;
+mod spaces;
 mod support;
 mod timeline;
 mod walk;
@@ -41,6 +43,8 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("timeline", timeline::story).await;
         walk.play("members", members::story).await;
         walk.play("listing", listing::story).await;
+        walk.play("spaces", spaces::story).await;
+        walk.play("peeking", peeking::story).await;
         walk.play("encryption", encryption::story).await;
         walk.play("backups", backups::story).await;
     }

@@ -17,14 +17,22 @@ mod files;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod peeking;
+#[cfg(test)]
 mod relations;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod spaces;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod summaries;
+#[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod upgrades;
 #[cfg(test)]
 mod visibility;

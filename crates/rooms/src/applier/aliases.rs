@@ -28,8 +28,12 @@ pub(super) enum AliasWrite {
 
 pub(super) const FIND_ALIAS: &str = "SELECT room, creator FROM aliases WHERE hash = $1";
 
+/// The aliases of a room.
+pub(super) const ALIASES_OF: &str = "SELECT hash, room, creator FROM aliases WHERE room = $1";
+
 const WRITE_ALIAS: &str = "INSERT INTO aliases (hash, room, creator, pos, sealed) \
-     VALUES ($1, $2, $3, $4, $5)";
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hash) DO UPDATE SET room = excluded.room, \
+     pos = excluded.pos, sealed = excluded.sealed";
 const DROP_ALIAS: &str = "DELETE FROM aliases WHERE hash = $1";
 
 impl Rooms {
@@ -48,19 +52,30 @@ impl Rooms {
         if work.aliases.get(&hash).copied().flatten().is_some() {
             return Err(RoomsRefusal::AliasTaken(alias.alias.clone()));
         }
+        let place = (room.room, work.user(&alias.creator));
+        self.point_alias(work, &alias.alias, place, context)?;
+        Ok(Verdict::Apply(RoomsOutcome::Done))
+    }
+
+    /// Stages that an alias points at a room, whether it is new or pointed at another.
+    pub(super) fn point_alias(
+        &self,
+        work: &mut RoomsWork,
+        alias: &OwnedRoomAliasId,
+        (room, creator): (i64, i64),
+        context: &mut CheckContext<'_>,
+    ) -> Result<(), RoomsRefusal> {
         let scope = Scope::Room {
-            room: room.room,
+            room,
             month: Month::of(work.now),
         };
+        let hash = self.alias_hash(alias);
         let id = hex(&hash);
         let sealed = work
             .keys
-            .seal(scope, alias_place(&id), alias.alias.as_bytes())
+            .seal(scope, alias_place(&id), alias.as_bytes())
             .map_err(|error| RoomsRefusal::Invalid(error.to_string()))?;
-        let row = AliasRow {
-            room: room.room,
-            creator: work.user(&alias.creator),
-        };
+        let row = AliasRow { room, creator };
         work.aliases.stage(hash, Some(row));
         let pos = context.pos();
         work.rows.aliases.push(AliasWrite::Set {
@@ -69,8 +84,8 @@ impl Rooms {
             pos,
             sealed,
         });
-        context.touch_room(room.room);
-        Ok(Verdict::Apply(RoomsOutcome::Done))
+        context.touch_room(room);
+        Ok(())
     }
 
     pub(super) fn check_remove_alias(

@@ -12,16 +12,17 @@ use store::{Layered, StoreError, Tx};
 
 use super::{
     RoomsWork, Rows,
-    aliases::{AliasRow, FIND_ALIAS},
+    aliases::{ALIASES_OF, AliasRow, FIND_ALIAS},
     annotations,
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
 };
 use crate::{
-    Room, Rooms, RoomsChange,
+    NewEvent, Room, Rooms, RoomsChange,
     change::{AnnotationHash, TransactionHash},
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
+    upgrade::UpgradeStep,
 };
 
 const FIND_TRANSACTION: &str = "SELECT e.event_id FROM transactions t \
@@ -51,6 +52,33 @@ struct Named {
     joins: BTreeSet<(OwnedRoomId, OwnedUserId)>,
     /// The rooms whose join rule is to change.
     join_rules: BTreeSet<OwnedRoomId>,
+    /// The rooms that are to be replaced, with all aliases that point at them.
+    upgraded: BTreeSet<OwnedRoomId>,
+}
+
+impl Named {
+    fn add_event(&mut self, event: &NewEvent) {
+        let draft = &event.draft;
+        self.rooms.insert(event.room_id.clone());
+        self.users.insert(draft.sender.clone());
+        let target = draft.state_key.as_deref().map(UserId::parse);
+        if let Some(Ok(target)) = target {
+            self.users.insert(target);
+        }
+        if event.by_membership {
+            let join = (event.room_id.clone(), draft.sender.clone());
+            self.joins.insert(join);
+        }
+        if draft.event_type == "m.room.join_rules" {
+            self.join_rules.insert(event.room_id.clone());
+        }
+        if let Some(redacted) = event.redacts() {
+            self.events.insert((event.room_id.clone(), redacted));
+        }
+        self.annotations.extend(event.annotation);
+        let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
+        self.transactions.extend(hash);
+    }
 }
 
 impl Rooms {
@@ -66,7 +94,7 @@ impl Rooms {
         let names: Vec<&str> = named.rooms.iter().map(|room| room.as_str()).collect();
         let room_ids = tx.intern_rooms(&names).await?;
         let mut room_ids: HashMap<_, _> = named.rooms.iter().cloned().zip(room_ids).collect();
-        let aliases = find_aliases(tx, &named).await?;
+        let aliases = find_aliases(tx, &named, &room_ids).await?;
         self.add_alias_rooms(tx, &aliases, &mut room_ids).await?;
         let rooms = self.load_rooms(tx, &room_ids).await?;
         let now = self.clock().now();
@@ -105,28 +133,8 @@ impl Rooms {
         let mut named = Named::default();
         for change in changes {
             match change {
-                RoomsChange::Event(event) => {
-                    let draft = &event.draft;
-                    named.rooms.insert(event.room_id.clone());
-                    named.users.insert(draft.sender.clone());
-                    let target = draft.state_key.as_deref().map(UserId::parse);
-                    if let Some(Ok(target)) = target {
-                        named.users.insert(target);
-                    }
-                    if event.by_membership {
-                        let join = (event.room_id.clone(), draft.sender.clone());
-                        named.joins.insert(join);
-                    }
-                    if draft.event_type == "m.room.join_rules" {
-                        named.join_rules.insert(event.room_id.clone());
-                    }
-                    if let Some(redacted) = event.redacts() {
-                        named.events.insert((event.room_id.clone(), redacted));
-                    }
-                    named.annotations.extend(event.annotation);
-                    let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
-                    named.transactions.extend(hash);
-                }
+                RoomsChange::Event(event) => named.add_event(event),
+                RoomsChange::Upgrade(step) => self.add_upgrade(&mut named, step),
                 RoomsChange::SetAlias(alias) => {
                     named.rooms.insert(alias.room_id.clone());
                     named.users.insert(alias.creator.clone());
@@ -155,6 +163,22 @@ impl Rooms {
             }
         }
         named
+    }
+
+    fn add_upgrade(&self, named: &mut Named, step: &UpgradeStep) {
+        match step {
+            UpgradeStep::Unchanged(read) => {
+                named.rooms.insert(read.room_id.clone());
+                named.upgraded.insert(read.room_id.clone());
+            }
+            UpgradeStep::Create { event, .. } | UpgradeStep::IfPermitted(event) => {
+                named.add_event(event);
+            }
+            UpgradeStep::MoveAlias { alias, from, to } => {
+                named.rooms.extend([from.clone(), to.clone()]);
+                named.aliases.insert(self.alias_hash(alias));
+            }
+        }
     }
 
     async fn load_rooms(
@@ -268,8 +292,17 @@ async fn find_transactions(
 async fn find_aliases(
     tx: &Tx,
     named: &Named,
+    room_ids: &HashMap<OwnedRoomId, i64>,
 ) -> Result<Layered<[u8; 32], Option<AliasRow>>, StoreError> {
     let mut found = Layered::default();
+    for room in named.upgraded.iter().filter_map(|room| room_ids.get(room)) {
+        for row in tx.query(ALIASES_OF, &[(*room).into()]).await? {
+            let hash = row.bytes(0)?.try_into();
+            let hash = hash.map_err(|_| StoreError::Damaged("aliases.hash".to_owned()))?;
+            let (room, creator) = (row.int(1)?, row.int(2)?);
+            found.load(hash, Some(AliasRow { room, creator }));
+        }
+    }
     for hash in &named.aliases {
         if let Some(row) = tx.query_opt(FIND_ALIAS, &[hash[..].into()]).await? {
             found.load(

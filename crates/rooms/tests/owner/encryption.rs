@@ -1,6 +1,9 @@
 //! Which rooms are encrypted, by the deployment's policy.
 
-use rooms::{CreateRoom, EncryptionPolicy, InitialState, Preset, RoomsRefusal};
+use rooms::{
+    CreateRoom, EncryptionPolicy, InitialState, MemberProfile, Preset, RoomsRefusal, UpgradeRoom,
+};
+use ruma::RoomVersionId;
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, alice, bob, conformance, content, plain, refusal};
@@ -137,6 +140,40 @@ conformance! {
             let outcome = node.set(&room, alice(), "m.room.encryption", "", json!({})).await;
             let refusal = refusal(outcome);
             assert!(matches!(refusal, RoomsRefusal::EncryptionRequired(_)), "{refusal}");
+            node.log.stop().await;
+        }
+    }
+
+    async fn a_room_that_is_replaced_is_encrypted_as_a_new_one_would_be(bench) {
+        for (seed, policy, expected) in [
+            (1, EncryptionPolicy::Private, [true, false, false, false]),
+            (3, EncryptionPolicy::Required, [true, true, false, true]),
+        ] {
+            let lax = bench.node_with(EncryptionPolicy::Off, seed).await;
+            let mut rooms = Vec::new();
+            for request in [
+                plain(Preset::PrivateChat),
+                plain(Preset::PublicChat),
+                of_type("m.space"),
+                of_type("org.example.forum"),
+            ] {
+                rooms.push(lax.create(&request).await.unwrap());
+            }
+            lax.log.stop().await;
+            drop(lax);
+            let node = bench.node_with(policy, seed + 1).await;
+            for (room, expected) in rooms.into_iter().zip(expected) {
+                let upgrade = UpgradeRoom {
+                    room_id: room,
+                    user_id: alice().to_owned(),
+                    profile: MemberProfile::default(),
+                    version: RoomVersionId::V12,
+                    additional_creators: Vec::new(),
+                };
+                let new = node.rooms.upgrade(&node.log, &upgrade).await.unwrap();
+                let is_encrypted = node.rooms.room(&new).await.unwrap().state.is_encrypted();
+                assert_eq!(is_encrypted, expected, "{policy:?}, {}", upgrade.room_id);
+            }
             node.log.stop().await;
         }
     }
