@@ -7,15 +7,16 @@ use model::{
     event::{EventDraft, MAX_PDU_BYTES},
     time::Clock,
 };
-use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
+use ruma::{OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName, UserId};
 use seal::Keyring;
 use store::{
-    Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
+    Coherent, CommitError, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot,
+    StoreError, Ticket,
 };
 
 use crate::{
     EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
-    change::TransactionHash, directory::Listings,
+    change::TransactionHash, directory::Listings, open_rooms::OpenRooms,
 };
 
 /// The tables of rooms.
@@ -32,6 +33,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "events_by_position",
             sql: include_str!("../migrations/0002_events_by_position.sql"),
         },
+        Migration {
+            number: 3,
+            name: "open_rooms",
+            sql: include_str!("../migrations/0003_open_rooms.sql"),
+        },
     ],
 };
 
@@ -47,7 +53,13 @@ pub struct RoomsOptions {
     pub default_version: RoomVersionId,
     /// Which rooms are encrypted.
     pub encryption: EncryptionPolicy,
+    /// Adds to an intent that invites somebody what must hold of them.
+    pub on_invite: OnInvite,
 }
+
+/// Adds changes of another owner to an intent that invites a user, which refuse all of it unless
+/// the user may be invited at its place in the log.
+pub type OnInvite = fn(&mut Intent, &UserId);
 
 /// Timeline, membership, state and receipts. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +75,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     cache: Coherent<i64, Arc<Room>>,
     listings: Listings,
+    open: OpenRooms,
 }
 
 impl Rooms {
@@ -84,6 +97,7 @@ impl Rooms {
                 entropy,
                 cache,
                 listings: Listings::new(),
+                open: OpenRooms::default(),
             }),
         }
     }
@@ -121,6 +135,10 @@ impl Rooms {
 
     pub(crate) fn listings(&self) -> &Listings {
         &self.inner.listings
+    }
+
+    pub(crate) fn open_index(&self) -> &OpenRooms {
+        &self.inner.open
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -219,7 +237,7 @@ impl Rooms {
         {
             return Err(RoomsRefusal::TooLarge.into());
         }
-        let ticket = intent.add::<Self>(change);
+        let ticket = self.add(&mut intent, change);
         let mut committed = log.commit(intent).await.map_err(from_commit)?;
         let outcome = committed.take(ticket).unwrap_or(RoomsOutcome::Done);
         Ok((outcome, committed.last_pos()))
@@ -227,6 +245,20 @@ impl Rooms {
 }
 
 impl Rooms {
+    /// Adds a change to an intent and, behind an invitation, what must hold of who is invited:
+    /// what the room's own rules refuse is told first.
+    pub(crate) fn add(&self, intent: &mut Intent, change: RoomsChange) -> Ticket<Self> {
+        let invited = match &change {
+            RoomsChange::Event(event) => event.invites(),
+            _ => None,
+        };
+        let ticket = intent.add::<Self>(change);
+        if let Some(user_id) = invited {
+            (self.inner.options.on_invite)(intent, &user_id);
+        }
+        ticket
+    }
+
     /// Commits an intent of several owners; what rooms refuse of it is told.
     pub async fn commit_all(&self, log: &Log, intent: Intent) -> Result<Pos, RoomsError> {
         let committed = log.commit(intent).await.map_err(from_commit)?;
@@ -235,10 +267,11 @@ impl Rooms {
 }
 
 /// A commit's error as one of rooms.
-pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
+pub(crate) fn from_commit(error: CommitError) -> RoomsError {
     match error.refusal::<Rooms>() {
         Ok(refusal) => refusal.into(),
-        Err(other) => other.into_store().into(),
+        Err(other @ CommitError::Refused { .. }) => RoomsError::Elsewhere(other),
+        Err(CommitError::Store(error)) => error.into(),
     }
 }
 
