@@ -1,6 +1,9 @@
 //! Unread counts: push rules over what came after the receipt, counted once and kept.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
     push_rules::{PushEvent, PushReader, evaluate},
@@ -8,7 +11,7 @@ use model::{
 };
 use moka::sync::Cache;
 use rooms::{Room, Rooms, StoredEvent};
-use ruma::{UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset};
 use store::{Snapshot, StoreError};
 
 use crate::response::UnreadByThread;
@@ -33,9 +36,23 @@ struct Counted {
     read: Read,
     /// Up to where.
     until: i64,
-    /// The rules that were applied: others make another count.
-    rules: Arc<Ruleset>,
+    /// By what it was judged: another judge makes another count.
+    judge: Judge,
     counts: UnreadByThread,
+}
+
+/// What decides whether an event counts.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    pub(crate) rules: Arc<Ruleset>,
+    /// Whose events never count.
+    pub(crate) ignored: Arc<BTreeSet<OwnedUserId>>,
+}
+
+impl Judge {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rules, &other.rules) && Arc::ptr_eq(&self.ignored, &other.ignored)
+    }
 }
 
 /// How far a user has read.
@@ -61,19 +78,20 @@ impl Unread {
         snapshot: &Snapshot,
         room: &Room,
         user: (i64, &UserId),
-        rules: &Arc<Ruleset>,
+        judge: &Judge,
     ) -> Result<UnreadByThread, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
         let read = Read::of(rooms, snapshot, room, number, user_id).await?;
         let key = (number, room.room);
-        let known = self.counted.get(&key).filter(|known| {
-            known.read == read && Arc::ptr_eq(&known.rules, rules) && known.until <= until
-        });
+        let known = self
+            .counted
+            .get(&key)
+            .filter(|known| known.read == read && known.judge.is(judge) && known.until <= until);
         let mut counted = known.unwrap_or_else(|| Counted {
             until: read.main,
             read,
-            rules: Arc::clone(rules),
+            judge: judge.clone(),
             counts: UnreadByThread::default(),
         });
         if room.last_pos().get() > counted.until {
@@ -136,6 +154,9 @@ impl SaidByOthers {
 impl Counted {
     /// Counts one event of another, unless it was read in its thread.
     fn add(&mut self, event: &StoredEvent, reader: &PushReader) {
+        if self.judge.ignored.contains(event.pdu.sender()) {
+            return;
+        }
         let relation = event.pdu.facts().relation;
         let thread = relation.filter(|relation| relation.rel_type == "m.thread");
         let thread = thread.map(|relation| relation.event_id);
@@ -145,7 +166,7 @@ impl Counted {
         if read.is_some_and(|read| event.ord <= *read) {
             return;
         }
-        let outcome = evaluate(&self.rules, &PushEvent::new(&event.pdu), reader);
+        let outcome = evaluate(&self.judge.rules, &PushEvent::new(&event.pdu), reader);
         if !outcome.notify {
             return;
         }
