@@ -2,9 +2,11 @@
 
 use std::{fmt::Display, time::Duration};
 
+use accounts::{AccountChanges, Refusal};
 use model::{ids::IdRefusal, json::JsonRefusal};
 use rooms::{RoomsError, RoomsRefusal};
 use ruma::{CanonicalJsonObject, serde::Raw};
+use store::CommitError;
 
 use crate::{endpoint::DEFAULT_BODY_LIMIT, error::ApiError};
 
@@ -12,6 +14,7 @@ impl From<RoomsError> for ApiError {
     fn from(error: RoomsError) -> Self {
         match error {
             RoomsError::Refused(refusal) => refusal.into(),
+            RoomsError::Elsewhere(error) => of_accounts(error),
             RoomsError::Store(error) => Self::internal(error),
         }
     }
@@ -35,6 +38,16 @@ impl From<RoomsRefusal> for ApiError {
             // Every moment's name of this second is taken: the next one is free.
             RoomsRefusal::RoomExists => Self::limit_exceeded(Duration::from_secs(1)),
         }
+    }
+}
+
+/// What accounts refuse of a change of rooms: an invitation, because of who is invited.
+fn of_accounts(error: CommitError) -> ApiError {
+    match error.refusal::<AccountChanges>() {
+        Ok(refusal @ Refusal::InvitesBlocked(_)) => ApiError::invite_blocked(refusal),
+        Ok(refusal @ Refusal::NoSuchUser) => ApiError::not_found(refusal),
+        Ok(other) => ApiError::internal(other),
+        Err(error) => ApiError::internal(error),
     }
 }
 

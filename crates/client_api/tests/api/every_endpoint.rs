@@ -9,6 +9,7 @@ mod files;
 mod kept;
 mod listing;
 mod members;
+mod people;
 mod push_rules;
 mod room_state;
 mod sessions;
@@ -25,6 +26,7 @@ on_both_engines! {
 async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.shared_secret = Some(account::SHARED_SECRET);
     server.deployment.allow_unauthenticated_files = true;
+    server.deployment.support = Some(discovery::support());
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
@@ -39,6 +41,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         room_state::story(&walk).await;
         timeline::story(&walk).await;
         members::story(&walk).await;
+        people::story(&walk).await;
         listing::story(&walk).await;
         encryption::story(&walk).await;
         backups::story(&walk).await;

@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;
