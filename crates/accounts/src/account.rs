@@ -21,6 +21,10 @@ pub struct Account {
     pub user: i64,
     /// Whether it is an administrator's.
     pub admin: bool,
+    /// Whether its owner can do nothing with it, for now.
+    pub locked: bool,
+    /// Whether its owner can do little but read, for now.
+    pub suspended: bool,
     /// Whether one can sign in to it with a password.
     pub has_password: bool,
     /// When it was made.
@@ -78,10 +82,10 @@ impl From<Refusal> for PasswordError {
     }
 }
 
-const READ: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at \
-     FROM accounts WHERE user_id = $1";
-const LIST: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at \
-     FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2";
+const READ: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at, locked, \
+     suspended FROM accounts WHERE user_id = $1";
+const LIST: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at, locked, \
+     suspended FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2";
 
 impl Accounts {
     /// Finds an account by its id.
@@ -137,7 +141,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Makes an account an administrator's, or not.
+    /// Makes an account an administrator's, or not. An administrator is neither locked nor
+    /// suspended: no other could free them.
     pub async fn set_admin(
         &self,
         user_id: &UserId,
@@ -180,6 +185,8 @@ fn account_of(row: &store::Row, user_id: OwnedUserId) -> Result<Account, StoreEr
         user_id,
         user: row.int(0)?,
         admin: row.flag(1)?,
+        locked: row.flag(5)?,
+        suspended: row.flag(6)?,
         has_password: row.opt_text(2)?.is_some(),
         created_at: Timestamp::from_millis(row.int(3)?),
         deactivated_at: row.opt_int(4)?.map(Timestamp::from_millis),

@@ -1,16 +1,17 @@
 //! The applier: how changes of accounts take part in a batch, and the caches that follow them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
-use ruma::push::Ruleset;
+use ruma::{OwnedUserId, push::Ruleset};
 use seal::Keyring;
 use store::{Applier, CheckContext, Coherent, Pos, StoreError, Touched, Tx, Verdict, Writes};
 
 use crate::{
     change::{Change, Outcome, Refusal},
     check,
+    people::PeopleIndex,
     rows::{Hash, TokenRow},
     state::UserState,
     work::Work,
@@ -30,6 +31,8 @@ pub struct AccountChanges {
     pub(crate) tokens: Cache<Hash, Arc<TokenRow>>,
     pub(crate) users: Coherent<i64, Arc<UserState>>,
     pub(crate) push_rules: Coherent<i64, Arc<Ruleset>>,
+    pub(crate) ignored: Coherent<i64, Arc<BTreeSet<OwnedUserId>>>,
+    pub(crate) people: PeopleIndex,
 }
 
 impl AccountChanges {
@@ -40,12 +43,19 @@ impl AccountChanges {
             tokens: Cache::new(CACHED_TOKENS),
             users: Coherent::new(CACHED_USERS),
             push_rules: Coherent::new(CACHED_USERS),
+            ignored: Coherent::new(CACHED_USERS),
+            people: PeopleIndex::default(),
         })
     }
 
     fn forget_user(&self, user: i64, pos: Pos) {
         self.users.forget(&user, pos);
+        self.forget_kept(user, pos);
+    }
+
+    fn forget_kept(&self, user: i64, pos: Pos) {
         self.push_rules.forget(&user, pos);
+        self.ignored.forget(&user, pos);
     }
 }
 
@@ -98,7 +108,7 @@ impl Applier for AccountChanges {
             self.users.forget(user, last_pos);
         }
         for ((user, ..), _) in work.account_data.changed() {
-            self.push_rules.forget(user, last_pos);
+            self.forget_kept(*user, last_pos);
         }
     }
 
@@ -113,5 +123,6 @@ impl Applier for AccountChanges {
     fn forget_all(&self, last_pos: Pos) {
         self.users.forget_all(last_pos);
         self.push_rules.forget_all(last_pos);
+        self.ignored.forget_all(last_pos);
     }
 }

@@ -26,6 +26,21 @@ pub struct Session {
     pub session: i64,
     /// Whether the account is an administrator's.
     pub admin: bool,
+    /// Whether the person can do nothing but sign out.
+    pub locked: bool,
+    /// Whether the person can do little but read.
+    pub suspended: bool,
+}
+
+/// What has become of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It stands.
+    Good,
+    /// It stands, and its owner is locked.
+    Locked,
+    /// It has ended.
+    Ended,
 }
 
 /// Why an access token is not accepted.
@@ -104,20 +119,28 @@ impl Accounts {
             device_id: rows::device_id(&token.device_id),
             session: token.session,
             admin: state.admin,
+            locked: state.locked,
+            suspended: state.suspended,
         })
     }
 
-    /// Whether a session that was authenticated earlier has not ended since.
-    pub async fn session_stands(
+    /// What has become of a session that was authenticated earlier.
+    pub async fn standing(
         &self,
         user: i64,
         device_id: &DeviceId,
         session: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Standing, StoreError> {
         let state = self.inner.changes.user_state(self.database(), user).await?;
-        let state = state.filter(|state| !state.deactivated);
-        let known = state.and_then(|state| Some(state.sessions.get(device_id.as_str())?.session));
-        Ok(known == Some(session))
+        let Some(state) = state.filter(|state| !state.deactivated) else {
+            return Ok(Standing::Ended);
+        };
+        let known = state.sessions.get(device_id.as_str());
+        Ok(match known.is_some_and(|known| known.session == session) {
+            true if state.locked => Standing::Locked,
+            true => Standing::Good,
+            false => Standing::Ended,
+        })
     }
 
     async fn token(&self, hash: Hash) -> Result<Option<Arc<TokenRow>>, StoreError> {

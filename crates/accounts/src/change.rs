@@ -75,6 +75,22 @@ pub enum Change {
         /// Whether it shall be.
         admin: bool,
     },
+    /// Locks or suspends a person, or frees them.
+    Restrict {
+        /// Whom.
+        user: i64,
+        /// From what.
+        restriction: Restriction,
+        /// Whether it holds from now on.
+        holds: bool,
+        /// The administrator who wants it.
+        by: i64,
+    },
+    /// Changes nothing, and refuses the whole intent unless a person here takes invitations.
+    DemandInvitable {
+        /// Who is to be invited.
+        user_id: OwnedUserId,
+    },
     /// Sets a profile field to JSON, or takes it back.
     SetProfileField {
         /// The user.
@@ -111,6 +127,15 @@ pub enum Change {
         /// When it ends.
         expires_at: Timestamp,
     },
+    /// Makes a token with which a person proves to another service who they are.
+    MakeOpenidToken {
+        /// The user.
+        user: i64,
+        /// The token's hash.
+        hash: Hash,
+        /// When it ends.
+        expires_at: Timestamp,
+    },
     /// Makes a link with which the first administrator is made.
     MakeSetupLink {
         /// The hash of its token.
@@ -118,6 +143,15 @@ pub enum Change {
         /// When it ends.
         expires_at: Timestamp,
     },
+}
+
+/// What an administrator can put a person under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restriction {
+    /// They can do nothing but sign out.
+    Lock,
+    /// They can do little but read.
+    Suspension,
 }
 
 /// A new account.
@@ -286,6 +320,18 @@ pub enum Refusal {
         /// The session, which should end.
         session: i64,
     },
+    /// The account is locked.
+    #[error("this account is locked")]
+    Locked,
+    /// Only an administrator does this.
+    #[error("only an administrator of this server can do this")]
+    NotAdministrator,
+    /// It is not done to administrators, oneself included.
+    #[error("an administrator can be neither locked nor suspended")]
+    ToAdministrator,
+    /// The person takes no invitations.
+    #[error("{0} does not take invitations")]
+    InvitesBlocked(OwnedUserId),
     /// An administrator exists already.
     #[error("an administrator exists already")]
     AdministratorExists,

@@ -5,6 +5,7 @@
 //!   [`SetupLink`].
 //! - sessions: [`NewDevice`], [`SignedIn`], [`Refreshed`], [`Session`], [`Device`].
 //! - user-interactive authentication: [`Operation`], [`Answer`], [`Challenge`].
+//! - people to be found, kept from the log: [`people`].
 //! - what people keep: [`profile`], [`account_data`], [`push_rules`], [`tags`], [`filters`].
 
 mod account;
@@ -18,13 +19,18 @@ mod check;
 mod devices;
 pub mod filters;
 mod guesses;
+mod ignored;
 mod invitations;
+mod invites;
 mod migrations;
+mod openid;
 mod password;
+pub mod people;
 pub mod profile;
 pub mod push_rules;
 mod refresh;
 mod registration;
+mod restrict;
 mod rows;
 mod secret;
 mod setup;
@@ -34,21 +40,27 @@ mod slip;
 mod state;
 pub mod tags;
 mod uia;
+mod whois;
 mod work;
 mod write;
 
 pub use account::{Account, AccountError, PasswordError};
 pub use accounts::{Accounts, By, RegistrationMode, Settings};
 pub use applier::AccountChanges;
-pub use authenticate::{AuthError, Session};
-pub use change::{EditRefusal, Refusal};
+pub use authenticate::{AuthError, Session, Standing};
+pub use change::{EditRefusal, Refusal, Restriction};
 pub use devices::{Device, DeviceError, RemovedTicket};
+pub use ignored::IGNORED_USERS;
 pub use invitations::{MadeToken, TokenError, TokenSummary, TokenTerms};
+pub use invites::demand_invitable;
 pub use migrations::{FLEETING_TABLES, MIGRATIONS};
+pub use openid::{OPENID_TOKEN_LIFETIME, OpenidError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};
 pub use refresh::{RefreshError, Refreshed};
 pub use registration::{Grant, NewAccount, RegisterError, Registered, SpentNonce};
+pub use restrict::RestrictError;
 pub use setup::SetupLink;
 pub use shared_secret::{SharedSecretError, SharedSecretRegistration};
 pub use sign_in::{LOGIN_TOKEN_LIFETIME, NewDevice, SignInError, SignedIn};
 pub use uia::{Answer, Challenge, Operation, ProofRefusal, ProveError, Stage, StageProof};
+pub use whois::WhoisError;

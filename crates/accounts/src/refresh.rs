@@ -30,6 +30,9 @@ pub enum RefreshError {
     /// No session has this refresh token, and a restore may have lost the one that had.
     #[error("the session may have been lost in a restore")]
     Lost,
+    /// The account is locked; the token stays good.
+    #[error("this account is locked")]
+    Locked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -69,6 +72,7 @@ impl Accounts {
                     .await?;
                 Err(RefreshError::Unknown)
             }
+            Err(Refusal::Locked) => Err(RefreshError::Locked),
             Err(Refusal::TokenNotValid | Refusal::NoSuchUser) => {
                 Err(match self.may_have_lost_sessions().await? {
                     true => RefreshError::Lost,

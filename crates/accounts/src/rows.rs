@@ -12,6 +12,8 @@ pub(crate) type Hash = [u8; 32];
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) admin: bool,
+    pub(crate) locked: bool,
+    pub(crate) suspended: bool,
     pub(crate) password_hash: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) deactivated_at: Option<Timestamp>,
@@ -40,7 +42,7 @@ pub(crate) struct TokenRow {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// A row of `login_tokens`.
+/// A row of `login_tokens` or `openid_tokens`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoginToken {
     pub(crate) user: i64,

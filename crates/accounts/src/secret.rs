@@ -12,6 +12,8 @@ pub(crate) const ACCESS: &str = "cnv_a_";
 pub(crate) const REFRESH: &str = "cnv_r_";
 /// The prefix of login tokens.
 pub(crate) const LOGIN: &str = "cnv_l_";
+/// The prefix of tokens that tell another service who somebody is.
+pub(crate) const OPENID: &str = "cnv_o_";
 /// The prefix of the first administrator's link.
 pub(crate) const SETUP: &str = "cnv_s_";
 

@@ -68,6 +68,9 @@ pub enum SignInError {
     /// Too many wrong passwords; try again later.
     #[error("too many wrong passwords")]
     Limited(Duration),
+    /// The account is locked; only who has proved to be its owner is told.
+    #[error("this account is locked")]
+    Locked,
     /// The device id cannot be one.
     #[error(transparent)]
     DeviceId(ids::IdRefusal),
@@ -86,6 +89,7 @@ impl From<Refusal> for SignInError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NoSuchUser | Refusal::PasswordChanged | Refusal::TokenNotValid => Self::Wrong,
+            Refusal::Locked => Self::Locked,
             Refusal::TooMany(limit) => Self::TooManyDevices(limit),
             other => Self::Store(other.into_store()),
         }
@@ -236,7 +240,17 @@ impl Accounts {
         let by = By::person(user_id, by.origin);
         let mut intent = Intent::new();
         let signing_in = self.add_sign_in(&mut intent, user_id, device, proof, &by)?;
-        let mut committed = self.commit(intent).await?;
+        let mut committed = match self.commit(intent).await {
+            Ok(committed) => committed,
+            Err(Refusal::Locked) => {
+                let target = Target::user(user_id.as_str());
+                let record = by.record(Act::SignInFailed).on(target);
+                self.record_refusal(record.refused("the account is locked"))
+                    .await?;
+                return Err(SignInError::Locked);
+            }
+            Err(refusal) => return Err(refusal.into()),
+        };
         Ok(signing_in.conclude(&mut committed)?)
     }
 

@@ -12,6 +12,8 @@ use crate::{applier::AccountChanges, rows};
 pub(crate) struct UserState {
     pub(crate) user_id: OwnedUserId,
     pub(crate) admin: bool,
+    pub(crate) locked: bool,
+    pub(crate) suspended: bool,
     pub(crate) deactivated: bool,
     /// By device id.
     pub(crate) sessions: HashMap<String, SessionState>,
@@ -32,7 +34,8 @@ impl SessionState {
     }
 }
 
-const READ_STATE: &str = "SELECT admin, deactivated_at FROM accounts WHERE user_id = $1";
+const READ_STATE: &str =
+    "SELECT admin, deactivated_at, locked, suspended FROM accounts WHERE user_id = $1";
 const READ_SESSIONS: &str =
     "SELECT device_id, session, generation, next_generation FROM devices WHERE user_id = $1";
 
@@ -65,6 +68,7 @@ async fn read_state(
         return Ok(None);
     };
     let (admin, deactivated) = (row.flag(0)?, row.opt_int(1)?.is_some());
+    let (locked, suspended) = (row.flag(2)?, row.flag(3)?);
     let name = database.names().user_name(reader, user).await?;
     let mut sessions = HashMap::new();
     for row in reader.query(READ_SESSIONS, &[user.into()]).await? {
@@ -78,6 +82,8 @@ async fn read_state(
     Ok(Some(UserState {
         user_id: rows::user_id(&name)?,
         admin,
+        locked,
+        suspended,
         deactivated,
         sessions,
     }))

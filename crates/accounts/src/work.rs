@@ -9,6 +9,7 @@ use store::{Reader, Row, Staged, StoreError, Tx};
 
 use crate::{
     change::{Change, Permit, Proof},
+    invites::INVITE_PERMISSION,
     rows::{
         Account, AtRest, Device, Entry, Hash, LoginToken, RegistrationToken, TokenRow, TokensKept,
         place,
@@ -31,6 +32,7 @@ pub struct Work {
     /// By session and generation: tokens that were replaced before anybody used them.
     pub(crate) voided: Staged<(i64, i64), ()>,
     pub(crate) login_tokens: Staged<Hash, LoginToken>,
+    pub(crate) openid_tokens: Staged<Hash, LoginToken>,
     /// Whose login tokens end: they were proved with a password that is no more.
     pub(crate) ended_login_tokens: Staged<i64, ()>,
     pub(crate) registration_tokens: Staged<Hash, RegistrationToken>,
@@ -47,8 +49,8 @@ pub struct Work {
     pub(crate) now: Option<Timestamp>,
 }
 
-const READ_ACCOUNT: &str = "SELECT admin, password_hash, created_at, deactivated_at, erased, pos \
-     FROM accounts WHERE user_id = $1";
+const READ_ACCOUNT: &str = "SELECT admin, password_hash, created_at, deactivated_at, erased, pos, \
+     locked, suspended FROM accounts WHERE user_id = $1";
 const READ_DEVICES: &str = "SELECT device_id, session, generation, next_generation, display_name, \
      created_at, pos FROM devices WHERE user_id = $1";
 const READ_REFRESH: &str = "SELECT user_id, device_id, session, generation FROM refresh_tokens \
@@ -75,6 +77,8 @@ const READ_FILTER: &str = "SELECT filter_id FROM filters WHERE user_id = $1 AND 
 #[derive(Default)]
 struct Wanted<'a> {
     names: BTreeSet<&'a str>,
+    /// Who is to be invited, each of whom has been named in a change of rooms.
+    invited: BTreeSet<&'a str>,
     users: BTreeSet<i64>,
     rooms: BTreeSet<&'a str>,
     refresh: BTreeSet<&'a Hash>,
@@ -119,7 +123,10 @@ impl<'a> Wanted<'a> {
             | Change::SetPassword { user, .. }
             | Change::Deactivate { user, .. }
             | Change::SetAdmin { user, .. }
-            | Change::MakeLoginToken { user, .. } => drop(self.users.insert(*user)),
+            | Change::MakeLoginToken { user, .. }
+            | Change::MakeOpenidToken { user, .. } => drop(self.users.insert(*user)),
+            Change::Restrict { user, by, .. } => self.users.extend([*user, *by]),
+            Change::DemandInvitable { user_id } => drop(self.invited.insert(user_id.as_str())),
             Change::SetProfileField { user, field, .. } => {
                 self.users.insert(*user);
                 self.fields.insert((*user, field));
@@ -164,7 +171,11 @@ impl Work {
         changes: &[&Change],
     ) -> Result<Self, StoreError> {
         let mut wanted = Wanted::of(changes);
+        wanted.names.extend(&wanted.invited);
         let names = intern(&wanted.names, tx, false).await?;
+        let invited = wanted.invited.iter().map(|name| names[*name]);
+        let terms = invited.map(|user| (user, None, INVITE_PERMISSION));
+        wanted.entries.extend(terms);
         let rooms = intern(&wanted.rooms, tx, true).await?;
         wanted.users.extend(names.values());
         let refresh_tokens = load_refresh_tokens(tx, &wanted).await?;
@@ -185,6 +196,7 @@ impl Work {
             confirmed: Staged::default(),
             voided: Staged::default(),
             login_tokens: Staged::default(),
+            openid_tokens: Staged::default(),
             ended_login_tokens: Staged::default(),
             registration_tokens: Staged::default(),
             tokens_kept: Staged::default(),
@@ -334,6 +346,7 @@ impl Work {
         self.confirmed.settle(keep);
         self.voided.settle(keep);
         self.login_tokens.settle(keep);
+        self.openid_tokens.settle(keep);
         self.ended_login_tokens.settle(keep);
         self.registration_tokens.settle(keep);
         self.tokens_kept.settle(keep);
@@ -400,6 +413,8 @@ fn account_of(row: &Row) -> Result<Account, StoreError> {
         deactivated_at: row.opt_int(3)?.map(Timestamp::from_millis),
         erased: row.flag(4)?,
         pos: row.int(5)?,
+        locked: row.flag(6)?,
+        suspended: row.flag(7)?,
     })
 }
 

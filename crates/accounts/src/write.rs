@@ -4,7 +4,7 @@ use model::time::Timestamp;
 use store::{ColumnType, Insert, StoreError, Value, Writes};
 
 use crate::{
-    rows::{AtRest, TokenRow, place},
+    rows::{AtRest, LoginToken, TokenRow, place},
     work::Work,
 };
 
@@ -16,6 +16,8 @@ static ACCOUNTS: Insert = Insert {
     columns: &[
         ("user_id", ColumnType::Int),
         ("admin", ColumnType::Int),
+        ("locked", ColumnType::Int),
+        ("suspended", ColumnType::Int),
         ("password_hash", ColumnType::Text),
         ("created_at", ColumnType::Int),
         ("deactivated_at", ColumnType::Int),
@@ -23,7 +25,7 @@ static ACCOUNTS: Insert = Insert {
         ("pos", ColumnType::Int),
     ],
     on_conflict: "ON CONFLICT (user_id) DO UPDATE SET admin = excluded.admin, \
-         password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
+         locked = excluded.locked, suspended = excluded.suspended, password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
          erased = excluded.erased, pos = excluded.pos",
 };
 
@@ -72,6 +74,16 @@ static REFRESH_TOKENS: Insert = Insert {
 
 static LOGIN_TOKENS: Insert = Insert {
     table: "login_tokens",
+    columns: &[
+        ("hash", ColumnType::Bytes),
+        ("user_id", ColumnType::Int),
+        ("expires_at", ColumnType::Int),
+    ],
+    on_conflict: "",
+};
+
+static OPENID_TOKENS: Insert = Insert {
+    table: "openid_tokens",
     columns: &[
         ("hash", ColumnType::Bytes),
         ("user_id", ColumnType::Int),
@@ -145,6 +157,11 @@ static FILTERS: Insert = Insert {
 const DROP_ENDED_TOKENS: &str =
     "DELETE FROM registration_tokens WHERE uses >= uses_allowed OR expires_at <= $1";
 
+/// A person has a hundred of them at most.
+const DROP_OLDEST_OPENID_TOKENS: &str = "DELETE FROM openid_tokens WHERE user_id = $1 \
+     AND expires_at < (SELECT expires_at FROM openid_tokens WHERE user_id = $1 \
+     ORDER BY expires_at DESC LIMIT 1 OFFSET 99)";
+
 /// Says what is to be written of everything that a batch staged.
 pub(crate) fn write(work: &Work, writes: &mut Writes) -> Result<(), StoreError> {
     for (user, ()) in work.ended_login_tokens.written() {
@@ -161,7 +178,7 @@ pub(crate) fn write(work: &Work, writes: &mut Writes) -> Result<(), StoreError> 
 }
 
 /// The rows to be written, by table.
-struct Rows([(&'static Insert, Vec<Vec<Value>>); 11]);
+struct Rows([(&'static Insert, Vec<Vec<Value>>); 12]);
 
 impl Rows {
     fn of(work: &Work) -> Result<Self, StoreError> {
@@ -170,7 +187,8 @@ impl Rows {
             (&DEVICES, devices(work)?),
             (&ACCESS_TOKENS, access_tokens(work)),
             (&REFRESH_TOKENS, refresh_tokens(work)),
-            (&LOGIN_TOKENS, login_tokens(work)),
+            (&LOGIN_TOKENS, short_lived(&work.login_tokens)),
+            (&OPENID_TOKENS, short_lived(&work.openid_tokens)),
             (&REGISTRATION_TOKENS, registration_tokens(work)),
             (&NONCES, expiring(&work.nonces)),
             (&SETUP_LINKS, expiring(&work.setup_links)),
@@ -190,6 +208,8 @@ fn accounts(work: &Work) -> Vec<Vec<Value>> {
         vec![
             (*user).into(),
             account.admin.into(),
+            account.locked.into(),
+            account.suspended.into(),
             account.password_hash.clone().into(),
             account.created_at.as_millis().into(),
             millis(account.deactivated_at),
@@ -250,8 +270,8 @@ fn refresh_tokens(work: &Work) -> Vec<Vec<Value>> {
     rows.map(|(hash, row)| token_row(hash, row)).collect()
 }
 
-fn login_tokens(work: &Work) -> Vec<Vec<Value>> {
-    let rows = work.login_tokens.written().map(|(hash, token)| {
+fn short_lived(tokens: &store::Staged<[u8; 32], LoginToken>) -> Vec<Vec<Value>> {
+    let rows = tokens.written().map(|(hash, token)| {
         vec![
             hash.as_slice().into(),
             token.user.into(),
@@ -419,6 +439,7 @@ fn add_purge(work: &Work, writes: &mut Writes, user: i64, erase: bool) {
     writes.execute("DELETE FROM account_data WHERE user_id = $1", key());
     writes.execute("DELETE FROM filters WHERE user_id = $1", key());
     writes.execute("DELETE FROM login_tokens WHERE user_id = $1", key());
+    writes.execute("DELETE FROM openid_tokens WHERE user_id = $1", key());
     if erase {
         let pos = work.accounts.get(&user).map_or(0, |account| account.pos);
         writes.execute(
@@ -436,6 +457,13 @@ fn add_expiries(work: &Work, writes: &mut Writes) {
     if work.login_tokens.changed().next().is_some() {
         let sql = "DELETE FROM login_tokens WHERE expires_at <= $1";
         writes.execute(sql, now());
+    }
+    if work.openid_tokens.changed().next().is_some() {
+        let sql = "DELETE FROM openid_tokens WHERE expires_at <= $1";
+        writes.execute(sql, now());
+    }
+    for (_, token) in work.openid_tokens.written() {
+        writes.execute(DROP_OLDEST_OPENID_TOKENS, vec![token.user.into()]);
     }
     if work.nonces.changed().next().is_some() {
         let sql = "DELETE FROM spent_nonces WHERE expires_at <= $1";

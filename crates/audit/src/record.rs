@@ -54,6 +54,16 @@ pub enum Act {
     AdminGranted,
     /// An account is no longer an administrator's.
     AdminRevoked,
+    /// A person was locked: nothing but signing out is left to them.
+    AccountLocked,
+    /// A person is no longer locked.
+    AccountUnlocked,
+    /// A person was suspended: little but reading is left to them.
+    AccountSuspended,
+    /// A person is no longer suspended.
+    SuspensionLifted,
+    /// A person, a room or an event was reported to the administrators.
+    ReportMade,
     /// A person's encryption keys were set anew.
     KeysReset,
     /// A person's cross-signing keys were changed.

@@ -33,6 +33,36 @@ pub struct Caller {
     pub is_guest: bool,
     /// Whether the account administers this server.
     pub is_admin: bool,
+    /// What an administrator has left them.
+    pub standing: Standing,
+}
+
+/// What an administrator has left a person, from the most to the least.
+///
+/// An endpoint names the last one for which it answers ([`by_caller`](crate::endpoint::by_caller)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Everything.
+    Good,
+    /// Little but reading: suspended ([spec]).
+    ///
+    /// [spec]: https://spec.matrix.org/v1.19/client-server-api/#account-suspension
+    Suspended,
+    /// Nothing but signing out: locked ([spec]).
+    ///
+    /// [spec]: https://spec.matrix.org/v1.19/client-server-api/#account-locking
+    Locked,
+}
+
+impl Standing {
+    /// The name in the inventory.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Suspended => "suspended",
+            Self::Locked => "locked",
+        }
+    }
 }
 
 impl Caller {
@@ -63,8 +93,6 @@ pub enum AuthFailure {
     Lost,
     /// The token has expired; its session lives on and can be refreshed or signed in to again.
     Expired,
-    /// The account is locked.
-    Locked,
     /// The account is closed.
     Deactivated,
     /// It could not be found out.
@@ -79,7 +107,6 @@ impl From<AuthFailure> for ApiError {
                 Self::lost_session("the session may have been lost in a restore: sign in again")
             }
             AuthFailure::Expired => Self::unknown_token(true),
-            AuthFailure::Locked => Self::user_locked(),
             AuthFailure::Deactivated => Self::user_deactivated(),
             AuthFailure::Internal(error) => Self::internal(error),
         }
@@ -114,9 +141,15 @@ impl FromRequestParts<ClientApi> for Caller {
                 return Err(failure.into());
             }
         };
-        let class = class_of(parts);
+        let info = parts.extensions.get::<Arc<EndpointInfo>>();
+        let class = info.map_or(Class::Default, |info| info.class);
         api.limits().check(class, Subject::User(caller.user))?;
-        Ok(caller)
+        let answers = info.map_or(Standing::Good, |info| info.standing);
+        match caller.standing {
+            standing if standing <= answers => Ok(caller),
+            Standing::Locked => Err(ApiError::user_locked()),
+            Standing::Good | Standing::Suspended => Err(ApiError::user_suspended()),
+        }
     }
 }
 
@@ -135,13 +168,6 @@ impl OptionalFromRequestParts<ClientApi> for Caller {
                 .map(Some),
         }
     }
-}
-
-fn class_of(parts: &Parts) -> Class {
-    parts
-        .extensions
-        .get::<Arc<EndpointInfo>>()
-        .map_or(Class::Default, |info| info.class)
 }
 
 fn check_stranger(parts: &Parts, api: &ClientApi) -> Result<(), ApiError> {

@@ -16,6 +16,7 @@ use crate::{
     ClientApi,
     address::ClientAddress,
     arguments::{EndsInRequest, OpenToAnyone, TakesCaller, TakesCallerIfAny},
+    caller::Standing,
     limits::{Class, Subject},
 };
 
@@ -51,6 +52,8 @@ pub struct EndpointInfo {
     pub name: String,
     /// How it authenticates.
     pub auth: Auth,
+    /// The last standing of a caller for which it answers.
+    pub standing: Standing,
     /// Which rate limit it draws on.
     pub class: Class,
     /// How large its body may be.
@@ -68,6 +71,8 @@ pub struct Route {
     pub endpoint: String,
     /// How it authenticates.
     pub auth: &'static str,
+    /// The last standing of a caller for which it answers; without a caller it says nothing.
+    pub standing: &'static str,
     /// Which rate limit it draws on.
     pub class: &'static str,
 }
@@ -79,9 +84,16 @@ impl fmt::Display for Route {
             method,
             endpoint,
             auth,
+            standing,
             class,
         } = self;
-        write!(f, "{method} {path} → {endpoint} ({auth}, {class})")
+        match *standing {
+            "" => write!(f, "{method} {path} → {endpoint} ({auth}, {class})"),
+            standing => write!(
+                f,
+                "{method} {path} → {endpoint} ({auth}: {standing}, {class})"
+            ),
+        }
     }
 }
 
@@ -97,40 +109,43 @@ pub struct Endpoint {
 
 /// An endpoint that needs an access token: its handler ends in `Caller, Matrix<Request>`.
 ///
+/// It says for whom it answers: for people in good standing alone, also for those who are
+/// suspended, or even for those who are locked. Others are refused before the handler.
+///
 /// ```
-/// use client_api::{caller::Caller, endpoint::by_caller, matrix::Matrix};
+/// use client_api::{caller::{Caller, Standing}, endpoint::by_caller, matrix::Matrix};
 /// use ruma::api::client::session::logout;
 ///
 /// async fn log_out(_: Caller, _: Matrix<logout::v3::Request>) -> String { String::new() }
-/// by_caller(log_out);
+/// by_caller(log_out, Standing::Locked);
 /// ```
 ///
 /// A handler that forgets the caller does not compile:
 ///
 /// ```compile_fail,E0277
-/// use client_api::{endpoint::by_caller, matrix::Matrix};
+/// use client_api::{caller::Standing, endpoint::by_caller, matrix::Matrix};
 /// use ruma::api::client::session::logout;
 ///
 /// async fn log_out(_: Matrix<logout::v3::Request>) -> String { String::new() }
-/// by_caller(log_out);
+/// by_caller(log_out, Standing::Locked);
 /// ```
-pub fn by_caller<H, T>(handler: H) -> Endpoint
+pub fn by_caller<H, T>(handler: H, standing: Standing) -> Endpoint
 where
     H: Handler<T, ClientApi>,
     T: TakesCaller + 'static,
 {
-    Endpoint::new::<T::Request, H, T>(Auth::Caller, handler)
+    Endpoint::new::<T::Request, H, T>(Auth::Caller, standing, handler)
 }
 
 /// An endpoint that reads an access token when there is one: its handler ends in
-/// `Option<Caller>, Matrix<Request>`.
-pub fn by_caller_if_any<H, T>(handler: H) -> Endpoint
+/// `Option<Caller>, Matrix<Request>`. Whoever calls needs the standing that it says.
+pub fn by_caller_if_any<H, T>(handler: H, standing: Standing) -> Endpoint
 where
     H: Handler<T, ClientApi>,
     T: TakesCallerIfAny + 'static,
     <T::Request as Metadata>::Authentication: OpenToAnyone,
 {
-    Endpoint::new::<T::Request, H, T>(Auth::CallerIfAny, handler)
+    Endpoint::new::<T::Request, H, T>(Auth::CallerIfAny, standing, handler)
 }
 
 /// An endpoint that asks nobody; compiles only where the specification requires no token.
@@ -156,11 +171,11 @@ where
     T: EndsInRequest + 'static,
     <T::Request as Metadata>::Authentication: OpenToAnyone,
 {
-    Endpoint::new::<T::Request, H, T>(Auth::Anyone, handler)
+    Endpoint::new::<T::Request, H, T>(Auth::Anyone, Standing::Good, handler)
 }
 
 impl Endpoint {
-    fn new<R, H, T>(auth: Auth, handler: H) -> Self
+    fn new<R, H, T>(auth: Auth, standing: Standing, handler: H) -> Self
     where
         R: IncomingRequest,
         H: Handler<T, ClientApi>,
@@ -175,6 +190,7 @@ impl Endpoint {
             info: EndpointInfo {
                 name: endpoint_name::<R>(),
                 auth,
+                standing,
                 class: Class::Default,
                 body_limit_bytes: DEFAULT_BODY_LIMIT,
             },
@@ -234,6 +250,10 @@ impl Endpoint {
             method: self.method.to_string(),
             endpoint: self.info.name.clone(),
             auth: self.info.auth.as_str(),
+            standing: match self.info.auth {
+                Auth::Caller | Auth::CallerIfAny => self.info.standing.as_str(),
+                Auth::Anyone => "",
+            },
             class: self.info.class.as_str(),
         })
     }

@@ -17,6 +17,7 @@ use ruma::{
         },
     },
 };
+use serde_json::json;
 
 use crate::request::Failure;
 
@@ -37,6 +38,7 @@ enum Answer {
         sentence: String,
     },
     Uiaa(UiaaInfo),
+    Locked,
     Internal(Box<dyn Error + Send + Sync>),
 }
 
@@ -237,13 +239,23 @@ impl ApiError {
         )
     }
 
-    /// 401 `M_USER_LOCKED`: the account is locked; its sessions live on.
+    /// 401 `M_USER_LOCKED` with `soft_logout`: the account is locked; its sessions live on.
     pub fn user_locked() -> Self {
+        Self(Box::new(Answer::Locked))
+    }
+
+    /// 403 `M_USER_SUSPENDED`: this is not left to an account that is suspended.
+    pub fn user_suspended() -> Self {
         Self::new(
-            StatusCode::UNAUTHORIZED,
-            ErrorKind::UserLocked,
-            "this account is locked",
+            StatusCode::FORBIDDEN,
+            ErrorKind::UserSuspended,
+            "this account is suspended: it may read, and little else",
         )
+    }
+
+    /// 403 `M_INVITE_BLOCKED`: the invited person takes no invitations.
+    pub fn invite_blocked(sentence: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, sentence)
     }
 
     /// 404 `M_UNRECOGNIZED`: no endpoint has this path.
@@ -283,6 +295,15 @@ impl IntoResponse for ApiError {
                 kind,
                 sentence,
             } => refusal(status, kind, sentence),
+            // Ruma's kind has no place for the flag.
+            Answer::Locked => {
+                let body = json!({
+                    "errcode": "M_USER_LOCKED",
+                    "error": "this account is locked",
+                    "soft_logout": true,
+                });
+                (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+            }
             Answer::Uiaa(info) => (StatusCode::UNAUTHORIZED, Json(info)).into_response(),
             // The request layer logs it, once, and writes the body: it knows the request id.
             Answer::Internal(error) => Failure::from(error).into_response(),

@@ -46,10 +46,12 @@ pub enum Class {
     Invite,
     /// Claiming one-time keys.
     KeyClaim,
+    /// Reporting rooms, events and people.
+    Report,
 }
 
 impl Class {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Default,
         Self::Login,
         Self::Register,
@@ -57,6 +59,7 @@ impl Class {
         Self::Upload,
         Self::Invite,
         Self::KeyClaim,
+        Self::Report,
     ];
 
     /// The name of this class in metrics and in the inventory.
@@ -69,6 +72,7 @@ impl Class {
             Self::Upload => "upload",
             Self::Invite => "invite",
             Self::KeyClaim => "key_claim",
+            Self::Report => "report",
         }
     }
 
@@ -85,6 +89,7 @@ impl Class {
             Self::Upload => (50, 5),
             Self::Invite => (30, 1),
             Self::KeyClaim => (100, 10),
+            Self::Report => (20, 1),
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod ban_user;
 pub(crate) mod forget_room;
 pub(crate) mod get_members;
+pub(crate) mod get_mutual_rooms;
 pub(crate) mod invite_user;
 pub(crate) mod join_room;
 pub(crate) mod joined_members;

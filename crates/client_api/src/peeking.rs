@@ -24,6 +24,7 @@ impl From<LookError> for ApiError {
         match error {
             LookError::Hidden => Self::forbidden(error),
             LookError::SessionEnded => Self::unknown_token(false),
+            LookError::Locked => Self::user_locked(),
             LookError::Store(error) => Self::internal(error),
         }
     }

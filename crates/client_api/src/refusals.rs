@@ -2,12 +2,14 @@
 
 use std::{fmt::Display, time::Duration};
 
+use accounts::{AccountChanges, Refusal};
 use model::{
     ids::IdRefusal,
     json::{JsonRefusal, complaint},
 };
 use rooms::{RoomsError, RoomsRefusal};
 use ruma::{CanonicalJsonObject, serde::Raw};
+use store::CommitError;
 
 use crate::{endpoint::DEFAULT_BODY_LIMIT, error::ApiError};
 
@@ -15,6 +17,7 @@ impl From<RoomsError> for ApiError {
     fn from(error: RoomsError) -> Self {
         match error {
             RoomsError::Refused(refusal) => refusal.into(),
+            RoomsError::Elsewhere(error) => of_accounts(error),
             RoomsError::Store(error) => Self::internal(error),
         }
     }
@@ -45,6 +48,16 @@ impl From<RoomsRefusal> for ApiError {
                 Self::limit_exceeded(Duration::from_secs(1))
             }
         }
+    }
+}
+
+/// What accounts refuse of a change of rooms: an invitation, because of who is invited.
+fn of_accounts(error: CommitError) -> ApiError {
+    match error.refusal::<AccountChanges>() {
+        Ok(refusal @ Refusal::InvitesBlocked(_)) => ApiError::invite_blocked(refusal),
+        Ok(refusal @ Refusal::NoSuchUser) => ApiError::not_found(refusal),
+        Ok(other) => ApiError::internal(other),
+        Err(error) => ApiError::internal(error),
     }
 }
 

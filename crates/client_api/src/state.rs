@@ -8,12 +8,14 @@ use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
 use model::{entropy::Entropy, time::Clock};
+use people::Directory;
+use reports::Reports;
 use rooms::Rooms;
-use ruma::{OwnedServerName, RoomVersionId};
+use ruma::{OwnedServerName, RoomVersionId, api::client::discovery::discover_support};
 use store::{Database, Log};
 use sync::Sync;
 
-use crate::{address::TrustedProxies, caller::Authenticate, limits::RateLimits};
+use crate::{TurnServers, address::TrustedProxies, caller::Authenticate, limits::RateLimits};
 
 /// What the operator has decided about this face.
 #[derive(Clone, Debug)]
@@ -30,6 +32,10 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
     /// Whether files are given out without a token on the paths of before version 1.11.
     pub allow_unauthenticated_files: bool,
+    /// The TURN servers, if there are any.
+    pub turn: Option<TurnServers>,
+    /// Whom one may turn to, if the operator says so.
+    pub support: Option<discover_support::Response>,
 }
 
 /// What this face asks of others.
@@ -47,6 +53,10 @@ pub struct Owners {
     pub keys: Keys,
     /// What people have uploaded.
     pub media: Media,
+    /// What people report.
+    pub reports: Reports,
+    /// Finding people.
+    pub directory: Directory,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -149,6 +159,18 @@ impl FromRef<ClientApi> for Keys {
 impl FromRef<ClientApi> for Media {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.media.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Reports {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.reports.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Directory {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.directory.clone()
     }
 }
 

@@ -74,6 +74,7 @@ async fn answer(
         .await
         .map_err(|error| match error {
             SyncError::SessionEnded => ApiError::unknown_token(false),
+            SyncError::Locked => ApiError::user_locked(),
             SyncError::Store(error) => ApiError::internal(error),
         })?;
     Ok(Json(answer).into_response())

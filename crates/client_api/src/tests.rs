@@ -48,7 +48,7 @@ use self::home::Home;
 use crate::{
     ClientApi, Settings,
     address::TrustedProxies,
-    caller::{AuthFailure, Authenticate, Caller},
+    caller::{AuthFailure, Authenticate, Caller, Standing},
     endpoint::{Endpoint, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
     limits::Class,
@@ -105,6 +105,7 @@ fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
         session: user,
         is_guest: false,
         is_admin: false,
+        standing: Standing::Good,
     }
 }
 
@@ -125,7 +126,14 @@ impl Authenticate for Tokens {
                     ..caller(1, owned_user_id!("@alice:localhost"))
                 }),
                 "expired" => Err(AuthFailure::Expired),
-                "locked" => Err(AuthFailure::Locked),
+                "locked" => Ok(Caller {
+                    standing: Standing::Locked,
+                    ..caller(4, owned_user_id!("@locked:localhost"))
+                }),
+                "suspended" => Ok(Caller {
+                    standing: Standing::Suspended,
+                    ..caller(5, owned_user_id!("@suspended:localhost"))
+                }),
                 "deactivated" => Err(AuthFailure::Deactivated),
                 "broken" => Err(AuthFailure::Internal("the store is gone".into())),
                 _ => Err(AuthFailure::Unknown),
@@ -239,19 +247,21 @@ async fn deactivate(
 
 fn sample_endpoints() -> Vec<Endpoint> {
     vec![
-        by_caller(leave),
-        by_caller(log_out),
-        by_caller(create).body_limit(4096),
-        by_caller(invite).class(Class::Invite),
-        by_caller(send).class(Class::Send),
-        by_caller(sync),
-        by_caller(messages),
-        by_caller(set_state)
+        by_caller(leave, Standing::Good),
+        by_caller(log_out, Standing::Locked),
+        by_caller(create, Standing::Good).body_limit(4096),
+        by_caller(invite, Standing::Good).class(Class::Invite),
+        by_caller(send, Standing::Good).class(Class::Send),
+        by_caller(sync, Standing::Suspended),
+        by_caller(messages, Standing::Good),
+        by_caller(set_state, Standing::Good)
             .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}")
             .also_at("/_matrix/client/v3/rooms/{room_id}/state/{event_type}/"),
-        by_caller(upload).class(Class::Upload).body_limit(10),
+        by_caller(upload, Standing::Good)
+            .class(Class::Upload)
+            .body_limit(10),
         by_anyone(login_types).class(Class::Login),
-        by_caller_if_any(deactivate),
+        by_caller_if_any(deactivate, Standing::Good),
     ]
 }
 
@@ -301,6 +311,8 @@ impl Face {
             rate_limits_enabled: limited,
             default_room_version: RoomVersionId::V12,
             allow_unauthenticated_files: false,
+            turn: None,
+            support: None,
         };
         let api = ClientApi::new(
             settings,

@@ -70,9 +70,12 @@ fn hashes(loaded: &Loaded, keyring: &Keyring) -> Hashes {
         .map(|(key, value)| {
             let mut text = format!("{key} = {value}");
             // Its value is masked like any secret's, and yet one is not like another.
-            if key == "registration.shared_secret"
-                && let Some(secret) = &loaded.config.registration.shared_secret
-            {
+            let secret = match key {
+                "registration.shared_secret" => &loaded.config.registration.shared_secret,
+                "calls.turn_shared_secret" => &loaded.config.calls.turn_shared_secret,
+                _ => &None,
+            };
+            if let Some(secret) = secret {
                 text.push_str(secret.expose());
             }
             let hash = keyring.blind("configuration", text.as_bytes());

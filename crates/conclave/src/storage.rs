@@ -33,6 +33,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         rooms::MIGRATIONS,
         keys::MIGRATIONS,
         media::MIGRATIONS,
+        reports::MIGRATIONS,
     ]
 }
 

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 18] = [
+const OWN: [&str; 20] = [
     "accounts",
     "audit",
     "blobs",
@@ -24,6 +24,8 @@ const OWN: [&str; 18] = [
     "media",
     "model",
     "oauth",
+    "people",
+    "reports",
     "rooms",
     "seal",
     "store",

@@ -25,7 +25,7 @@ struct Pair {
     read: bool,
 }
 
-const PAIRS: [Pair; 4] = [
+const PAIRS: [Pair; 5] = [
     Pair {
         value: "database.url",
         file: "database.url_file",
@@ -39,6 +39,11 @@ const PAIRS: [Pair; 4] = [
     Pair {
         value: "registration.shared_secret",
         file: "registration.shared_secret_file",
+        read: true,
+    },
+    Pair {
+        value: "calls.turn_shared_secret",
+        file: "calls.turn_shared_secret_file",
         read: true,
     },
     Pair {

@@ -21,7 +21,10 @@ pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
-    Bus, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
-    RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Tls,
+    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
+    RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
 };
-pub use values::{BusCredentials, BusUrl, DatabaseUrl, FilesUrl, IpNetwork, LogFilter, Secret};
+pub use values::{
+    BusCredentials, BusUrl, DatabaseUrl, EmailAddress, FilesUrl, IpNetwork, LogFilter, PageUrl,
+    Secret, TurnUri,
+};

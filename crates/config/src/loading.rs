@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Database, Encryption, Files, Log, Metrics, Presence, RateLimits, Registration,
-        Rooms, Seal, Server,
+        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, RateLimits,
+        Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -44,6 +44,10 @@ pub struct Config {
     pub rooms: Rooms,
     /// `[presence]`
     pub presence: Presence,
+    /// `[calls]`
+    pub calls: Calls,
+    /// `[support]`
+    pub support: Support,
     /// `[rate_limits]`
     pub rate_limits: RateLimits,
     /// `[log]`
@@ -187,6 +191,8 @@ impl Config {
         let encryption = Encryption::read(reader);
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
+        let calls = Calls::read_checked(reader);
+        let support = Support::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -200,6 +206,8 @@ impl Config {
             encryption: encryption?,
             rooms: rooms?,
             presence: presence?,
+            calls: calls?,
+            support: support?,
             rate_limits: rate_limits?,
             log: log?,
         })

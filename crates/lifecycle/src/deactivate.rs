@@ -95,6 +95,7 @@ impl Lifecycle {
                 Err(RoomsError::Refused(refusal)) => {
                     tracing::warn!(room.id = %room_id, %refusal, "a closed account could not leave a room");
                 }
+                Err(RoomsError::Elsewhere(error)) => return Err(error.into_store()),
                 Err(RoomsError::Store(error)) => return Err(error),
             }
         }

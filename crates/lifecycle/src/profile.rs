@@ -97,6 +97,7 @@ impl Lifecycle {
                 tracing::debug!(room.id = %room_id, %refusal, "a room does not show a new profile");
                 Ok(())
             }
+            Err(RoomsError::Elsewhere(error)) => Err(error.into_store()),
             Err(RoomsError::Store(error)) => Err(error),
         }
     }

@@ -10,6 +10,7 @@ pub mod json;
 pub mod push_rules;
 pub mod redaction;
 pub mod room_state;
+pub mod search_text;
 #[cfg(test)]
 mod test_room;
 pub mod time;

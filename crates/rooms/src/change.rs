@@ -2,7 +2,7 @@
 
 use model::{event::EventDraft, time::Timestamp};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomVersionId};
-use store::{Pos, StoreError};
+use store::{CommitError, Pos, StoreError};
 
 use crate::UpgradeStep;
 
@@ -69,6 +69,14 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// Whom this event asks in, if it asks somebody in.
+    pub(crate) fn invites(&self) -> Option<OwnedUserId> {
+        let membership = self.draft.content.get("membership")?.as_str()?;
+        let invites = self.draft.event_type == "m.room.member" && membership == "invite";
+        let target = self.draft.state_key.as_deref().filter(|_| invites)?;
+        OwnedUserId::try_from(target).ok()
+    }
+
     /// The event that this one redacts, wherever the client named it.
     pub(crate) fn redacts(&self) -> Option<OwnedEventId> {
         if self.draft.event_type != "m.room.redaction" {
@@ -202,6 +210,9 @@ pub enum RoomsError {
     /// It was refused.
     #[error(transparent)]
     Refused(#[from] RoomsRefusal),
+    /// Another owner refused what was to be changed with it.
+    #[error(transparent)]
+    Elsewhere(CommitError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

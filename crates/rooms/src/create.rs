@@ -151,7 +151,7 @@ impl Rooms {
             let first = index == 0;
             let unnamed = first && !rules.event_format.require_room_create_room_id;
             draft.room_id = (!unnamed).then(|| room_id.clone());
-            intent.add::<Self>(RoomsChange::Event(Box::new(NewEvent {
+            let event = NewEvent {
                 room_id: room_id.clone(),
                 version: first.then(|| version.clone()),
                 size_bytes: size_of(&draft.content),
@@ -159,7 +159,8 @@ impl Rooms {
                 transaction: None,
                 annotation: None,
                 by_membership: false,
-            })));
+            };
+            self.add(intent, RoomsChange::Event(Box::new(event)));
         }
         if let Some(alias) = &request.alias {
             intent.add::<Self>(RoomsChange::SetAlias(NewAlias {

@@ -1,5 +1,7 @@
 //! The event next to a moment.
 
+use std::collections::BTreeSet;
+
 use model::{filter::EventFilter, time::Timestamp};
 use store::{Snapshot, StoreError};
 
@@ -60,6 +62,7 @@ impl Rooms {
                 direction,
                 limit: 1,
                 filter: &EventFilter::default(),
+                ignored: &BTreeSet::new(),
                 unbroken: false,
             };
             let mut page = self.page(snapshot, room, history, &request).await?;

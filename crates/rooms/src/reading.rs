@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ruma::{OwnedEventId, OwnedRoomId, events::room::member::MembershipState};
+use ruma::{OwnedEventId, OwnedRoomId, UserId, events::room::member::MembershipState};
 use store::{Reader, StoreError};
 
 use crate::{Rooms, rooms::stored_room_id, stored::event_id_at};
@@ -41,6 +41,17 @@ pub struct ReceiptEntry {
     pub ts: i64,
 }
 
+/// Some of the rooms that two users are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MutualRooms {
+    /// The rooms.
+    pub rooms: Vec<OwnedRoomId>,
+    /// After which room to ask again, if there are more.
+    pub next: Option<i64>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
 /// How many stand how in a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemberCounts {
@@ -73,6 +84,16 @@ const SHARING: &str = "SELECT DISTINCT other.user_id FROM memberships mine \
 const SHARES: &str = "SELECT 1 FROM memberships mine \
      JOIN memberships other ON other.room = mine.room AND other.membership = 'join' \
      WHERE mine.user_id = $1 AND mine.membership = 'join' AND other.user_id = $2 LIMIT 1";
+
+const MUTUAL: &str = "SELECT mine.room, room_names.name FROM memberships mine \
+     JOIN memberships other ON other.room = mine.room AND other.user_id = $2 \
+     AND other.membership = 'join' JOIN room_names ON room_names.id = mine.room \
+     WHERE mine.user_id = $1 AND mine.membership = 'join' AND mine.room > $3 \
+     ORDER BY mine.room LIMIT $4";
+
+const COUNT_MUTUAL: &str = "SELECT COUNT(*) FROM memberships mine \
+     JOIN memberships other ON other.room = mine.room AND other.user_id = $2 \
+     AND other.membership = 'join' WHERE mine.user_id = $1 AND mine.membership = 'join'";
 
 const MEMBERS: &str =
     "SELECT user_id FROM memberships WHERE room = $1 AND membership = 'join' ORDER BY user_id";
@@ -120,6 +141,16 @@ impl Rooms {
             rooms.push(stored_room_id(&name)?);
         }
         Ok(rooms)
+    }
+
+    /// The same rooms, by their integers.
+    pub async fn joined_room_numbers(
+        &self,
+        reader: &Reader,
+        user: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = reader.query(JOINED, &[user.into()]).await?;
+        rows.iter().map(|row| row.int(0)).collect()
     }
 
     /// Receipts that were given after `after`, up to and including `up_to`. Private ones are
@@ -186,6 +217,46 @@ impl Rooms {
             .is_some())
     }
 
+    /// The rooms that two users are in, after one of them, at most `limit`; none with somebody who
+    /// is not known here.
+    pub async fn mutual_rooms(
+        &self,
+        reader: &Reader,
+        user: i64,
+        other: &UserId,
+        after: i64,
+        limit: u16,
+    ) -> Result<MutualRooms, StoreError> {
+        let Some(other) = self.names().user(reader, other.as_str()).await? else {
+            return Ok(MutualRooms::default());
+        };
+        let limit = usize::from(limit);
+        let both = [user.into(), other.into()];
+        let total = match reader.query_opt(COUNT_MUTUAL, &both).await? {
+            Some(row) => u64::try_from(row.int(0)?).unwrap_or(0),
+            None => 0,
+        };
+        // One more tells whether there are more.
+        let params = [
+            user.into(),
+            other.into(),
+            after.into(),
+            (limit as i64 + 1).into(),
+        ];
+        let rows = reader.query(MUTUAL, &params).await?;
+        let page = rows.get(..limit).unwrap_or(&rows);
+        let next = match page.last() {
+            Some(last) if rows.len() > limit => Some(last.int(0)?),
+            _ => None,
+        };
+        let rooms = page.iter().map(|row| stored_room_id(row.text(1)?));
+        Ok(MutualRooms {
+            rooms: rooms.collect::<Result<_, _>>()?,
+            next,
+            total,
+        })
+    }
+
     /// The joined members of a room.
     pub async fn joined_users(&self, reader: &Reader, room: i64) -> Result<Vec<i64>, StoreError> {
         let rows = reader.query(MEMBERS, &[room.into()]).await?;
@@ -233,7 +304,7 @@ impl Rooms {
         &self,
         reader: &Reader,
         room: i64,
-        user_id: &ruma::UserId,
+        user_id: &UserId,
         pos: i64,
     ) -> Result<MembershipState, StoreError> {
         let params = [room.into(), user_id.as_str().into(), pos.into()];

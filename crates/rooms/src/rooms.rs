@@ -7,16 +7,20 @@ use model::{
     event::{EventDraft, MAX_PDU_BYTES},
     time::Clock,
 };
-use ruma::{EventId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName};
+use ruma::{
+    EventId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName, UserId,
+};
 use seal::Keyring;
 use store::{
-    Coherent, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot, StoreError,
+    Coherent, CommitError, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot,
+    StoreError, Ticket,
 };
 
 use crate::{
     EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
     change::{AnnotationHash, TransactionHash},
     directory::Listings,
+    open_rooms::OpenRooms,
     summary::Summaries,
 };
 
@@ -39,6 +43,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "relations",
             sql: include_str!("../migrations/0003_relations.sql"),
         },
+        Migration {
+            number: 4,
+            name: "open_rooms",
+            sql: include_str!("../migrations/0004_open_rooms.sql"),
+        },
     ],
 };
 
@@ -54,7 +63,13 @@ pub struct RoomsOptions {
     pub default_version: RoomVersionId,
     /// Which rooms are encrypted.
     pub encryption: EncryptionPolicy,
+    /// Adds to an intent that invites somebody what must hold of them.
+    pub on_invite: OnInvite,
 }
+
+/// Adds changes of another owner to an intent that invites a user, which refuse all of it unless
+/// the user may be invited at its place in the log.
+pub type OnInvite = fn(&mut Intent, &UserId);
 
 /// Timeline, membership, state and receipts. Cheap to clone.
 #[derive(Clone)]
@@ -71,6 +86,7 @@ struct Inner {
     cache: Coherent<i64, Arc<Room>>,
     listings: Listings,
     summaries: Summaries,
+    open: OpenRooms,
 }
 
 impl Rooms {
@@ -93,6 +109,7 @@ impl Rooms {
                 cache,
                 listings: Listings::new(),
                 summaries: Summaries::new(),
+                open: OpenRooms::default(),
             }),
         }
     }
@@ -134,6 +151,10 @@ impl Rooms {
 
     pub(crate) fn kept_summaries(&self) -> &Summaries {
         &self.inner.summaries
+    }
+
+    pub(crate) fn open_index(&self) -> &OpenRooms {
+        &self.inner.open
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -252,7 +273,7 @@ impl Rooms {
         {
             return Err(RoomsRefusal::TooLarge.into());
         }
-        let ticket = intent.add::<Self>(change);
+        let ticket = self.add(&mut intent, change);
         let mut committed = log.commit(intent).await.map_err(from_commit)?;
         let outcome = committed.take(ticket).unwrap_or(RoomsOutcome::Done);
         Ok((outcome, committed.last_pos()))
@@ -260,6 +281,20 @@ impl Rooms {
 }
 
 impl Rooms {
+    /// Adds a change to an intent and, behind an invitation, what must hold of who is invited:
+    /// what the room's own rules refuse is told first.
+    pub(crate) fn add(&self, intent: &mut Intent, change: RoomsChange) -> Ticket<Self> {
+        let invited = match &change {
+            RoomsChange::Event(event) => event.invites(),
+            _ => None,
+        };
+        let ticket = intent.add::<Self>(change);
+        if let Some(user_id) = invited {
+            (self.inner.options.on_invite)(intent, &user_id);
+        }
+        ticket
+    }
+
     /// Commits an intent of several owners; what rooms refuse of it is told.
     pub async fn commit_all(&self, log: &Log, intent: Intent) -> Result<Pos, RoomsError> {
         let committed = log.commit(intent).await.map_err(from_commit)?;
@@ -268,10 +303,11 @@ impl Rooms {
 }
 
 /// A commit's error as one of rooms.
-pub(crate) fn from_commit(error: store::CommitError) -> RoomsError {
+pub(crate) fn from_commit(error: CommitError) -> RoomsError {
     match error.refusal::<Rooms>() {
         Ok(refusal) => refusal.into(),
-        Err(other) => other.into_store().into(),
+        Err(other @ CommitError::Refused { .. }) => RoomsError::Elsewhere(other),
+        Err(CommitError::Store(error)) => error.into(),
     }
 }
 

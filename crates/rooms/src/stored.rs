@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::event::Pdu;
 use ruma::{OwnedEventId, room_version_rules::RoomVersionRules};
 use seal::{Keyring, Place};
+use serde::de::DeserializeOwned;
 use store::{Pos, Reader, Row, StoreError};
 
 /// An event of a room's timeline, with what the log and the store know of it.
@@ -127,6 +128,29 @@ pub(crate) async fn open_events(
                 .opt_text(4)?
                 .and_then(|id| OwnedEventId::try_from(id).ok()),
         })
+    };
+    rows.iter().map(open).collect()
+}
+
+/// The contents of state in rows that begin with `event_id, sealed`, as far as `T` knows them;
+/// `None` for one of another shape. No rules of a room are needed for so little.
+pub(crate) async fn open_contents<T: DeserializeOwned>(
+    reader: &Reader,
+    keyring: &Keyring,
+    rows: &[Row],
+) -> Result<Vec<Option<T>>, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Event<T> {
+        content: T,
+    }
+    let sealed = rows.iter().map(|row| row.bytes(1));
+    let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+    let keys = keyring.keys_of(reader, sealed).await?;
+    let open = |row: &Row| {
+        let plain = keys.open(pdu_place(row.text(0)?), row.bytes(1)?)?;
+        let pdu = plain.split(|byte| *byte == b'\n').next();
+        let event = serde_json::from_slice::<Event<T>>(pdu.unwrap_or_default());
+        Ok(event.ok().map(|event| event.content))
     };
     rows.iter().map(open).collect()
 }

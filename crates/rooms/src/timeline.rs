@@ -1,9 +1,9 @@
 //! Reading a room's timeline: pages, single events, the state around them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{event::Pdu, filter::EventFilter};
-use ruma::{EventId, OwnedRoomId, RoomId, UserId};
+use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use store::{Reader, Snapshot, StoreError};
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct PageRequest<'a> {
     pub limit: usize,
     /// Which events.
     pub filter: &'a EventFilter,
+    /// Whose events are left out, unless they are state.
+    pub ignored: &'a BTreeSet<OwnedUserId>,
     /// Whether it ends at the first event that the reader may not see, once there was one that
     /// they may: what is told as one run then misses nothing in between.
     pub unbroken: bool,
@@ -98,6 +100,7 @@ impl Rooms {
             direction,
             limit,
             filter,
+            ignored,
             unbroken,
         } = *request;
         let limit = limit.max(1);
@@ -124,7 +127,9 @@ impl Rooms {
                     Direction::Forward => event.ord + 1,
                     Direction::Backward => event.ord,
                 };
-                if is_shown && filter.passes(&event.pdu) {
+                let is_ignored =
+                    event.pdu.state_key().is_none() && ignored.contains(event.pdu.sender());
+                if is_shown && !is_ignored && filter.passes(&event.pdu) {
                     events.push(event);
                     if events.len() == limit {
                         return Ok(Page {

@@ -4,11 +4,11 @@
 mod events;
 mod initial;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::filter::SyncFilter;
 use rooms::{RoomsError, RoomsRefusal};
-use ruma::OwnedRoomId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 use store::{Snapshot, StoreError};
 
@@ -29,6 +29,9 @@ pub enum LookError {
     /// The session ended while it waited.
     #[error("the session has ended")]
     SessionEnded,
+    /// The user was locked while it waited; the session lives on.
+    #[error("the account is locked")]
+    Locked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,9 +102,26 @@ struct Look<'a> {
     snapshot: &'a Snapshot,
     syncer: Syncer<'a>,
     filter: SyncFilter,
+    /// Whose messages and invitations are not told.
+    ignored: Arc<BTreeSet<OwnedUserId>>,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
+    async fn of(
+        inner: &'a Inner,
+        snapshot: &'a Snapshot,
+        syncer: Syncer<'a>,
+        filter: SyncFilter,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            inner,
+            snapshot,
+            syncer,
+            filter,
+            ignored: inner.accounts.ignored_users(syncer.user).await?,
+        })
+    }
+
     fn reading(&self) -> Reading<'_> {
         Reading {
             inner: self.inner,
@@ -125,6 +145,7 @@ impl Look<'_> {
                 now: self.inner.clock.now(),
             },
             filter: &self.filter,
+            ignored: &self.ignored,
             full_state: false,
             names_rooms: true,
         }
@@ -143,6 +164,7 @@ fn hidden(error: RoomsError) -> LookError {
     match error {
         RoomsError::Refused(RoomsRefusal::NoSuchRoom(_)) => LookError::Hidden,
         RoomsError::Refused(refusal) => StoreError::Refused(refusal.to_string()).into(),
+        RoomsError::Elsewhere(error) => error.into_store().into(),
         RoomsError::Store(error) => error.into(),
     }
 }

@@ -2,6 +2,7 @@
 
 use model::client_form::is_in_stripped_state;
 use rooms::{Membership, Room};
+use ruma::OwnedUserId;
 use store::StoreError;
 
 use crate::{
@@ -72,6 +73,17 @@ impl RoomReader<'_> {
             .event(self.snapshot, room, &membership.event_id)
             .await?;
         Ok(event.map(|event| timeline_event(&event, self.reader, Beside::default())))
+    }
+
+    /// Who asked the user in, as the user knows it from the invitation.
+    pub(crate) async fn inviter(
+        &self,
+        room: &Room,
+        membership: &Membership,
+    ) -> Result<Option<OwnedUserId>, StoreError> {
+        let rooms = self.rooms;
+        let event = rooms.event(self.snapshot, room, &membership.event_id);
+        Ok(event.await?.map(|event| event.pdu.sender().to_owned()))
     }
 
     /// What an invited or knocking user may know of a room, their own member event included.

@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use accounts::account_data::AccountDataEntry;
+use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
@@ -20,6 +20,7 @@ use crate::{
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
     token::Ephemeral,
+    unread::Judge,
 };
 
 /// One sync at one moment.
@@ -86,6 +87,8 @@ impl Reading<'_> {
     ) -> Result<(), StoreError> {
         let now = self.inner.clock.now();
         let device_id = Some(self.syncer.device_id.as_str());
+        let Syncer { user, user_id, .. } = self.syncer;
+        let ignored = self.inner.accounts.ignored_users(user).await?;
         let reader = RoomReader {
             rooms: &self.inner.rooms,
             snapshot: self.snapshot,
@@ -96,15 +99,19 @@ impl Reading<'_> {
                 now,
             },
             filter: self.filter,
+            ignored: &ignored,
             full_state: self.full_state,
             names_rooms: false,
         };
         let beside = self.beside_events(memberships, entries).await?;
         let stirred = beside.rooms();
-        let Syncer { user, user_id, .. } = self.syncer;
         let rules = self.inner.accounts.push_rules(user, user_id).await?;
+        let judge = Judge {
+            rules,
+            ignored: Arc::clone(&ignored),
+        };
         for membership in memberships {
-            if !self.has_news(membership, &stirred) {
+            if !self.has_news(membership, &stirred, beside.ignoring_changed()) {
                 continue;
             }
             let Some(room) = self.room(membership.room).await? else {
@@ -113,7 +120,7 @@ impl Reading<'_> {
             let told = Told {
                 reader: &reader,
                 beside: &beside,
-                rules: &rules,
+                judge: &judge,
             };
             self.tell(&room, membership, &told, &mut response.rooms)
                 .await?;
@@ -136,6 +143,7 @@ impl Reading<'_> {
                     updates.join.insert(id, told);
                 }
             }
+            MembershipState::Invite if self.is_ignored(room, membership, reader).await? => {}
             MembershipState::Invite => {
                 let events = reader.stripped(room, membership).await?;
                 let invite_state = Events { events };
@@ -153,6 +161,19 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn is_ignored(
+        &self,
+        room: &Room,
+        membership: &Membership,
+        reader: &RoomReader<'_>,
+    ) -> Result<bool, StoreError> {
+        if reader.ignored.is_empty() {
+            return Ok(false);
+        }
+        let inviter = reader.inviter(room, membership).await?;
+        Ok(inviter.is_some_and(|inviter| reader.ignored.contains(&inviter)))
     }
 
     async fn beside_events<'e>(
@@ -176,7 +197,14 @@ impl Reading<'_> {
     }
 
     /// Whether there may be something to tell of a room: most rooms end here.
-    fn has_news(&self, membership: &Membership, stirred: &BTreeSet<i64>) -> bool {
+    ///
+    /// Who ignores somebody no longer learns of the invitations that were kept from them.
+    fn has_news(
+        &self,
+        membership: &Membership,
+        stirred: &BTreeSet<i64>,
+        ignoring_changed: bool,
+    ) -> bool {
         let is_new = self.since_pos.is_none_or(|since| membership.pos > since);
         match membership.membership {
             MembershipState::Join => {
@@ -185,7 +213,8 @@ impl Reading<'_> {
                     .is_none_or(|since| membership.last_pos > since);
                 has_events || self.full_state || stirred.contains(&membership.room)
             }
-            MembershipState::Invite | MembershipState::Knock => is_new || self.full_state,
+            MembershipState::Invite => is_new || self.full_state || ignoring_changed,
+            MembershipState::Knock => is_new || self.full_state,
             MembershipState::Leave | MembershipState::Ban if !membership.forgotten => {
                 match self.since_pos {
                     Some(_) => is_new || self.full_state && self.filter.include_leave,
@@ -216,7 +245,7 @@ impl Reading<'_> {
         let Told {
             reader,
             beside,
-            rules,
+            judge,
         } = *from;
         let first = self.since_pos.is_none() || self.full_state;
         let has_events = self
@@ -244,7 +273,7 @@ impl Reading<'_> {
         let user = (self.syncer.user, self.syncer.user_id);
         let unread = &self.inner.unread;
         let counted = unread
-            .count(&self.inner.rooms, self.snapshot, room, user, rules)
+            .count(&self.inner.rooms, self.snapshot, room, user, judge)
             .await?;
         told.count_unread(&counted, self.filter.timeline.unread_thread_notifications);
         Ok(Some(told))
@@ -281,7 +310,7 @@ impl Reading<'_> {
 struct Told<'a> {
     reader: &'a RoomReader<'a>,
     beside: &'a BesideEvents<'a>,
-    rules: &'a Arc<Ruleset>,
+    judge: &'a Judge,
 }
 
 /// What happened in rooms beside their events, since the token.
@@ -292,6 +321,12 @@ struct BesideEvents<'a> {
 }
 
 impl BesideEvents<'_> {
+    /// Whether the user ignores others than before.
+    fn ignoring_changed(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.room == 0 && entry.kind == IGNORED_USERS)
+    }
+
     fn rooms(&self) -> BTreeSet<i64> {
         let entries = self.entries.iter().map(|entry| entry.room);
         let rooms = entries.chain(self.receipts.keys().copied());

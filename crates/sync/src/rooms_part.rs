@@ -1,8 +1,10 @@
 //! What a sync tells of one room.
 
+use std::collections::BTreeSet;
+
 use model::filter::SyncFilter;
 use rooms::{Bundles, Direction, History, PageRequest, Room, Rooms, StoredEvent};
-use ruma::events::room::member::MembershipState;
+use ruma::{OwnedUserId, events::room::member::MembershipState};
 use store::{Snapshot, StoreError};
 
 use crate::{
@@ -24,6 +26,8 @@ pub(crate) struct RoomReader<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) reader: Reader<'a>,
     pub(crate) filter: &'a SyncFilter,
+    /// Whose messages and invitations are not told.
+    pub(crate) ignored: &'a BTreeSet<OwnedUserId>,
     /// Whether the client wants all state, whatever it has seen.
     pub(crate) full_state: bool,
     /// Whether each event says which room it is of.
@@ -106,6 +110,7 @@ impl RoomReader<'_> {
             // One more tells whether there are more.
             limit: wanted + 1,
             filter,
+            ignored: self.ignored,
             // State that changed where the reader may not look would be told nowhere.
             unbroken: true,
         };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use accounts::Accounts;
+use accounts::{Accounts, Standing};
 use bus::Bus;
 use keys::Keys;
 use model::{filter::SyncFilter, time::Clock};
@@ -68,6 +68,9 @@ pub enum SyncError {
     /// The session ended while it waited.
     #[error("the session has ended")]
     SessionEnded,
+    /// The user was locked while it waited; the session lives on.
+    #[error("the account is locked")]
+    Locked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -209,8 +212,10 @@ impl Inner {
         since: Option<SyncToken>,
     ) -> Result<Turn, SyncError> {
         self.log.barrier().await?;
-        if !self.stands(syncer).await? {
-            return Err(SyncError::SessionEnded);
+        match self.standing(syncer).await? {
+            Standing::Good => {}
+            Standing::Locked => return Err(SyncError::Locked),
+            Standing::Ended => return Err(SyncError::SessionEnded),
         }
         Ok(self.answer(syncer, request, since).await?)
     }
@@ -234,9 +239,9 @@ impl Inner {
         Ok(true)
     }
 
-    pub(crate) async fn stands(&self, syncer: Syncer<'_>) -> Result<bool, StoreError> {
+    pub(crate) async fn standing(&self, syncer: Syncer<'_>) -> Result<Standing, StoreError> {
         self.accounts
-            .session_stands(syncer.user, syncer.device_id, syncer.session)
+            .standing(syncer.user, syncer.device_id, syncer.session)
             .await
     }
 }

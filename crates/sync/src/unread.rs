@@ -1,6 +1,9 @@
 //! Unread counts: push rules over what came after the receipts, counted once and kept.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
     push_rules::{PushEvent, PushReader, evaluate},
@@ -8,7 +11,9 @@ use model::{
 };
 use moka::sync::Cache;
 use rooms::{Room, Rooms, StoredEvent};
-use ruma::{OwnedEventId, UserId, events::room::member::MembershipState, push::Ruleset};
+use ruma::{
+    OwnedEventId, OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset,
+};
 use store::{Snapshot, StoreError};
 
 use crate::response::{UnreadByThread, UnreadCounts};
@@ -34,8 +39,8 @@ struct Counted {
     read: Read,
     /// Up to where.
     until: i64,
-    /// The rules that were applied: others make another count.
-    rules: Arc<Ruleset>,
+    /// By what it was judged: another judge makes another count.
+    judge: Judge,
     /// What is unread: a receipt then takes away what it covers, and nothing is read again.
     unread: Vec<UnreadEvent>,
 }
@@ -47,6 +52,20 @@ struct UnreadEvent {
     /// The root of the thread that it is in.
     thread: Option<OwnedEventId>,
     highlight: bool,
+}
+
+/// What decides whether an event counts.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    pub(crate) rules: Arc<Ruleset>,
+    /// Whose events never count.
+    pub(crate) ignored: Arc<BTreeSet<OwnedUserId>>,
+}
+
+impl Judge {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rules, &other.rules) && Arc::ptr_eq(&self.ignored, &other.ignored)
+    }
 }
 
 /// How far a user has read.
@@ -86,7 +105,7 @@ impl Unread {
         snapshot: &Snapshot,
         room: &Room,
         user: (i64, &UserId),
-        rules: &Arc<Ruleset>,
+        judge: &Judge,
     ) -> Result<UnreadByThread, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
@@ -99,12 +118,12 @@ impl Unread {
         let read = looking.read(number).await?;
         let key = (number, room.room);
         let known = self.counted.get(&key).filter(|known| {
-            Arc::ptr_eq(&known.rules, rules) && known.until <= until && read.covers(&known.read)
+            known.judge.is(judge) && known.until <= until && read.covers(&known.read)
         });
         let mut counted = known.unwrap_or_else(|| Counted {
             until: i64::MIN,
             read: Read::default(),
-            rules: Arc::clone(rules),
+            judge: judge.clone(),
             unread: Vec::new(),
         });
         counted.read.raise_to(&read);
@@ -170,11 +189,12 @@ impl Looking<'_> {
     async fn add(&self, counted: &mut Counted, events: &[StoredEvent]) -> Result<(), StoreError> {
         let reader = push_reader(self.room, self.user_id);
         let is_own = |event: &StoredEvent| event.pdu.sender() == self.user_id;
-        let outcomes = events.iter().map(|event| {
-            let rules = &counted.rules;
-            let outcome =
-                (!is_own(event)).then(|| evaluate(rules, &PushEvent::new(&event.pdu), &reader));
-            (event, outcome)
+        let judge = &counted.judge;
+        let told = events.iter();
+        let told = told.filter(|event| !judge.ignored.contains(event.pdu.sender()));
+        let outcomes = told.map(|event| {
+            let pushed = || evaluate(&judge.rules, &PushEvent::new(&event.pdu), &reader);
+            (event, (!is_own(event)).then(pushed))
         });
         let matters = outcomes.filter(|(_, outcome)| outcome.as_ref().is_none_or(|o| o.notify));
         let matters: Vec<_> = matters.collect();

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 8] = [
     &["store", "bus", "blobs", "outbound", "ldap"],
     &["seal"],
     &["audit"],
-    &["accounts", "rooms", "media", "keys", "calls"],
+    &["accounts", "rooms", "media", "keys", "calls", "reports"],
     &[
         "sync",
         "push",
@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 8] = [
         "federation",
         "integrations",
         "lifecycle",
+        "people",
         "copy",
     ],
     &[

@@ -1,10 +1,12 @@
 //! Checks of what people keep here: profile, account data, filters.
 
+use ruma::OwnedUserId;
 use store::{CheckContext, Verdict};
 
 use super::{Checked, open_account};
 use crate::{
     change::{EditAccountData, Outcome, Refusal},
+    invites::{INVITE_PERMISSION, blocks_all},
     rows::{AtRest, Entry},
     work::Work,
 };
@@ -56,6 +58,23 @@ pub(super) fn edit_account_data(
     work.account_data.put(key, Entry { content, pos });
     context.touch_user(change.user);
     Ok(Verdict::Apply(Outcome::Done))
+}
+
+/// Whether somebody is there to be invited, and wants to be.
+pub(super) fn demand_invitable(work: &Work, user_id: &OwnedUserId) -> Checked {
+    let user = work.names.get(user_id.as_str()).copied();
+    let user = user.ok_or(Refusal::NoSuchUser)?;
+    open_account(work, user)?;
+    let terms = work
+        .account_data
+        .get(&(user, 0, INVITE_PERMISSION.to_owned()));
+    let terms = terms
+        .and_then(|entry| entry.content.as_ref())
+        .and_then(AtRest::plain);
+    match terms.is_some_and(blocks_all) {
+        true => Err(Refusal::InvitesBlocked(user_id.clone())),
+        false => Ok(Verdict::Nothing(Outcome::Unchanged)),
+    }
 }
 
 pub(super) fn put_filter(work: &mut Work, user: i64, filter_id: &str, content: &[u8]) -> Checked {

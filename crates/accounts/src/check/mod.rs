@@ -2,6 +2,7 @@
 
 mod kept;
 mod registration;
+mod restrict;
 mod sessions;
 
 use store::{CheckContext, Verdict};
@@ -30,6 +31,11 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
             hash,
             expires_at,
         } => sessions::make_login_token(work, *user, *hash, *expires_at),
+        Change::MakeOpenidToken {
+            user,
+            hash,
+            expires_at,
+        } => sessions::make_openid_token(work, *user, *hash, *expires_at),
         Change::Refresh(refresh) => sessions::refresh(work, refresh, context),
         Change::Confirm {
             user,
@@ -57,6 +63,13 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
         } => set_password(work, *user, expected.as_deref(), hash, context),
         Change::Deactivate { user, erase } => deactivate(work, *user, *erase, context),
         Change::SetAdmin { user, admin } => set_admin(work, *user, *admin, context),
+        Change::Restrict {
+            user,
+            restriction,
+            holds,
+            by,
+        } => restrict::restrict(work, *user, (*restriction, *holds), *by, context),
+        Change::DemandInvitable { user_id } => kept::demand_invitable(work, user_id),
         Change::SetProfileField { user, field, value } => {
             kept::set_profile_field(work, *user, field, value.as_deref(), context)
         }
@@ -116,6 +129,8 @@ fn set_admin(work: &mut Work, user: i64, admin: bool, context: &mut CheckContext
     let pos = context.pos().get();
     let account = Account {
         admin,
+        locked: account.locked && !admin,
+        suspended: account.suspended && !admin,
         pos,
         ..account
     };

@@ -27,6 +27,8 @@ pub(super) fn register(
     let pos = context.pos().get();
     let account = Account {
         admin: register.admin,
+        locked: false,
+        suspended: false,
         password_hash: register.password_hash.clone(),
         created_at: context.now(),
         deactivated_at: None,

@@ -32,6 +32,10 @@ pub(super) fn sign_in(
         Proof::Password(_) => return Err(Refusal::PasswordChanged),
         Proof::LoginToken(hash) => use_login_token(work, *hash, user, context.now())?,
     }
+    // Told to who has proved to be the person, and to nobody else.
+    if account.locked {
+        return Err(Refusal::Locked);
+    }
     let key = (user, sign_in.device_id.clone());
     let standing = work.devices.get(&key).cloned();
     let session = context.pos().get();
@@ -105,6 +109,20 @@ pub(super) fn make_login_token(
     Ok(Verdict::Apply(Outcome::Done))
 }
 
+pub(super) fn make_openid_token(
+    work: &mut Work,
+    user: i64,
+    hash: Hash,
+    expires_at: Timestamp,
+) -> Checked {
+    if open_account(work, user)?.locked {
+        return Err(Refusal::Locked);
+    }
+    work.openid_tokens
+        .put(hash, LoginToken { user, expires_at });
+    Ok(Verdict::Apply(Outcome::Done))
+}
+
 fn hand_out(
     work: &mut Work,
     (user, device_id): (i64, &str),
@@ -141,7 +159,9 @@ pub(super) fn refresh(
         .filter(|device| device.session == token.session)
         .cloned()
         .ok_or(Refusal::TokenNotValid)?;
-    open_account(work, token.user)?;
+    if open_account(work, token.user)?.locked {
+        return Err(Refusal::Locked);
+    }
     let generation = if token.generation == device.generation {
         if device.next_generation != 0 {
             work.voided.put((token.session, device.next_generation), ());

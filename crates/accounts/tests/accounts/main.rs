@@ -9,4 +9,6 @@ mod registration;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod standing;
+#[cfg(test)]
 mod uia;

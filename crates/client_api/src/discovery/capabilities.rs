@@ -50,6 +50,18 @@ struct Capabilities {
     thirdparty_id_changes: Enabled,
     #[serde(rename = "m.get_login_token")]
     get_login_token: Enabled,
+    #[serde(
+        rename = "m.account_moderation",
+        skip_serializing_if = "Option::is_none"
+    )]
+    account_moderation: Option<AccountModeration>,
+}
+
+/// What administrators may do to people, and nobody else.
+#[derive(Serialize)]
+struct AccountModeration {
+    suspend: bool,
+    lock: bool,
 }
 
 #[derive(Serialize)]
@@ -67,7 +79,7 @@ struct Enabled {
 #[instrument(name = "client.capabilities", skip_all)]
 pub(crate) async fn capabilities(
     State(settings): State<Arc<Settings>>,
-    _caller: Caller,
+    caller: Caller,
     Matrix(_): Matrix<get_capabilities::v3::Request>,
 ) -> Json<Answer> {
     let yes = || Enabled { enabled: true };
@@ -85,6 +97,10 @@ pub(crate) async fn capabilities(
             profile_fields: yes(),
             thirdparty_id_changes: no(),
             get_login_token: yes(),
+            account_moderation: caller.is_admin.then_some(AccountModeration {
+                suspend: true,
+                lock: true,
+            }),
         },
     })
 }

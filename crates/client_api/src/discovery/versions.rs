@@ -17,7 +17,13 @@ pub const VERSIONS: &[&str] = &[
 ];
 
 /// The features beyond those versions that clients may use, by their unstable names.
-pub const UNSTABLE_FEATURES: &[&str] = &[];
+pub const UNSTABLE_FEATURES: &[&str] = &[
+    "org.matrix.msc4151",
+    "org.matrix.msc4260",
+    "uk.half-shot.msc2666.query_mutual_rooms",
+    "uk.half-shot.msc2666.query_mutual_rooms.stable",
+    "uk.timedout.msc4323",
+];
 
 /// Tells which versions and features this server has; the same for everybody.
 #[instrument(name = "client.versions", skip_all)]

@@ -2,12 +2,14 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidcontexteventid
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+use accounts::Accounts;
 use axum::extract::State;
 use model::{filter::EventFilter, time::Clock};
 use rooms::{Direction, Page, PageRequest, Rooms, StoredEvent};
 use ruma::{
+    OwnedUserId,
     api::client::context::get_context::v3::{Request, Response},
     events::AnyStateEvent,
     serde::Raw,
@@ -22,6 +24,7 @@ use crate::{caller::Caller, error::ApiError, events::RoomView, matrix::Matrix};
 #[instrument(name = "client.get_context", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn get_context(
     State(rooms): State<Rooms>,
+    State(accounts): State<Accounts>,
     State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
@@ -31,10 +34,13 @@ pub(crate) async fn get_context(
     let view = view.map_err(hidden)?;
     let event = view.visible(&req.event_id).await?;
     let limit = page_length(req.limit);
+    let ignored = accounts.ignored_users(caller.user).await;
+    let ignored = ignored.map_err(ApiError::internal)?;
     let around = Around {
         rooms: &rooms,
         view: &view,
         filter: &filter,
+        ignored: &ignored,
     };
     let before = around
         .page(event.ord, Direction::Backward, limit / 2)
@@ -71,6 +77,7 @@ struct Around<'a> {
     rooms: &'a Rooms,
     view: &'a RoomView<'a>,
     filter: &'a EventFilter,
+    ignored: &'a BTreeSet<OwnedUserId>,
 }
 
 impl Around<'_> {
@@ -87,6 +94,7 @@ impl Around<'_> {
             direction,
             limit,
             filter: self.filter,
+            ignored: self.ignored,
             unbroken: false,
         };
         let view = self.view;

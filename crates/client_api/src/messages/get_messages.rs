@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use accounts::Accounts;
 use axum::extract::State;
 use model::time::Clock;
 use rooms::{Direction, PageRequest, Rooms};
@@ -23,10 +24,12 @@ use crate::{
     refusals::{not_joined, to_outsiders},
 };
 
-/// Gives a page of a room's timeline, in either direction, as far as the caller may see it.
+/// Gives a page of a room's timeline, in either direction, as far as the caller may see it, without
+/// the messages of whom they ignore.
 #[instrument(name = "client.get_messages", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn get_messages(
     State(rooms): State<Rooms>,
+    State(accounts): State<Accounts>,
     State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
@@ -50,12 +53,15 @@ pub(crate) async fn get_messages(
         api::Direction::Forward => (Direction::Forward, i64::MIN),
     };
     let from = from.unwrap_or(end);
+    let ignored = accounts.ignored_users(caller.user).await;
+    let ignored = ignored.map_err(ApiError::internal)?;
     let request = PageRequest {
         from,
         to,
         direction,
         limit: page_length(req.limit),
         filter: &filter,
+        ignored: &ignored,
         unbroken: false,
     };
     let page = rooms

@@ -9,7 +9,12 @@ use store::Log;
 use tracing::instrument;
 
 use super::transaction;
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, refusals::to_outsiders};
+use crate::{
+    caller::{Caller, Standing},
+    error::ApiError,
+    matrix::Matrix,
+    refusals::to_outsiders,
+};
 
 /// Takes an event's content away, for everybody and for good.
 #[instrument(name = "client.redact_event", skip_all, fields(room.id = %req.room_id))]
@@ -19,6 +24,13 @@ pub(crate) async fn redact_event(
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
+    if caller.standing != Standing::Good {
+        // What one has said oneself one may take back even then.
+        let target = rooms.visible_event(&req.room_id, &req.event_id, &caller.user_id);
+        if target.await?.pdu.sender() != caller.user_id {
+            return Err(ApiError::user_suspended());
+        }
+    }
     let transaction = transaction(&caller, &req.txn_id)?;
     let event_id = rooms
         .redact(

@@ -6,7 +6,7 @@ use accounts::{Accounts, AuthError, Session};
 use futures_util::future::BoxFuture;
 
 use crate::{
-    caller::{AuthFailure, Authenticate, Caller},
+    caller::{AuthFailure, Authenticate, Caller, Standing},
     error::ApiError,
 };
 
@@ -30,6 +30,11 @@ impl Authenticate for Accounts {
                 session: session.session,
                 is_guest: false,
                 is_admin: session.admin,
+                standing: match (session.locked, session.suspended) {
+                    (true, _) => Standing::Locked,
+                    (false, true) => Standing::Suspended,
+                    (false, false) => Standing::Good,
+                },
             })
         })
     }
@@ -60,6 +65,8 @@ impl Caller {
             device_id,
             session: self.session,
             admin: self.is_admin,
+            locked: self.standing == Standing::Locked,
+            suspended: self.standing == Standing::Suspended,
         })
     }
 }

@@ -90,6 +90,7 @@ impl From<SignInError> for ApiError {
             SignInError::Wrong => Self::forbidden(error),
             SignInError::Limited(wait) => Self::limit_exceeded(wait),
             SignInError::DeviceId(_) | SignInError::DeviceName => Self::invalid_param(error),
+            SignInError::Locked => Self::user_locked(),
             SignInError::TooManyDevices(_) => Self::forbidden(error),
             SignInError::Store(error) => Self::internal(error),
         }

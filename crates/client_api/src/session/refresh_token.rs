@@ -29,6 +29,7 @@ impl From<RefreshError> for ApiError {
     fn from(error: RefreshError) -> Self {
         match error {
             RefreshError::Unknown => Self::unknown_refresh_token(error),
+            RefreshError::Locked => Self::user_locked(),
             RefreshError::Lost => Self::lost_session(error),
             RefreshError::Store(error) => Self::internal(error),
         }

@@ -16,6 +16,8 @@ use bus::{Bus, NodeId};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
+use people::Directory;
+use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
 use seal::{KeySource, Keyring, MasterKey};
@@ -92,6 +94,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             rooms::MIGRATIONS,
             keys::MIGRATIONS,
             media::MIGRATIONS,
+            reports::MIGRATIONS,
         ],
         readers: 4,
     })
@@ -106,6 +109,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
             encryption: EncryptionPolicy::Private,
+            on_invite: accounts::demand_invitable,
         },
         database.clone(),
         keyring.clone(),
@@ -117,6 +121,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         .register(Arc::new(rooms.clone()));
     let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
+        .register(Arc::new(ReportChanges::new(keyring.clone())))
         .register(Arc::new(AuditTrail::new(keyring.clone(), entropy.clone())))
         .start()
         .await
@@ -149,7 +154,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         max_size_bytes: MAX_FILE_BYTES,
         max_per_user_bytes: 3_000_000,
     };
-    let media = Media::new(log.clone(), keyring, blobs, entropy, limits);
+    let media = Media::new(log.clone(), keyring.clone(), blobs, entropy, limits);
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),
@@ -160,6 +165,8 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     );
     Owners {
         sync: sync.await.unwrap(),
+        reports: Reports::new(log.clone(), keyring),
+        directory: Directory::new(accounts.clone(), rooms.clone()),
         lifecycle: Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone()),
         log,
         accounts,

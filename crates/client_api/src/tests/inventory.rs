@@ -21,8 +21,8 @@ fn an_endpoint_is_registered_at_each_of_its_stable_paths() {
         .map(|route| route.to_string())
         .filter(|line| line.contains("leave") || line.contains("deactivate"))
         .collect();
-    let leave = "membership::leave_room::v3 (caller, default)";
-    let deactivate = "account::deactivate::v3 (caller if any, default)";
+    let leave = "membership::leave_room::v3 (caller: good, default)";
+    let deactivate = "account::deactivate::v3 (caller if any: good, default)";
     assert_eq!(
         lines,
         [

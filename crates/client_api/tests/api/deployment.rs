@@ -9,13 +9,15 @@ use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
-use client_api::Owners;
+use client_api::{Owners, TurnServers};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
+use people::Directory;
+use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
-use ruma::{RoomVersionId, owned_server_name};
+use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
@@ -28,8 +30,10 @@ pub(crate) struct Deployment {
     pub(crate) registration: RegistrationMode,
     pub(crate) shared_secret: Option<&'static str>,
     pub(crate) allow_unauthenticated_files: bool,
-    location: Location,
-    key: KeySource,
+    pub(crate) turn: Option<TurnServers>,
+    pub(crate) support: Option<discover_support::Response>,
+    pub(crate) location: Location,
+    pub(crate) key: KeySource,
     directory: tempfile::TempDir,
     bus: Bus,
 }
@@ -63,6 +67,8 @@ impl Deployment {
             registration: RegistrationMode::Open,
             shared_secret: None,
             allow_unauthenticated_files: false,
+            turn: None,
+            support: None,
             location,
             key,
             directory,
@@ -88,6 +94,7 @@ impl Deployment {
                 rooms::MIGRATIONS,
                 keys::MIGRATIONS,
                 media::MIGRATIONS,
+                reports::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -99,6 +106,7 @@ impl Deployment {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
             encryption: EncryptionPolicy::Off,
+            on_invite: accounts::demand_invitable,
         };
         let rooms = Rooms::new(
             options,
@@ -113,6 +121,8 @@ impl Deployment {
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
+        let reports = ReportChanges::new(keyring.clone());
+        let builder = builder.register(Arc::new(reports));
         let builder = builder.register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
@@ -139,7 +149,7 @@ impl Deployment {
             max_size_bytes: 1_000_000,
             max_per_user_bytes: 3_000_000,
         };
-        let media = Media::new(log.clone(), keyring, blobs, entropy, limits);
+        let media = Media::new(log.clone(), keyring.clone(), blobs, entropy, limits);
         let sync = Sync::start(
             log.clone(),
             accounts.clone(),
@@ -150,6 +160,8 @@ impl Deployment {
         );
         Owners {
             sync: sync.await.unwrap(),
+            reports: Reports::new(log.clone(), keyring),
+            directory: Directory::new(accounts.clone(), rooms.clone()),
             log,
             accounts,
             lifecycle,

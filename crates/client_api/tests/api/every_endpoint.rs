@@ -10,6 +10,7 @@ mod kept;
 mod listing;
 mod members;
 mod peeking;
+mod people;
 mod push_rules;
 mod room_state;
 mod sessions;
@@ -28,6 +29,7 @@ on_both_engines! {
 async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.shared_secret = Some(account::SHARED_SECRET);
     server.deployment.allow_unauthenticated_files = true;
+    server.deployment.support = Some(discovery::support());
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
@@ -42,6 +44,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("room_state", room_state::story).await;
         walk.play("timeline", timeline::story).await;
         walk.play("members", members::story).await;
+        walk.play("people", people::story).await;
         walk.play("listing", listing::story).await;
         walk.play("spaces", spaces::story).await;
         walk.play("peeking", peeking::story).await;

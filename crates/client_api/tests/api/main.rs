@@ -19,6 +19,8 @@ mod kept;
 #[cfg(test)]
 mod peeking;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod relations;
 #[cfg(test)]
 mod server;

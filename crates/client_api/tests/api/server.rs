@@ -99,6 +99,8 @@ impl Server {
             rate_limits_enabled: false,
             default_room_version: RoomVersionId::V12,
             allow_unauthenticated_files: self.deployment.allow_unauthenticated_files,
+            turn: self.deployment.turn.clone(),
+            support: self.deployment.support.clone(),
         };
         let seed = FACES.fetch_add(1, Ordering::Relaxed);
         let api = ClientApi::new(

@@ -7,7 +7,7 @@ use config::Loaded;
 use super::{arguments::UserCommand, standard_input};
 use crate::{
     Surroundings,
-    control::{Administrator, Answer, Order},
+    control::{Administrator, Answer, Order, ReportLine},
     output,
 };
 
@@ -49,12 +49,15 @@ async fn carry_out(administrator: &mut Administrator, order: Order) -> anyhow::R
     let mut next = Some(order);
     while let Some(order) = next.take() {
         let answer = administrator.order(order).await?;
-        if let Answer::Users {
-            next: Some(after), ..
-        } = answer
-        {
-            next = Some(Order::ListUsers { after });
-        }
+        next = match answer {
+            Answer::Users {
+                next: Some(after), ..
+            } => Some(Order::ListUsers { after }),
+            Answer::Reports {
+                next: Some(after), ..
+            } => Some(Order::ListReports { after }),
+            _ => None,
+        };
         print(answer);
     }
     Ok(())
@@ -67,9 +70,15 @@ fn print(answer: Answer) {
             for user in users {
                 let admin = if user.admin { " administrator" } else { "" };
                 let deactivated = if user.deactivated { " deactivated" } else { "" };
-                output::say(format_args!("{}{admin}{deactivated}", user.user_id));
+                let locked = if user.locked { " locked" } else { "" };
+                let suspended = if user.suspended { " suspended" } else { "" };
+                let user_id = user.user_id;
+                output::say(format_args!(
+                    "{user_id}{admin}{deactivated}{locked}{suspended}"
+                ));
             }
         }
+        Answer::Reports { reports, .. } => reports.iter().for_each(print_report),
         Answer::PasswordReset { user_id } => output::say(format_args!(
             "{user_id} has the new password, and no session any more"
         )),
@@ -87,6 +96,28 @@ fn print(answer: Answer) {
         | Answer::Progress { .. }
         | Answer::Refused { .. } => {}
     }
+}
+
+/// One line. People wrote the reason: nothing in it moves the terminal's cursor.
+fn print_report(report: &ReportLine) {
+    let what = match (&report.event_id, &report.room_id, &report.user_id) {
+        (Some(event), room, sender) => {
+            let room = room.as_deref().unwrap_or_default();
+            let sender = sender.as_deref().unwrap_or_default();
+            format!("event {event} of {sender} in {room}")
+        }
+        (None, Some(room), _) => format!("room {room}"),
+        (None, None, user) => format!("user {}", user.as_deref().unwrap_or_default()),
+    };
+    let ReportLine {
+        at,
+        reporter,
+        reason,
+        ..
+    } = report;
+    let reason = reason.escape_debug();
+    let date = date_of(*at);
+    output::say(format_args!("{date} {reporter} reports {what}: {reason}"));
 }
 
 /// The token is the last word, so that scripts find it.

@@ -46,6 +46,9 @@ pub(super) enum Command {
     User(UserCommand),
     /// Makes an invitation: a token with which one person registers, whoever else may.
     Invite(Invite),
+    /// Looks at what people reported.
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Looks at the audit record.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -120,6 +123,12 @@ pub(super) struct Invite {
     #[arg(long, value_name = "TIME", default_value = "7days",
           value_parser = validity)]
     valid_for: Duration,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ReportCommand {
+    /// Lists what people reported, oldest first, beside a running server or without one.
+    List,
 }
 
 #[derive(Subcommand)]

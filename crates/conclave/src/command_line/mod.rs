@@ -15,8 +15,10 @@ use anyhow::Context;
 use clap::Parser;
 use config::{Config, Loaded, Overrides, Sources};
 
-use self::arguments::{Arguments, AuditCommand, Command, ConfigCommand, SourceOptions};
-use crate::output;
+use self::arguments::{
+    Arguments, AuditCommand, Command, ConfigCommand, ReportCommand, SourceOptions,
+};
+use crate::{control::Order, output};
 
 /// Runs the program: 0 when it did what was asked, 1 when it could not, 2 when it was asked
 /// wrongly.
@@ -60,6 +62,11 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         Command::Invite(invite) => {
             let loaded = load(sources)?;
             block_on(administer::administer(&loaded, invite.into_order()))
+        }
+        Command::Report(ReportCommand::List) => {
+            let loaded = load(sources)?;
+            let order = Order::ListReports { after: 0 };
+            block_on(administer::administer(&loaded, order))
         }
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             let loaded = load(sources)?;

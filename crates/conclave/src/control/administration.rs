@@ -9,11 +9,14 @@ use ruma::OwnedUserId;
 use seal::Keyring;
 use store::Database;
 
-use super::{Answer, Order, UserLine};
+use super::{Answer, Order, ReportLine, UserLine};
 use crate::{node::Owners, storage::Storage};
 
 /// How many accounts are listed at once.
 const PAGE: u16 = 500;
+
+/// How many reports are listed at once: they fit into one line, whatever their reasons.
+const REPORTS_PAGE: u16 = 32;
 
 /// How long to wait when the socket fails.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -61,6 +64,7 @@ impl Administration {
                 self.create_user(new).await
             }
             Order::ListUsers { after } => self.list_users(after).await,
+            Order::ListReports { after } => self.list_reports(after).await,
             Order::ResetPassword { name, password } => {
                 self.reset_password(&name, &password.into_text()).await
             }
@@ -114,9 +118,31 @@ impl Administration {
             user_id: account.user_id.to_string(),
             admin: account.admin,
             deactivated: account.deactivated_at.is_some(),
+            locked: account.locked,
+            suspended: account.suspended,
         });
         Ok(Answer::Users {
             users: users.collect(),
+            next: next.filter(|_| is_full),
+        })
+    }
+
+    async fn list_reports(&self, after: i64) -> Result<Answer, Refusal> {
+        let reports = self.owners.reports.list(after, REPORTS_PAGE).await;
+        let reports = reports.map_err(|error| failed("reports were not read", &error))?;
+        let is_full = reports.len() == usize::from(REPORTS_PAGE);
+        let next = reports.last().map(|last| last.id);
+        let reports = reports.into_iter().map(|report| ReportLine {
+            id: report.id,
+            at: report.at.as_millis(),
+            reporter: report.reporter,
+            user_id: report.user_id,
+            room_id: report.room_id,
+            event_id: report.event_id,
+            reason: report.reason,
+        });
+        Ok(Answer::Reports {
+            reports: reports.collect(),
             next: next.filter(|_| is_full),
         })
     }

@@ -1,6 +1,10 @@
 //! The command line's side: a running server through its socket, or else the database itself.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use config::Loaded;
@@ -30,8 +34,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way to carry out orders.
 pub(crate) enum Administrator {
-    /// A server runs on this data directory and does it.
-    Beside(UnixStream),
+    /// A server runs on this data directory and does it; each order has a connection of its own,
+    /// and the first one is made.
+    Beside(PathBuf, Option<UnixStream>),
     /// No server runs, so this process does it.
     Directly(Box<Direct>),
 }
@@ -68,7 +73,7 @@ impl Administrator {
                 Err(NotLocked::InUse(process)) => process,
             };
             match connect(data_dir).await {
-                Ok(stream) => return Ok(Self::Beside(stream)),
+                Ok(stream) => return Ok(Self::Beside(data_dir.clone(), Some(stream))),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
                     "the server's socket in {} is not open to you: run the command as the user \
                      that runs the server",
@@ -117,9 +122,18 @@ impl Administrator {
     /// Carries out one order; a refusal is an error.
     pub(crate) async fn order(&mut self, order: Order) -> anyhow::Result<Answer> {
         let answer = match self {
-            Self::Beside(stream) => ask(stream, &order)
-                .await
-                .context("the running server did not answer: look into its log, and try again")?,
+            Self::Beside(data_dir, first) => {
+                let answer = async {
+                    let mut stream = match first.take() {
+                        Some(stream) => stream,
+                        None => connect(data_dir).await?,
+                    };
+                    ask(&mut stream, &order).await
+                };
+                answer.await.context(
+                    "the running server did not answer: look into its log, and try again",
+                )?
+            }
             Self::Directly(direct) => direct.administration.carry_out(order, &output::tell).await,
         };
         match answer {

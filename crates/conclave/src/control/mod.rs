@@ -11,7 +11,7 @@ mod socket;
 
 pub(crate) use administration::Administration;
 pub(crate) use client::Administrator;
-pub(crate) use order::{Answer, CopyLine, Order, UserLine};
+pub(crate) use order::{Answer, CopyLine, Order, ReportLine, UserLine};
 pub(crate) use password::Password;
 pub(crate) use socket::Socket;
 

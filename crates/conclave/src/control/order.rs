@@ -17,6 +17,8 @@ pub(crate) enum Order {
     },
     /// List accounts, after one of them.
     ListUsers { after: i64 },
+    /// List reports, after one of them.
+    ListReports { after: i64 },
     /// Set a password, and end all sessions.
     ResetPassword { name: String, password: Password },
     /// Close an account.
@@ -42,6 +44,11 @@ pub(crate) enum Answer {
     /// Some accounts, and after which to ask again if there may be more.
     Users {
         users: Vec<UserLine>,
+        next: Option<i64>,
+    },
+    /// Some reports, and after which to ask again if there may be more.
+    Reports {
+        reports: Vec<ReportLine>,
         next: Option<i64>,
     },
     /// The password is set.
@@ -74,6 +81,20 @@ pub(crate) struct UserLine {
     pub(crate) user_id: String,
     pub(crate) admin: bool,
     pub(crate) deactivated: bool,
+    pub(crate) locked: bool,
+    pub(crate) suspended: bool,
+}
+
+/// One report in a list.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReportLine {
+    pub(crate) id: i64,
+    pub(crate) at: i64,
+    pub(crate) reporter: String,
+    pub(crate) user_id: Option<String>,
+    pub(crate) room_id: Option<String>,
+    pub(crate) event_id: Option<String>,
+    pub(crate) reason: String,
 }
 
 /// What a copy holds, for who asked for it.

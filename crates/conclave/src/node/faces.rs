@@ -6,13 +6,19 @@ use anyhow::{Context, anyhow};
 use axum::{Router, http::HeaderMap, middleware};
 use bus::Bus;
 use client_api::{
-    ClientApi, Settings,
+    ClientApi, Settings, TurnServers,
     address::{AddressBlock, TrustedProxies},
     routes,
 };
-use config::Config;
+use config::{Config, EmailAddress};
 use oauth::Pages;
+use people::Directory;
+use ruma::{
+    OwnedUserId,
+    api::client::discovery::discover_support::{self, Contact, ContactRole},
+};
 use sync::Sync;
+use zeroize::Zeroizing;
 
 use super::Owners;
 use crate::{
@@ -54,6 +60,8 @@ pub(super) async fn build(
             rooms: owners.rooms.clone(),
             keys: owners.keys.clone(),
             media: owners.media.clone(),
+            reports: owners.reports.clone(),
+            directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
             sync,
         },
     );
@@ -82,5 +90,47 @@ fn settings(config: &Config, public_url: &str) -> anyhow::Result<Settings> {
         rate_limits_enabled: config.rate_limits.enabled,
         default_room_version: config.rooms.default_version.clone(),
         allow_unauthenticated_files: config.files.allow_unauthenticated,
+        turn: turn_servers(&config.calls),
+        support: support(&config.support),
     })
+}
+
+fn turn_servers(calls: &config::Calls) -> Option<TurnServers> {
+    let secret = calls.turn_shared_secret.as_ref()?;
+    let uris = calls.turn_uris.iter().map(|uri| uri.as_str().to_owned());
+    Some(TurnServers {
+        uris: uris.collect(),
+        secret: Zeroizing::new(secret.expose().to_owned()),
+        lifetime: calls.turn_lifetime,
+    })
+}
+
+fn support(support: &config::Support) -> Option<discover_support::Response> {
+    let administrators = (&support.admin_email, &support.admin_matrix_id);
+    let officers = (&support.security_email, &support.security_matrix_id);
+    let contacts = [
+        contact(ContactRole::Admin, administrators),
+        contact(ContactRole::Security, officers),
+    ];
+    let contacts: Vec<Contact> = contacts.into_iter().flatten().collect();
+    if contacts.is_empty() && support.page.is_none() {
+        return None;
+    }
+    let mut response = discover_support::Response::with_contacts(contacts);
+    response.support_page = support.page.as_ref().map(|page| page.as_str().to_owned());
+    Some(response)
+}
+
+fn contact(
+    role: ContactRole,
+    (email, user_id): (&Option<EmailAddress>, &Option<OwnedUserId>),
+) -> Option<Contact> {
+    let email = email.as_ref().map(|email| email.as_str().to_owned());
+    let mut contact = match (email, user_id) {
+        (Some(email), _) => Contact::with_email_address(role, email),
+        (None, Some(user_id)) => Contact::with_matrix_id(role, user_id.clone()),
+        (None, None) => return None,
+    };
+    contact.matrix_id.clone_from(user_id);
+    Some(contact)
 }

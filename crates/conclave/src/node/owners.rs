@@ -10,6 +10,7 @@ use config::{Config, FilesUrl};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
+use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
@@ -28,6 +29,7 @@ pub(crate) struct Owners {
     pub(crate) keys: Keys,
     pub(crate) media: Media,
     pub(crate) blobs: Blobs,
+    pub(crate) reports: Reports,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -52,6 +54,7 @@ impl Owners {
             .register(Arc::clone(&changes))
             .register(Arc::new(rooms.clone()));
         let builder = Media::register(Keys::register(builder, keyring), keyring);
+        let builder = builder.register(Arc::new(ReportChanges::new(keyring.clone())));
         // The record of an act comes after the act.
         let trail = AuditTrail::new(keyring.clone(), Arc::clone(entropy));
         let log = builder.register(Arc::new(trail)).start().await;
@@ -77,6 +80,7 @@ impl Owners {
                 max_per_user_bytes: config.files.max_per_user.as_u64(),
             },
         );
+        let reports = Reports::new(log.clone(), keyring.clone());
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
         Ok(Self {
             log,
@@ -85,6 +89,7 @@ impl Owners {
             keys,
             media,
             blobs,
+            reports,
             lifecycle,
         })
     }
@@ -115,5 +120,6 @@ fn rooms_options(config: &Config) -> RoomsOptions {
             config::EncryptionPolicy::Private => EncryptionPolicy::Private,
             config::EncryptionPolicy::Required => EncryptionPolicy::Required,
         },
+        on_invite: accounts::demand_invitable,
     }
 }

@@ -48,6 +48,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["login_tokens.hash"],
         &["a login token", "a used login token"],
     ),
+    (&["openid_tokens.hash"], &["an OpenID token"]),
     (&["setup_links.hash"], &[SETUP_LINK]),
     (&["spent_nonces.hash"], &["the nonce of a tool"]),
     (
@@ -143,6 +144,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
     ),
     (&["key_backups.auth_data"], &["the data of a backup"]),
     (&["key_backup_sessions.sealed"], &["a key in a backup"]),
+    (&["reports.reason"], &["the reason of a report"]),
     (&["media.file_name"], &["the name of a file"]),
     (&["media.content_type"], &["the type of a file"]),
     (

@@ -11,6 +11,10 @@ mod configuration;
 mod data_dir;
 mod keys;
 mod life;
+mod reports;
+#[expect(dead_code, reason = "other suites use the rest")]
+#[path = "../support/client.rs"]
+mod support;
 
 use std::{path::Path, process::Output};
 

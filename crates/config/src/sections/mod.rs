@@ -1,6 +1,7 @@
 //! The sections of the file, one struct and one file each.
 
 mod bus;
+mod calls;
 mod database;
 mod encryption;
 mod files;
@@ -12,8 +13,10 @@ mod registration;
 mod rooms;
 mod seal;
 mod server;
+mod support;
 
 pub use bus::Bus;
+pub use calls::Calls;
 pub use database::Database;
 pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
@@ -25,6 +28,7 @@ pub use registration::{Registration, RegistrationMode};
 pub use rooms::Rooms;
 pub use seal::Seal;
 pub use server::{Server, Tls};
+pub use support::Support;
 
 use crate::reader::Reader;
 
@@ -135,6 +139,8 @@ pub(crate) fn all() -> Vec<Section> {
         Encryption::describe(),
         Rooms::describe(),
         Presence::describe(),
+        Calls::describe(),
+        Support::describe(),
         RateLimits::describe(),
         Log::describe(),
     ]

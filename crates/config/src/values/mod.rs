@@ -3,21 +3,26 @@
 mod basic;
 mod bus_url;
 mod choice;
+mod contact;
 mod database_url;
+mod duration;
 mod files_url;
 mod ip_network;
 mod log_filter;
 mod matrix;
 mod secret;
 mod size;
+mod turn_uri;
 
 pub use bus_url::{BusCredentials, BusUrl};
 pub(crate) use choice::{choose, list_choices};
+pub use contact::{EmailAddress, PageUrl};
 pub use database_url::DatabaseUrl;
 pub use files_url::FilesUrl;
 pub use ip_network::IpNetwork;
 pub use log_filter::LogFilter;
 pub use secret::Secret;
+pub use turn_uri::TurnUri;
 
 /// A value as a layer gave it, before the key's type has judged it.
 #[derive(Clone, PartialEq)]

@@ -121,6 +121,7 @@ impl Bench {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
             encryption,
+            on_invite: |_, _| {},
         };
         let rooms = Rooms::new(
             options,
@@ -216,6 +217,7 @@ pub(crate) fn refusal<T>(outcome: Result<T, RoomsError>) -> RoomsRefusal {
     match outcome {
         Ok(_) => panic!("it was to be refused"),
         Err(RoomsError::Refused(refusal)) => refusal,
+        Err(RoomsError::Elsewhere(error)) => panic!("there is no other owner: {error}"),
         Err(RoomsError::Store(error)) => panic!("the store failed: {error}"),
     }
 }

@@ -227,6 +227,7 @@ async fn pages(
             direction,
             limit: 3,
             filter: &filter,
+            ignored: &BTreeSet::new(),
             unbroken: false,
         };
         let page = node
@@ -381,7 +382,9 @@ conformance! {
         let all = EventFilter::default();
         let rare = EventFilter::parse(r#"{"types":["org.example.rare"]}"#).unwrap();
         let page = async |from, to, direction, limit, filter: &EventFilter| {
-            let request = PageRequest { from, to, direction, limit, filter, unbroken: false };
+            let ignored = &BTreeSet::new();
+            let request =
+                PageRequest { from, to, direction, limit, filter, ignored, unbroken: false };
             node.rooms.page(&snapshot, &room, &history, &request).await.unwrap()
         };
         let whole = page(end, None, Direction::Backward, 1_000, &all).await;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use accounts::Standing;
 use model::filter::{EventFilter, SyncFilter};
 use rooms::{Direction, History, Membership, PageRequest, Room, StoredEvent};
 use ruma::{RoomId, events::room::member::MembershipState};
@@ -104,16 +105,13 @@ impl Inner {
         room_id: Option<&RoomId>,
     ) -> Result<Turn, LookError> {
         self.log.barrier().await?;
-        if !self.stands(syncer).await? {
-            return Err(LookError::SessionEnded);
+        match self.standing(syncer).await? {
+            Standing::Good => {}
+            Standing::Locked => return Err(LookError::Locked),
+            Standing::Ended => return Err(LookError::SessionEnded),
         }
         let snapshot = self.log.database().snapshot().await?;
-        let look = Look {
-            inner: self,
-            snapshot: &snapshot,
-            syncer,
-            filter: SyncFilter::default(),
-        };
+        let look = Look::of(self, &snapshot, syncer, SyncFilter::default()).await?;
         let behind = look.head().saturating_add(1);
         let from = match from {
             // A place in the future (of a restored copy) is as good as now.
@@ -211,6 +209,7 @@ impl Look<'_> {
             direction: Direction::Forward,
             limit: MOST_EVENTS,
             filter: &EventFilter::default(),
+            ignored: &self.ignored,
             unbroken: false,
         };
         let rooms = &self.inner.rooms;

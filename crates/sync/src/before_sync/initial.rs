@@ -26,12 +26,7 @@ impl Sync {
             ..SyncFilter::default()
         };
         filter.timeline.limit = limit;
-        let look = Look {
-            inner,
-            snapshot: &snapshot,
-            syncer,
-            filter,
-        };
+        let look = Look::of(inner, &snapshot, syncer, filter).await?;
         let reading = look.reading();
         let entries = reading.account_data().await?;
         let memberships = inner.rooms.memberships(&snapshot, syncer.user).await?;
@@ -56,12 +51,7 @@ impl Sync {
         let inner = &self.inner;
         let room = inner.rooms.room(room_id).await.map_err(hidden)?;
         let snapshot = inner.log.database().snapshot().await?;
-        let look = Look {
-            inner,
-            snapshot: &snapshot,
-            syncer,
-            filter: SyncFilter::default(),
-        };
+        let look = Look::of(inner, &snapshot, syncer, SyncFilter::default()).await?;
         let history = look.history(&room).await?;
         let before = history.state_before().ok_or(LookError::Hidden)?;
         let entries = look.reading().account_data().await?;
@@ -99,6 +89,10 @@ impl Look<'_> {
             MembershipState::Invite => {
                 let own = rooms.event(self.snapshot, &room, &membership.event_id);
                 let own = own.await?;
+                let inviter = own.as_ref().map(|own| own.pdu.sender());
+                if inviter.is_some_and(|inviter| self.ignored.contains(inviter)) {
+                    return Ok(None);
+                }
                 let reader = self.reader();
                 let mut info = self.bare(&room, Some(&membership.membership));
                 if let Some(own) = own {

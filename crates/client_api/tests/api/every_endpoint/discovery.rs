@@ -1,8 +1,14 @@
 //! What a client asks before and after it has somebody.
 
+use ruma::api::client::discovery::discover_support;
 use serde_json::{Value, json};
 
 use super::walk::Walk;
+
+/// Whom one may turn to.
+pub(super) fn support() -> discover_support::Response {
+    discover_support::Response::with_support_page("https://localhost/help".to_owned())
+}
 
 pub(super) async fn story(walk: &Walk) {
     let known = walk
@@ -12,6 +18,11 @@ pub(super) async fn story(walk: &Walk) {
         known["m.homeserver"],
         json!({"base_url": "http://localhost:8008"})
     );
+    let support = walk
+        .ok("", "GET", "/.well-known/matrix/support", Value::Null)
+        .await;
+    let page = json!({"support_page": "https://localhost/help"});
+    assert_eq!(support, page);
     let versions = walk
         .ok("", "GET", "/_matrix/client/versions", Value::Null)
         .await;

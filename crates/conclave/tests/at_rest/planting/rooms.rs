@@ -97,6 +97,9 @@ async fn messages(alice: &Client, bob: &Client, room: &str, markers: &mut Marker
     ask(alice, "PUT", &path, redact).await;
     let path = format!("rooms/{room}/receipt/m.read/{sent}");
     ask(bob, "POST", &path, json!({})).await;
+    let report = json!({ "reason": markers.new_for("the reason of a report") });
+    let path = format!("rooms/{room}/report/{sent}");
+    ask(bob, "POST", &path, report).await;
 }
 
 async fn memberships(alice: &Client, bob: &Client, room: &str, markers: &mut Markers) {

@@ -45,6 +45,14 @@ pub(super) async fn sessions(
     // Never used. A new password revokes those that were made before.
     login_token(alice, &changed, markers).await;
     sign_out(&second, markers).await;
+    let path = format!("user/{}/openid/request_token", alice.user_id);
+    let made = ask(alice, "POST", &path, json!({})).await;
+    let token = text(&made, "access_token");
+    markers.add("an OpenID token", token);
+    let path = "/_matrix/federation/v1/openid/userinfo";
+    let asking = format!("{path}?access_token={token}");
+    let service = Client::anonymous(server.address(), &[]);
+    service.ask("GET", &asking, &Value::Null).await.unwrap();
     // Older clients put it there.
     let old = Client::anonymous(server.address(), &[]);
     let path = format!("account/whoami?access_token={}", alice.token);

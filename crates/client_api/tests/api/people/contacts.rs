@@ -1,0 +1,74 @@
+//! What the operator tells: TURN servers, and whom to turn to.
+
+use std::time::Duration;
+
+use client_api::TurnServers;
+use ruma::{
+    api::client::discovery::discover_support::{Contact, ContactRole, Response},
+    owned_user_id,
+};
+use serde_json::{Value, json};
+
+use super::refusal;
+use crate::server::{Server, on_both_engines};
+
+const SUPPORT: &str = "/.well-known/matrix/support";
+
+on_both_engines! {
+    shared_postgres;
+    each_person_gets_credentials_of_their_own_that_expire,
+    it_is_told_whom_to_turn_to,
+}
+
+async fn each_person_gets_credentials_of_their_own_that_expire(mut server: Server) {
+    let node = server.node().await;
+    let alice = node.someone("alice").await;
+    assert_eq!(node.get(&alice, "voip/turnServer").await, json!({}));
+    let refused = node
+        .refused("", "GET", "/_matrix/client/v3/voip/turnServer", "")
+        .await;
+    assert_eq!(refused, refusal(401, "M_MISSING_TOKEN"));
+    node.parts.log.stop().await;
+    let uris = vec!["turn:turn.example.org?transport=udp".to_owned()];
+    server.deployment.turn = Some(TurnServers {
+        uris: uris.clone(),
+        secret: "north".to_owned().into(),
+        lifetime: Duration::from_secs(600),
+    });
+    let node = server.node().await;
+    let bob = node.someone("bob").await;
+    let given = node.get(&alice, "voip/turnServer").await;
+    assert_eq!((&given["uris"], &given["ttl"]), (&json!(uris), &json!(600)));
+    let (until, name) = given["username"].as_str().unwrap().split_once(':').unwrap();
+    assert_eq!(name, alice.user_id);
+    let password = given["password"].clone();
+    assert_ne!(
+        password,
+        node.get(&bob, "voip/turnServer").await["password"]
+    );
+    server.deployment.clock.advance(Duration::from_secs(60));
+    let later = node.get(&alice, "voip/turnServer").await;
+    assert_ne!(later["password"], password);
+    let (later, _) = later["username"].as_str().unwrap().split_once(':').unwrap();
+    let seconds = |text: &str| text.parse::<i64>().unwrap();
+    assert_eq!(seconds(later) - seconds(until), 60);
+}
+
+async fn it_is_told_whom_to_turn_to(mut server: Server) {
+    let node = server.node().await;
+    let refused = node.refused("", "GET", SUPPORT, "").await;
+    assert_eq!(refused, refusal(404, "M_NOT_FOUND"));
+    node.parts.log.stop().await;
+    let email = "admin@localhost".to_owned();
+    let mut administrator = Contact::with_email_address(ContactRole::Admin, email);
+    administrator.matrix_id = Some(owned_user_id!("@admin:elsewhere.example"));
+    server.deployment.support = Some(Response::with_contacts(vec![administrator]));
+    let node = server.node().await;
+    let told = node.ok("", "GET", SUPPORT, Value::Null).await;
+    let contact = json!({
+        "role": "m.role.admin",
+        "email_address": "admin@localhost",
+        "matrix_id": "@admin:elsewhere.example",
+    });
+    assert_eq!(told, json!({ "contacts": [contact] }));
+}
