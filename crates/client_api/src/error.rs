@@ -105,6 +105,15 @@ impl ApiError {
         )
     }
 
+    /// 401 `M_MISSING_TOKEN`, where a token stands in the query and nowhere else.
+    pub fn missing_query_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::MissingToken,
+            "query parameter `access_token` is missing",
+        )
+    }
+
     /// 400 `M_BAD_JSON`: valid JSON of the wrong shape.
     pub fn bad_json(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::BadJson, sentence)

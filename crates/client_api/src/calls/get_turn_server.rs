@@ -13,17 +13,11 @@ use serde::Serialize;
 use tracing::instrument;
 
 use super::TurnServers;
-use crate::{Settings, caller::Caller, matrix::Matrix};
+use crate::{Settings, caller::Caller, error::ApiError, matrix::Matrix};
 
-/// The answer; without TURN servers it says nothing.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Answer {
-    #[serde(flatten)]
-    access: Option<Access>,
-}
-
+/// The answer.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Access {
+pub(crate) struct Access {
     username: String,
     password: String,
     uris: Vec<String>,
@@ -31,17 +25,18 @@ struct Access {
     ttl: u64,
 }
 
-/// Gives the caller credentials for the TURN servers, which expire.
+/// Gives the caller credentials for the TURN servers, which expire; without such servers there is
+/// nothing to find.
 #[instrument(name = "client.get_turn_server", skip_all)]
 pub(crate) async fn get_turn_server(
     State(settings): State<Arc<Settings>>,
     State(clock): State<Arc<dyn Clock>>,
     caller: Caller,
     Matrix(_): Matrix<Request>,
-) -> Json<Answer> {
+) -> Result<Json<Access>, ApiError> {
     let servers = settings.turn.as_ref();
-    let access = servers.map(|servers| access(servers, &caller.user_id, clock.now()));
-    Json(Answer { access })
+    let servers = servers.ok_or_else(|| ApiError::not_found("this server has no TURN servers"))?;
+    Ok(Json(access(servers, &caller.user_id, clock.now())))
 }
 
 /// By the convention of TURN servers ([draft]): the name says until when it is good, and the

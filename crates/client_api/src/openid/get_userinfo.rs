@@ -34,7 +34,7 @@ pub(crate) async fn get_userinfo(
     State(accounts): State<Accounts>,
     Matrix(req): Matrix<Request>,
 ) -> Result<Json<Answer>, ApiError> {
-    let token = req.access_token.ok_or_else(ApiError::missing_token)?;
+    let token = req.access_token.ok_or_else(ApiError::missing_query_token)?;
     let owner = accounts.openid_owner(&token).await;
     let sub = owner.map_err(ApiError::internal)?;
     let sub = sub.ok_or_else(|| ApiError::unknown_token(false))?;

@@ -3,7 +3,7 @@
 mod account;
 mod backups;
 mod devices;
-mod discovery;
+pub(crate) mod discovery;
 mod encryption;
 pub(crate) mod files;
 mod kept;
@@ -20,7 +20,10 @@ mod timeline;
 mod walk;
 
 use self::walk::{Generation, Walk};
-use crate::server::{Server, on_both_engines};
+use crate::{
+    people::contacts::turn_servers,
+    server::{Server, on_both_engines},
+};
 
 on_both_engines! {
     every_endpoint_does_what_it_says,
@@ -29,6 +32,7 @@ on_both_engines! {
 async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.shared_secret = Some(account::SHARED_SECRET);
     server.deployment.allow_unauthenticated_files = true;
+    server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(discovery::support());
     let node = server.node().await;
     let mut walk = Walk::through(node);

@@ -11,10 +11,14 @@ mod files;
 mod kept;
 mod listing;
 mod members;
+mod peeking;
+mod people;
 mod push_rules;
+mod relations;
 mod room_state;
 mod row;
 mod sessions;
+mod spaces;
 mod stage;
 mod timeline;
 mod traces;
@@ -27,7 +31,11 @@ use self::{
     stage::Stage,
     traces::{differences, traces},
 };
-use crate::server::{Server, on_both_engines};
+use crate::{
+    every_endpoint,
+    people::contacts::turn_servers,
+    server::{Server, on_both_engines},
+};
 
 on_both_engines! {
     every_route_refuses_what_it_must_and_keeps_nothing_of_it,
@@ -38,7 +46,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 11] {
+fn areas() -> [Vec<Row>; 15] {
     [
         discovery::rows(),
         account::rows(),
@@ -48,7 +56,11 @@ fn areas() -> [Vec<Row>; 11] {
         files::rows(),
         room_state::rows(),
         timeline::rows(),
+        relations::rows(),
         members::rows(),
+        spaces::rows(),
+        peeking::rows(),
+        people::rows(),
         listing::rows(),
         encryption::rows()
             .into_iter()
@@ -60,6 +72,8 @@ fn areas() -> [Vec<Row>; 11] {
 async fn every_route_refuses_what_it_must_and_keeps_nothing_of_it(mut server: Server) {
     server.deployment.shared_secret = Some(account::SHARED_SECRET);
     server.deployment.allow_unauthenticated_files = true;
+    server.deployment.turn = Some(turn_servers());
+    server.deployment.support = Some(every_endpoint::discovery::support());
     let stage = Stage::set(server.node().await).await;
     let inventory = routes::inventory();
     let mut faults = Vec::new();

@@ -1,6 +1,6 @@
 //! People among each other: who finds whom, whom one ignores, and what administrators may do.
 
-mod contacts;
+pub(crate) mod contacts;
 mod ignoring;
 mod inviting;
 mod mutual_rooms;
@@ -64,7 +64,7 @@ impl Deployment {
 
 impl Node {
     /// Registers an administrator whose name begins like this.
-    async fn administrator(&self, name: &str) -> User {
+    pub(crate) async fn administrator(&self, name: &str) -> User {
         let user = self.someone(name).await;
         let id = <&UserId>::try_from(user.user_id.as_str()).unwrap();
         let accounts = &self.parts.accounts;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::walk::Walk;
 
 /// Whom one may turn to.
-pub(super) fn support() -> discover_support::Response {
+pub(crate) fn support() -> discover_support::Response {
     discover_support::Response::with_support_page("https://localhost/help".to_owned())
 }
 

@@ -5,7 +5,7 @@ use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::walk::Walk;
-use crate::server::User;
+use crate::{people::contacts::turn_servers, server::User};
 
 pub(super) async fn story(walk: &Walk) {
     let olga = walk.join("olga").await;
@@ -32,7 +32,8 @@ pub(super) async fn story(walk: &Walk) {
     let path = format!("/_matrix/federation/v1/openid/userinfo?access_token={token}");
     let who = walk.ok("", "GET", &path, Value::Null).await;
     assert_eq!(who, json!({"sub": pete.user_id}));
-    assert_eq!(walk.get(&pete, "voip/turnServer").await, json!({}));
+    let turn = walk.get(&pete, "voip/turnServer").await;
+    assert_eq!(turn["uris"], json!(turn_servers().uris));
     administering(walk, &olga, &pete).await;
 }
 

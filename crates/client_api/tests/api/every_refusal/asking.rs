@@ -65,7 +65,7 @@ impl Asked<'_> {
     pub(super) fn outgoing(self, changes: &Request) -> Outgoing {
         let who = self.who(changes);
         let token = match self.row.token {
-            Token::Needed => self.stage.user(who).token.clone(),
+            Token::Needed | Token::Optional => self.stage.user(who).token.clone(),
             Token::NotNeeded => String::new(),
         };
         let query = changes.query.or(self.row.good.query).unwrap_or("");

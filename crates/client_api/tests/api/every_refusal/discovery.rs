@@ -9,6 +9,7 @@ use super::row::{
 pub(super) fn rows() -> Vec<Row> {
     vec![
         bare("GET /.well-known/matrix/client", NotNeeded),
+        bare("GET /.well-known/matrix/support", NotNeeded),
         bare("GET /_matrix/client/versions", NotNeeded),
         bare("GET capabilities", Needed),
     ]

@@ -32,17 +32,17 @@ fn good(asked: Asked<'_>) -> Outgoing {
 }
 
 fn tokens(asked: Asked<'_>) -> Vec<Refusal> {
-    if asked.row.token == Token::NotNeeded {
-        return Vec::new();
-    }
     let with = |token: &str| Outgoing {
         token: token.to_owned(),
         ..good(asked)
     };
-    vec![
-        (with(""), (401, "M_MISSING_TOKEN", "Authorization")),
-        (with("nobody's"), (401, "M_UNKNOWN_TOKEN", "not known")),
-    ]
+    let missing = (with(""), (401, "M_MISSING_TOKEN", "Authorization"));
+    let wrong = (with("nobody's"), (401, "M_UNKNOWN_TOKEN", "not known"));
+    match asked.row.token {
+        Token::Needed => vec![missing, wrong],
+        Token::Optional => vec![wrong],
+        Token::NotNeeded => Vec::new(),
+    }
 }
 
 fn bodies(asked: Asked<'_>) -> Vec<Refusal> {

@@ -32,6 +32,8 @@ pub(super) struct Row {
 pub(super) enum Token {
     /// It does: no token and a wrong one are refused.
     Needed,
+    /// Anybody may ask; who has a token is answered by it, and a wrong one is refused.
+    Optional,
     /// Anybody may ask.
     NotNeeded,
 }
@@ -88,6 +90,8 @@ pub(super) enum Who {
     Stranger,
     /// Was banned from the room.
     Banned,
+    /// Administers the server, and is not in the room.
+    Administrator,
 }
 
 /// A request, or what a case changes of one.
@@ -304,10 +308,12 @@ impl Row {
         route.method == method && route.path.replacen("/r0/", "/v3/", 1) == path
     }
 
-    /// Whether refusals of this route are written into the record: guesses of secrets.
+    /// Whether refusals of this route are written into the record: guesses of secrets, and what
+    /// only administrators may do.
     pub(super) fn is_recorded(&self) -> bool {
         const RECORDED: [&str; 2] = ["POST login", "POST /_synapse/admin/v1/register"];
-        RECORDED.contains(&self.route)
+        let is_administration = self.route.contains("admin/") && self.route.contains("{user_id}");
+        is_administration || RECORDED.contains(&self.route)
     }
 
     /// Where the row says what its route belies.
@@ -322,6 +328,7 @@ impl Row {
         check(!routes.is_empty(), "there is no such route");
         let needed = match self.token {
             Token::Needed => "caller",
+            Token::Optional => "caller if any",
             Token::NotNeeded => "anyone",
         };
         check(

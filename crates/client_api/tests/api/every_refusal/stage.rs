@@ -13,7 +13,7 @@ use crate::{
 /// A node with people, a room, and something of everything.
 pub(super) struct Stage {
     pub(super) node: Node,
-    people: [User; 4],
+    people: [User; 5],
     names: BTreeMap<&'static str, String>,
 }
 
@@ -24,6 +24,7 @@ impl Stage {
             node.join("member").await,
             node.join("stranger").await,
             node.join("banned").await,
+            node.administrator("administrator").await,
         ];
         let mut stage = Self {
             node,
@@ -44,6 +45,7 @@ impl Stage {
             Who::Member => &self.people[1],
             Who::Stranger => &self.people[2],
             Who::Banned => &self.people[3],
+            Who::Administrator => &self.people[4],
         }
     }
 
@@ -93,7 +95,13 @@ impl Stage {
     }
 
     fn name_people(&mut self) {
-        let ids = ["owner_id", "member_id", "stranger_id", "banned_id"];
+        let ids = [
+            "owner_id",
+            "member_id",
+            "stranger_id",
+            "banned_id",
+            "administrator_id",
+        ];
         for (index, name) in ids.into_iter().enumerate() {
             let id = self.people[index].user_id.clone();
             self.call(name, id);
@@ -212,6 +220,10 @@ impl Stage {
         let room = self.named("room_id").unwrap();
         let path = format!("room_keys/keys/{room}/s?version=2");
         self.node.call(owner, "PUT", &path, key).await;
+        let token = format!("user/{}/openid/request_token", owner.user_id);
+        let token = self.node.call(owner, "POST", &token, json!({})).await;
+        let token = token["access_token"].as_str().unwrap().to_owned();
+        self.call("openid", token);
         self.call("version", "2");
         self.call("session_id", "s");
     }

@@ -12,6 +12,17 @@ use serde_json::{Value, json};
 use super::refusal;
 use crate::server::{Server, on_both_engines};
 
+const TURN: &str = "turn:turn.example.org?transport=udp";
+
+/// TURN servers, for ten minutes.
+pub(crate) fn turn_servers() -> TurnServers {
+    TurnServers {
+        uris: vec![TURN.to_owned()],
+        secret: "north".to_owned().into(),
+        lifetime: Duration::from_secs(600),
+    }
+}
+
 const SUPPORT: &str = "/.well-known/matrix/support";
 
 on_both_engines! {
@@ -23,22 +34,20 @@ on_both_engines! {
 async fn each_person_gets_credentials_of_their_own_that_expire(mut server: Server) {
     let node = server.node().await;
     let alice = node.someone("alice").await;
-    assert_eq!(node.get(&alice, "voip/turnServer").await, json!({}));
-    let refused = node
-        .refused("", "GET", "/_matrix/client/v3/voip/turnServer", "")
-        .await;
+    let path = "/_matrix/client/v3/voip/turnServer";
+    let refused = node.refused(&alice.token, "GET", path, "").await;
+    assert_eq!(refused, refusal(404, "M_NOT_FOUND"));
+    let refused = node.refused("", "GET", path, "").await;
     assert_eq!(refused, refusal(401, "M_MISSING_TOKEN"));
     node.parts.log.stop().await;
-    let uris = vec!["turn:turn.example.org?transport=udp".to_owned()];
-    server.deployment.turn = Some(TurnServers {
-        uris: uris.clone(),
-        secret: "north".to_owned().into(),
-        lifetime: Duration::from_secs(600),
-    });
+    server.deployment.turn = Some(turn_servers());
     let node = server.node().await;
     let bob = node.someone("bob").await;
     let given = node.get(&alice, "voip/turnServer").await;
-    assert_eq!((&given["uris"], &given["ttl"]), (&json!(uris), &json!(600)));
+    assert_eq!(
+        (&given["uris"], &given["ttl"]),
+        (&json!([TURN]), &json!(600))
+    );
     let (until, name) = given["username"].as_str().unwrap().split_once(':').unwrap();
     assert_eq!(name, alice.user_id);
     let password = given["password"].clone();
