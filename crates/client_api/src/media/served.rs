@@ -21,7 +21,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31
 const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Describes a file in the headers of the answer that carries it.
-pub(super) fn describe(
+pub fn describe(
     headers: &mut HeaderMap,
     content_type: Option<&str>,
     name: Option<String>,
