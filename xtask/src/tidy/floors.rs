@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 8] = [
 ];
 
 /// What stands beside the house: it may use anything, and only tests may use it.
-const BESIDE: [&str; 3] = ["testkit", "loadgen", "xtask"];
+const BESIDE: [&str; 4] = ["testkit", "hostile", "loadgen", "xtask"];
 
 /// The kinds of dependencies, as a manifest names them.
 const NORMAL: [&str; 2] = ["dependencies", "build-dependencies"];
@@ -166,6 +166,7 @@ mod tests {
             ("model", "config"),
             ("conclave", "testkit"),
             ("conclave", "xtask"),
+            ("conclave", "hostile"),
         ] {
             let plain = format!("[dependencies]\n{used}.workspace = true");
             assert!(!stands(name, &plain), "{name} may use {used}");
