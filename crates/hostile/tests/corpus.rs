@@ -144,15 +144,15 @@ macro_rules! properties {
 }
 
 properties! {
-    bus_message: 2_000,
-    config_file: 200,
-    credentials: 60,
-    event: 500,
-    filter: 1_000,
-    image: 200,
-    media_type: 2_000,
-    push_rules: 100,
-    request_body: 150,
-    room: 100,
-    tokens: 5_000,
+    bus_message: 10_000,
+    config_file: 1_000,
+    credentials: 200,
+    event: 3_000,
+    filter: 5_000,
+    image: 1_000,
+    media_type: 10_000,
+    push_rules: 500,
+    request_body: 600,
+    room: 500,
+    tokens: 20_000,
 }
