@@ -1,12 +1,20 @@
 //! A whole node to be asked: on SQLite, with two people, a room and what belongs to them.
 
-use std::{cell::RefCell, net::SocketAddr, pin::pin, sync::Arc, thread::LocalKey, time::Duration};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    thread::LocalKey,
+    time::Duration,
+};
 
 use accounts::{By, NewDevice};
 use axum::{Router, body::Body, extract::ConnectInfo};
 use client_api::{ClientApi, Owners, Settings, address::TrustedProxies, routes};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use oauth::Pages;
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
 use serde_json::{Value, json};
 use testkit::entropy::SeededEntropy;
@@ -47,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) token: String,
     /// What Bob's session is refreshed with, once it was asked for.
     pub(crate) refresh_token: Option<String>,
+    /// What allows the form that makes the first administrator.
+    setup: String,
     names: Vec<(&'static str, String)>,
     asked: usize,
     /// Whether anything was asked for since that may have signed Alice out.
@@ -105,8 +115,16 @@ impl Node {
             Arc::new(owners.accounts.clone()),
             owners.clone(),
         );
+        let setup = runtime.block_on(owners.accounts.make_setup_link());
+        let address_of = |peer: Option<IpAddr>, _: &HeaderMap| peer.unwrap();
+        let pages = Pages::new(
+            owners.accounts.clone(),
+            "http://localhost:8008",
+            Arc::new(address_of),
+        );
         let mut node = Self {
-            router: routes::router(api),
+            router: routes::router(api).merge(oauth::router(pages)),
+            setup: setup.unwrap().unwrap(),
             owners,
             deployment,
             runtime,
@@ -163,6 +181,7 @@ impl Node {
             ("<since>", since),
             ("<file>", file),
             ("<version>", version),
+            ("<setup>", self.setup.clone()),
         ];
     }
 

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, sync::LazyLock};
 
 use axum::body::Body;
-use client_api::{endpoint::Route, routes};
-use http::{Request, header};
+use client_api::routes;
+use http::{HeaderName, Request, header};
 
 use crate::{
     node::{Answer, Node, Place, at_node},
@@ -15,15 +15,30 @@ thread_local! {
     static NODE: Place = const { RefCell::new(None) };
 }
 
-static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(routes::inventory);
+/// What is served beside the Matrix API.
+const PAGES: [(&str, &str); 3] = [
+    ("GET", "/_conclave/setup"),
+    ("POST", "/_conclave/setup"),
+    ("GET", "/_conclave/pages.css"),
+];
+
+/// Every endpoint: its method, and its path with names in the places of arguments.
+static ENDPOINTS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let pages = PAGES.iter();
+    let pages = pages.map(|(method, path)| ((*method).to_owned(), (*path).to_owned()));
+    let routes = routes::inventory().into_iter();
+    let routes = routes.map(|route| (route.method, route.path));
+    routes.chain(pages).collect()
+});
 
 /// The first lines are an endpoint as the inventory writes it (`PUT /_matrix/client/…/{room_id}`),
-/// what stands in the places of its path with tabs between, the query, and the content type; the
-/// rest is the body. `<room>`, `<alias>`, `<event>`, `<filter>`, `<since>`, `<file>`, `<version>`
-/// and `<token>` stand for what is there, as do empty places of the path.
+/// what stands in the places of its path with tabs between, the query, and headers (`name: value`) with
+/// tabs between; the rest is the body. `<room>`, `<alias>`, `<event>`, `<filter>`, `<since>`,
+/// `<file>`, `<version>`, `<setup>` and `<token>` stand for what is there, as do empty places of the
+/// path.
 ///
 /// Nothing panics; every answer comes and is below 500; what is refused is refused with an
-/// `errcode` and a sentence; JSON is JSON; and the node goes on.
+/// `errcode` and a sentence; JSON is JSON; no page has a script in it; and the node goes on.
 pub fn request_body(data: &[u8]) {
     at_node(&NODE, |node| {
         let Some(request) = request(node, data) else {
@@ -40,8 +55,12 @@ fn check(shown: &str, answer: &Answer) {
     assert!(status < 500, "{shown}: {status} {}", answer.json());
     let content_type = answer.headers.get(header::CONTENT_TYPE);
     let is_json = content_type.is_some_and(|kind| kind == "application/json");
+    let is_page = content_type.is_some_and(|kind| kind == "text/html; charset=utf-8");
     let told = answer.json();
-    if status >= 400 {
+    if is_page {
+        let page = String::from_utf8_lossy(&answer.body).to_lowercase();
+        assert!(!page.contains("<script"), "{shown}: {page}");
+    } else if status >= 400 {
         let errcode = told["errcode"].as_str().unwrap_or_default();
         let sentence = told["error"].as_str().unwrap_or_default();
         // What user-interactive authentication asks for has no sentence at first.
@@ -57,34 +76,34 @@ fn request(node: &Node, data: &[u8]) -> Option<Request<Body>> {
     let (route, rest) = first_line(data);
     let (arguments, rest) = first_line(rest);
     let (query, rest) = first_line(rest);
-    let (content_type, body) = first_line(rest);
-    let route = route_named(route);
-    let mut uri = path(node, &route.path, &node.filled(arguments));
+    let (headers, body) = first_line(rest);
+    let (method, template) = endpoint_named(route);
+    let mut uri = path(node, template, &node.filled(arguments));
     if !query.is_empty() {
         uri.push('?');
         let is_legal = |byte: u8| byte.is_ascii_graphic() && !b"\"<>#`{}".contains(&byte);
         escape_into(&mut uri, &node.filled(query), is_legal);
     }
     let mut request = Request::builder()
-        .method(route.method.as_str())
+        .method(method.as_str())
         .uri(uri)
         .header(header::AUTHORIZATION, format!("Bearer {}", node.token));
-    if !content_type.is_empty() {
-        request = request.header(header::CONTENT_TYPE, content_type);
+    for line in headers.split(|byte| *byte == b'\t') {
+        let colon = line.windows(2).position(|pair| pair == b": ");
+        let (name, value) = line.split_at(colon.unwrap_or(0));
+        if let Ok(name) = HeaderName::from_bytes(name) {
+            request = request.header(name, &node.filled(&value[2..])[..]);
+        }
     }
     request.body(node.filled(body).into()).ok()
 }
 
 /// The endpoint of this name, or else one that the name stands for by chance, always the same.
-fn route_named(name: &[u8]) -> &'static Route {
-    let named = |route: &&Route| {
-        let (method, path) = (route.method.as_bytes(), route.path.as_bytes());
-        let words = name.split_at_checked(method.len());
-        words.is_some_and(|(first, rest)| first == method && rest.strip_prefix(b" ") == Some(path))
-    };
-    ROUTES.iter().find(named).unwrap_or_else(|| {
+fn endpoint_named(name: &[u8]) -> &'static (String, String) {
+    let named = |(method, path): &&(String, String)| name == format!("{method} {path}").as_bytes();
+    ENDPOINTS.iter().find(named).unwrap_or_else(|| {
         let fold = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
-        &ROUTES[name.iter().fold(7, fold) % ROUTES.len()]
+        &ENDPOINTS[name.iter().fold(7, fold) % ENDPOINTS.len()]
     })
 }
 
