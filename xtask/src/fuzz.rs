@@ -117,6 +117,7 @@ impl Running {
             .arg(format!("-max_total_time={}", u64::from(minutes) * 60))
             .arg(format!("-rss_limit_mb={MEMORY_MIB}"))
             .arg(format!("-timeout={SECONDS_FOR_ONE}"))
+            .arg(format!("-dict={}", folder.join("words.dict").display()))
             .arg("-print_final_stats=1")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
