@@ -119,6 +119,8 @@ impl Running {
             .arg(format!("-timeout={SECONDS_FOR_ONE}"))
             .arg(format!("-dict={}", folder.join("words.dict").display()))
             .arg("-print_final_stats=1")
+            // Each thread's own heap would keep what hashing a password took.
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
