@@ -22,6 +22,11 @@ pub(crate) fn clients_manifest() -> Option<PathBuf> {
     Some(root().join("clients/Cargo.toml")).filter(|manifest| manifest.is_file())
 }
 
+/// The manifest of the fuzz targets, which are a workspace of their own too.
+pub(crate) fn fuzz_manifest() -> Option<PathBuf> {
+    Some(root().join("fuzz/Cargo.toml")).filter(|manifest| manifest.is_file())
+}
+
 /// A call of cargo in the workspace's folder.
 pub(crate) fn cargo<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(program());

@@ -1,8 +1,10 @@
-//! The project's commands: `cargo xtask run | test | crash-test | ci | check | fix | tidy | bench`.
+//! The project's commands: `cargo xtask run | test | crash-test | fuzz | ci | check | fix | tidy |
+//! bench`.
 
 mod bench;
 mod cargo;
 mod console;
+mod fuzz;
 mod parts;
 mod report;
 mod servers;
@@ -51,6 +53,8 @@ enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Runs the fuzz targets, each for an hour (`docs/hostile-input.md`).
+    Fuzz(fuzz::Options),
     /// Does everything that must be green before a change lands.
     Ci,
     /// Does one of the checks.
@@ -114,6 +118,7 @@ fn execute(command: Command) -> anyhow::Result<bool> {
             engine,
             release,
         } => parts::crash_test(&mut report, engine, kills, release)?,
+        Command::Fuzz(options) => return fuzz::run(&options),
         Command::Ci => parts::everything(&mut report)?,
         Command::Check { what: Check::Fmt } => parts::format(&mut report)?,
         Command::Check {

@@ -62,10 +62,10 @@ pub(crate) fn everything(report: &mut Report) -> anyhow::Result<()> {
 /// Checks that the code is formatted.
 pub(crate) fn format(report: &mut Report) -> anyhow::Result<()> {
     report.run("format", cargo(["fmt", "--all", "--check"]))?;
-    if let Some(manifest) = cargo::clients_manifest() {
+    for (part, manifest) in workspaces_beside() {
         let mut command = cargo(["fmt", "--all", "--check", "--manifest-path"]);
         command.arg(manifest);
-        report.run("format of the client suite", command)?;
+        report.run(part, command)?;
     }
     Ok(())
 }
@@ -73,12 +73,19 @@ pub(crate) fn format(report: &mut Report) -> anyhow::Result<()> {
 /// Formats the code.
 pub(crate) fn fix_format(report: &mut Report) -> anyhow::Result<()> {
     report.run("format", cargo(["fmt", "--all"]))?;
-    if let Some(manifest) = cargo::clients_manifest() {
+    for (part, manifest) in workspaces_beside() {
         let mut command = cargo(["fmt", "--all", "--manifest-path"]);
         command.arg(manifest);
-        report.run("format of the client suite", command)?;
+        report.run(part, command)?;
     }
     Ok(())
+}
+
+/// The workspaces that stand beside this one, with the names of the parts that format them.
+fn workspaces_beside() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let clients = cargo::clients_manifest().map(|path| ("format of the client suite", path));
+    let fuzz = cargo::fuzz_manifest().map(|path| ("format of the fuzz targets", path));
+    clients.into_iter().chain(fuzz)
 }
 
 /// Runs the compiler's and clippy's lints, warnings denied.

@@ -11,7 +11,7 @@ mod nats;
 mod node;
 mod signal;
 mod subscription;
-mod wire;
+pub mod wire;
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ const LONGEST_STATUS_BYTES: usize = 1024;
 
 /// Why a message says nothing to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ignored {
+pub enum Ignored {
     /// It is longer than any signal.
     TooLong,
     /// It is of a version or a kind that this release does not know.
@@ -75,7 +75,7 @@ enum WrittenActivity {
 }
 
 /// Writes a signal; `None` when it is too long to be sent.
-pub(crate) fn encode(from: NodeId, signal: &Signal) -> Option<Vec<u8>> {
+pub fn encode(from: NodeId, signal: &Signal) -> Option<Vec<u8>> {
     let frame = Frame {
         v: VERSION,
         from: from.to_string(),
@@ -86,7 +86,7 @@ pub(crate) fn encode(from: NodeId, signal: &Signal) -> Option<Vec<u8>> {
 }
 
 /// Reads a message from whoever may publish on NATS.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Envelope, Ignored> {
+pub fn decode(bytes: &[u8]) -> Result<Envelope, Ignored> {
     if bytes.len() > LONGEST_BYTES {
         return Err(Ignored::TooLong);
     }

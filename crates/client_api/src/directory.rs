@@ -3,7 +3,7 @@
 pub(crate) mod get_public_rooms;
 pub(crate) mod get_public_rooms_filtered;
 pub(crate) mod get_visibility;
-mod page_token;
+pub mod page_token;
 pub(crate) mod set_visibility;
 
 use rooms::{DirectoryFrom, DirectoryPage, DirectoryQuery, Listing, Rooms};

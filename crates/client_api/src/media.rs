@@ -2,12 +2,12 @@
 
 mod answer;
 mod body;
-mod conditions;
+pub mod conditions;
 pub(crate) mod create_address;
 pub(crate) mod download_file;
 pub(crate) mod download_file_openly;
 mod found;
 pub(crate) mod get_media_config;
 pub(crate) mod get_thumbnail;
-mod served;
+pub mod served;
 pub(crate) mod upload_file;

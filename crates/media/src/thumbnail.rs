@@ -6,6 +6,8 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#thumbnails
 
+mod png;
+
 use std::{fmt, io::Cursor};
 
 use image::{
@@ -153,6 +155,9 @@ pub fn render(bytes: &[u8], size: Size) -> Result<Rendered, RenderError> {
 fn open(bytes: &[u8]) -> Result<(DynamicImage, Orientation), RenderError> {
     let format = image::guess_format(bytes).map_err(refused)?;
     if !is_supported(format) {
+        return Err(RenderError::Unsupported);
+    }
+    if format == ImageFormat::Png && !png::has_whole_colours(bytes) {
         return Err(RenderError::Unsupported);
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

@@ -35,7 +35,7 @@ const FLOORS: [&[&str]; 8] = [
 ];
 
 /// What stands beside the house: it may use anything, and only tests may use it.
-const BESIDE: [&str; 4] = ["testkit", "specification", "loadgen", "xtask"];
+const BESIDE: [&str; 5] = ["testkit", "specification", "hostile", "loadgen", "xtask"];
 
 /// What of it the tests of the house use.
 const FOR_TESTS: [&str; 2] = ["testkit", "specification"];
@@ -170,6 +170,7 @@ mod tests {
             ("model", "config"),
             ("conclave", "testkit"),
             ("conclave", "xtask"),
+            ("conclave", "hostile"),
         ] {
             let plain = format!("[dependencies]\n{used}.workspace = true");
             assert!(!stands(name, &plain), "{name} may use {used}");

@@ -7,12 +7,12 @@ use ruma::OwnedRoomId;
 
 /// A page, written as `d1_a_<members>_<room>` after a place and `d1_b_…` before one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct PageToken(pub(super) DirectoryFrom);
+pub struct PageToken(pub DirectoryFrom);
 
 /// The text is not such a token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a token of this server's directory")]
-pub(super) struct BadToken;
+pub struct BadToken;
 
 impl fmt::Display for PageToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

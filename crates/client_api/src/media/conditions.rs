@@ -14,7 +14,7 @@ use http::{
 use crate::ClientApi;
 
 /// The conditions under which a file is asked for.
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// Ranges are defined for `GET` only: a `HEAD` tells of the whole.
     is_get: bool,
     headers: HeaderMap,
@@ -22,13 +22,18 @@ pub(crate) struct Conditions {
 
 /// What to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Portion {
+pub enum Portion {
     /// The client has it: 304.
     None,
     /// All of it: 200.
     Whole,
     /// A part: 206.
-    Part { from: u64, length: u64 },
+    Part {
+        /// The first byte of it.
+        from: u64,
+        /// How many bytes it has, at least one.
+        length: u64,
+    },
     /// A part that the file does not have: 416.
     Unsatisfiable,
 }
@@ -51,7 +56,8 @@ impl FromRequestParts<ClientApi> for Conditions {
 }
 
 impl Conditions {
-    fn of(method: &Method, headers: &HeaderMap) -> Self {
+    /// The conditions in the headers of a request.
+    pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         let wanted = [IF_NONE_MATCH, IF_RANGE, RANGE];
         let of = |name: &HeaderName| wanted.contains(name);
         let pairs = headers.iter().filter(|(name, _)| of(name));
@@ -66,7 +72,7 @@ impl Conditions {
     }
 
     /// What to answer of a file of this size whose content has this tag.
-    pub(super) fn portion(&self, tag: &HeaderValue, size_bytes: u64) -> Portion {
+    pub fn portion(&self, tag: &HeaderValue, size_bytes: u64) -> Portion {
         if self.has(tag) {
             return Portion::None;
         }

@@ -21,7 +21,7 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("private, max-age=31
 const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// Describes a file in the headers of the answer that carries it.
-pub(super) fn describe(
+pub fn describe(
     headers: &mut HeaderMap,
     content_type: Option<&str>,
     name: Option<String>,
@@ -53,8 +53,10 @@ pub(super) fn tell_kept(headers: &mut HeaderMap, tag: HeaderValue) {
 /// The content type to answer with, and whether a browser may show it in place.
 ///
 /// What is no content type is answered as unknown bytes: browsers guess at what they cannot read.
+/// So is one with letters beyond ASCII in a parameter, which readers of headers take for bytes.
 fn judged(content_type: Option<&str>) -> (HeaderValue, bool) {
-    let parsed = content_type.and_then(|text| text.parse::<Mime>().ok());
+    let written = content_type.filter(|text| text.is_ascii());
+    let parsed = written.and_then(|text| text.parse::<Mime>().ok());
     let value = parsed
         .as_ref()
         .and_then(|mime| HeaderValue::from_str(mime.as_ref()).ok());
@@ -107,6 +109,7 @@ mod tests {
             ("text", "application/octet-stream", false),
             ("", "application/octet-stream", false),
             ("image/png\u{7f}", "application/octet-stream", false),
+            ("image/png; name=\"ņ\"", "application/octet-stream", false),
         ] {
             assert_eq!(
                 shown(Some(content_type)),

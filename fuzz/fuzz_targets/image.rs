@@ -1,0 +1,4 @@
+//! `hostile::image`, run by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::image(data));

@@ -1,0 +1,4 @@
+//! `hostile::media_type`, run by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::media_type(data));

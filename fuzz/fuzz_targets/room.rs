@@ -1,0 +1,4 @@
+//! `hostile::room`, run by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::room(data));

@@ -1,0 +1,4 @@
+//! `hostile::tokens`, run by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hostile::tokens(data));
