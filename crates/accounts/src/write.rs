@@ -25,7 +25,8 @@ static ACCOUNTS: Insert = Insert {
         ("pos", ColumnType::Int),
     ],
     on_conflict: "ON CONFLICT (user_id) DO UPDATE SET admin = excluded.admin, \
-         locked = excluded.locked, suspended = excluded.suspended, password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
+         locked = excluded.locked, suspended = excluded.suspended, \
+         password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
          erased = excluded.erased, pos = excluded.pos",
 };
 
