@@ -173,8 +173,12 @@ fn read_as_stored(text: &str, rules: &RoomVersionRules) {
         return;
     };
     event.facts();
-    PushEvent::new(&event);
     stripped(&event);
+    // Rules are for events that were checked when they came; ruma takes them for JSON that every
+    // parser reads, to half a surrogate.
+    if serde_json::from_str::<Value>(text).is_ok() {
+        PushEvent::new(&event);
+    }
     if let Ok(redacted) = redact(&event, rules) {
         assert_same(&redacted, &redact(&redacted, rules).unwrap());
         check_shown(&redacted);

@@ -8,7 +8,7 @@
 
 mod png;
 
-use std::{fmt, io::Cursor};
+use std::{fmt, io::Cursor, panic::catch_unwind};
 
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
@@ -143,7 +143,9 @@ pub fn render(bytes: &[u8], size: Size) -> Result<Rendered, RenderError> {
     if bytes.len() as u64 > MAX_SOURCE_BYTES {
         return Err(RenderError::TooLarge);
     }
-    let (picture, orientation) = open(bytes)?;
+    // A decoder that panics has not understood the file, and is gone with all that it held.
+    let opened = catch_unwind(|| open(bytes));
+    let (picture, orientation) = opened.unwrap_or(Err(RenderError::Unsupported))?;
     let mut small = fitted(&picture, size, is_turned(orientation));
     // The large one is the most of what this takes.
     drop(picture);
