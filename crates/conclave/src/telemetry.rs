@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 20] = [
+const OWN: [&str; 22] = [
     "accounts",
     "audit",
     "blobs",
@@ -19,6 +19,7 @@ const OWN: [&str; 20] = [
     "conclave",
     "config",
     "copy",
+    "hostile",
     "keys",
     "lifecycle",
     "media",
@@ -28,6 +29,7 @@ const OWN: [&str; 20] = [
     "reports",
     "rooms",
     "seal",
+    "specification",
     "store",
     "sync",
     "testkit",

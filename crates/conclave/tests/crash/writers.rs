@@ -116,7 +116,11 @@ impl Writer {
         let path = self
             .scene
             .in_room(&format!("send/m.room.message/{transaction}"));
-        let content = json!({ "msgtype": "m.text", "body": body });
+        let mut content = json!({ "msgtype": "m.text", "body": body });
+        // Each writer has a thread, and with it a receipt, of its own.
+        if let Some(first) = self.acknowledged.messages.first() {
+            content["m.relates_to"] = json!({ "rel_type": "m.thread", "event_id": first.event_id });
+        }
         let sent = self.load.step();
         let asked = Asked::Message(body.clone());
         let alice = &self.scene.alice;
