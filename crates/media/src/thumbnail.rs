@@ -6,8 +6,6 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#thumbnails
 
-mod png;
-
 use std::{fmt, io::Cursor, panic::catch_unwind};
 
 use image::{
@@ -144,8 +142,11 @@ pub fn render(bytes: &[u8], size: Size) -> Result<Rendered, RenderError> {
         return Err(RenderError::TooLarge);
     }
     // A decoder that panics has not understood the file, and is gone with all that it held.
-    let opened = catch_unwind(|| open(bytes));
-    let (picture, orientation) = opened.unwrap_or(Err(RenderError::Unsupported))?;
+    let opened = catch_unwind(|| open(bytes)).unwrap_or_else(|_| {
+        tracing::warn!("a decoder of images panicked; the file has no thumbnail");
+        Err(RenderError::Unsupported)
+    });
+    let (picture, orientation) = opened?;
     let mut small = fitted(&picture, size, is_turned(orientation));
     // The large one is the most of what this takes.
     drop(picture);
@@ -157,9 +158,6 @@ pub fn render(bytes: &[u8], size: Size) -> Result<Rendered, RenderError> {
 fn open(bytes: &[u8]) -> Result<(DynamicImage, Orientation), RenderError> {
     let format = image::guess_format(bytes).map_err(refused)?;
     if !is_supported(format) {
-        return Err(RenderError::Unsupported);
-    }
-    if format == ImageFormat::Png && !png::has_whole_colours(bytes) {
         return Err(RenderError::Unsupported);
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);

@@ -153,9 +153,9 @@ impl Media {
         };
         match ended {
             Ok(rendered) => Ok(rendered),
-            // A decoder that gives up in this way has not understood the file.
+            // Decoders that panic are caught where they are asked: this is what comes after them.
             Err(error) if error.is_panic() => {
-                tracing::warn!("a decoder of images panicked; the file has no thumbnail");
+                tracing::warn!("making a thumbnail panicked; the file has none");
                 Ok(Err(RenderError::Unsupported))
             }
             Err(_) => Err(StoreError::Unavailable("this node stops".to_owned()).into()),
