@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::{event::Pdu, time::Clock};
 use rooms::{Bundles, History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent};
-use ruma::{EventId, OwnedEventId, RoomId, serde::Raw};
+use ruma::{EventId, RoomId, serde::Raw};
 use store::{Snapshot, StoreError};
-use sync::{Beside, Bundling, Reader, state_event, timeline_event};
+use sync::{Reader, Telling, state_event};
 
 use crate::{caller::Caller, error::ApiError};
 
@@ -86,49 +86,16 @@ impl<'a> RoomView<'a> {
         event: &StoredEvent,
         bundles: &Bundles,
     ) -> Result<Raw<T>, StoreError> {
-        let room_id = Some(&*self.room.room_id);
-        let because = match &event.redacted_by {
-            Some(by) => self.redaction(by).await?,
-            None => None,
-        };
-        let because = because.map(|because| {
-            let beside = Beside {
-                room_id,
-                ..Beside::default()
-            };
-            timeline_event(&because, self.reader(), beside)
-        });
-        let replaced = match event.pdu.state_slot() {
-            Some((kind, key)) => {
-                let before = event.ord;
-                let replaced =
-                    self.rooms
-                        .state_event_before(&self.snapshot, &self.room, kind, key, before);
-                replaced.await?
-            }
-            None => None,
-        };
-        // At the event: what it changes of the reader's own membership counts already.
-        let membership = self.history.membership_before(event.ord.saturating_add(1));
-        let bundling = Bundling {
-            bundles,
-            reader: self.reader(),
+        let telling = Telling {
+            rooms: self.rooms,
+            snapshot: &self.snapshot,
+            room: &self.room,
             history: &self.history,
-            room_id,
+            reader: self.reader(),
+            room_id: Some(&self.room.room_id),
+            bundles,
         };
-        let relations = bundling.of(event.pdu.event_id());
-        let beside = Beside {
-            membership: Some(membership.as_str()),
-            relations: relations.as_deref(),
-            prev_content: replaced.as_ref().map(|event| event.content()),
-            redacted_because: because.as_deref(),
-            room_id,
-        };
-        Ok(Raw::from_json(timeline_event(event, self.reader(), beside)))
-    }
-
-    async fn redaction(&self, by: &OwnedEventId) -> Result<Option<StoredEvent>, StoreError> {
-        self.rooms.event(&self.snapshot, &self.room, by).await
+        Ok(Raw::from_json(telling.event(event).await?))
     }
 
     /// A state event, ready to be sent.

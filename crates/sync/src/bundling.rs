@@ -12,15 +12,15 @@ use crate::{
 
 /// What was gathered of a page of events, for one reader.
 #[derive(Clone, Copy)]
-pub struct Bundling<'a> {
+pub(crate) struct Bundling<'a> {
     /// What was gathered.
-    pub bundles: &'a Bundles,
+    pub(crate) bundles: &'a Bundles,
     /// Who reads.
-    pub reader: Reader<'a>,
+    pub(crate) reader: Reader<'a>,
     /// What they may see, and where they stood.
-    pub history: &'a History,
+    pub(crate) history: &'a History,
     /// Where the response does not say which room it is of.
-    pub room_id: Option<&'a RoomId>,
+    pub(crate) room_id: Option<&'a RoomId>,
 }
 
 /// [Aggregations], by the kind of relation.
@@ -55,7 +55,7 @@ struct Reference<'a> {
 
 impl Bundling<'_> {
     /// What is told beside an event of what relates to it, if anything does.
-    pub fn of(&self, event_id: &EventId) -> Option<ClientEvent> {
+    pub(crate) fn of(&self, event_id: &EventId) -> Option<ClientEvent> {
         let bundle = self.bundles.of(event_id)?;
         let references = &bundle.references;
         let relations = Relations {

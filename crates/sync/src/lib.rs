@@ -14,18 +14,19 @@ mod response;
 mod room_state;
 mod rooms_part;
 mod sync;
+mod telling;
 mod token;
 mod unread;
 mod wakers;
 mod waking;
 
 pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
-pub use bundling::Bundling;
 pub use ephemeral::Presence;
-pub use render::{Beside, Reader, state_event, stripped_event, timeline_event};
+pub use render::{Reader, state_event, stripped_event};
 pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
     Summary, SyncResponse, Timeline, UnreadCounts,
 };
 pub use sync::{Sync, SyncError, SyncRequest, Syncer};
+pub use telling::Telling;
 pub use token::{BadToken, Boundary, Ephemeral, SyncToken};

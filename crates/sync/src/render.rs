@@ -26,21 +26,25 @@ pub struct Reader<'a> {
 
 /// What is told beside an event, beyond its age.
 #[derive(Clone, Copy, Default)]
-pub struct Beside<'a> {
+pub(crate) struct Beside<'a> {
     /// The reader's membership at the event.
-    pub membership: Option<&'a str>,
+    pub(crate) membership: Option<&'a str>,
     /// The content of the state that it replaced.
-    pub prev_content: Option<&'a RawValue>,
+    pub(crate) prev_content: Option<&'a RawValue>,
     /// The redaction that took its content away, as a client event.
-    pub redacted_because: Option<&'a RawValue>,
+    pub(crate) redacted_because: Option<&'a RawValue>,
     /// What relates to it.
-    pub relations: Option<&'a RawValue>,
+    pub(crate) relations: Option<&'a RawValue>,
     /// Where the response does not say which room it is of.
-    pub room_id: Option<&'a RoomId>,
+    pub(crate) room_id: Option<&'a RoomId>,
 }
 
 /// An event of a timeline, in its final text.
-pub fn timeline_event(event: &StoredEvent, reader: Reader<'_>, beside: Beside<'_>) -> ClientEvent {
+pub(crate) fn timeline_event(
+    event: &StoredEvent,
+    reader: Reader<'_>,
+    beside: Beside<'_>,
+) -> ClientEvent {
     let own_echo = event.origin.as_ref().filter(|origin| {
         event.pdu.sender() == reader.user_id && reader.device_id == Some(origin.device_id.as_str())
     });

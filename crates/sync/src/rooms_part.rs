@@ -8,9 +8,9 @@ use ruma::{OwnedUserId, events::room::member::MembershipState};
 use store::{Snapshot, StoreError};
 
 use crate::{
-    bundling::Bundling,
-    render::{Beside, Reader, timeline_event},
+    render::Reader,
     response::{ClientEvent, JoinedRoom, Timeline},
+    telling::Telling,
     token::Boundary,
 };
 
@@ -138,15 +138,9 @@ impl RoomReader<'_> {
         slice: &Slice,
     ) -> Result<Timeline, StoreError> {
         let bundles = self.bundles(room, history, slice).await?;
-        let bundling = Bundling {
-            bundles: &bundles,
-            reader: self.reader,
-            history,
-            room_id: self.names_rooms.then_some(&*room.room_id),
-        };
         let mut events = Vec::with_capacity(slice.events.len());
         for event in &slice.events {
-            events.push(self.rendered(room, history, event, Some(bundling)).await?);
+            events.push(self.rendered(room, history, event, &bundles).await?);
         }
         let prev_batch = Some(Boundary::new(self.snapshot, slice.begin).to_string());
         Ok(Timeline {
@@ -173,46 +167,25 @@ impl RoomReader<'_> {
             .bundles(self.snapshot, room, reader, &events)
             .await
     }
-}
 
-impl RoomReader<'_> {
     /// One event of a timeline, with all that is told beside it.
     pub(crate) async fn rendered(
         &self,
         room: &Room,
         history: &History,
         event: &StoredEvent,
-        bundling: Option<Bundling<'_>>,
+        bundles: &Bundles,
     ) -> Result<ClientEvent, StoreError> {
-        let room_id = self.names_rooms.then_some(&*room.room_id);
-        let because = match &event.redacted_by {
-            Some(by) => self.rooms.event(self.snapshot, room, by).await?,
-            None => None,
+        let telling = Telling {
+            rooms: self.rooms,
+            snapshot: self.snapshot,
+            room,
+            history,
+            reader: self.reader,
+            room_id: self.names_rooms.then_some(&*room.room_id),
+            bundles,
         };
-        let beside = Beside {
-            room_id,
-            ..Beside::default()
-        };
-        let because = because.map(|event| timeline_event(&event, self.reader, beside));
-        let replaced = match event.pdu.state_slot() {
-            Some((kind, key)) => {
-                let before =
-                    self.rooms
-                        .state_event_before(self.snapshot, room, kind, key, event.ord);
-                before.await?
-            }
-            None => None,
-        };
-        let membership = history.membership_before(event.ord + 1).to_string();
-        let relations = bundling.and_then(|bundling| bundling.of(event.pdu.event_id()));
-        let beside = Beside {
-            membership: Some(&membership),
-            relations: relations.as_deref(),
-            prev_content: replaced.as_ref().map(|event| event.content()),
-            redacted_because: because.as_deref(),
-            room_id,
-        };
-        Ok(timeline_event(event, self.reader, beside))
+        telling.event(event).await
     }
 }
 

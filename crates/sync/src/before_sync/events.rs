@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use accounts::Standing;
 use model::filter::{EventFilter, SyncFilter};
-use rooms::{Direction, History, Membership, PageRequest, Room, StoredEvent};
+use rooms::{Bundles, Direction, History, Membership, PageRequest, Room, StoredEvent};
 use ruma::{RoomId, events::room::member::MembershipState};
 use store::{Pos, StoreError};
 
@@ -234,7 +234,11 @@ impl Look<'_> {
         let reader = self.reader();
         let mut rendered = Vec::with_capacity(events.len());
         for (room, history, event) in &events {
-            rendered.push(reader.rendered(room, history, event, None).await?);
+            rendered.push(
+                reader
+                    .rendered(room, history, event, &Bundles::default())
+                    .await?,
+            );
         }
         Ok(Turn {
             events: rendered,

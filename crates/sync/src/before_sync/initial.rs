@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use accounts::account_data::AccountDataEntry;
 use model::filter::SyncFilter;
-use rooms::{History, Membership, Room};
+use rooms::{Bundles, History, Membership, Room};
 use ruma::{RoomId, events::room::member::MembershipState};
 use store::StoreError;
 
@@ -96,7 +96,11 @@ impl Look<'_> {
                 let reader = self.reader();
                 let mut info = self.bare(&room, Some(&membership.membership));
                 if let Some(own) = own {
-                    info.invite = Some(reader.rendered(&room, &history, &own, None).await?);
+                    info.invite = Some(
+                        reader
+                            .rendered(&room, &history, &own, &Bundles::default())
+                            .await?,
+                    );
                 }
                 Ok(Some(info))
             }
