@@ -66,6 +66,8 @@ enum Winner {
 /// The values that were given, each key by its highest layer.
 pub(crate) struct Layers {
     pub(crate) values: BTreeMap<String, Given>,
+    /// Keys that have no effect, because another is in force in their place.
+    pub(crate) idle: Vec<&'static str>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Problem>,
 }
@@ -80,6 +82,7 @@ impl Layers {
         } = document;
         Self {
             values,
+            idle: Vec::new(),
             problems,
             warnings,
         }
@@ -146,6 +149,11 @@ impl Layers {
                     self.problems.push(Problem::new(origin, message));
                 }
                 Winner::Neither => {}
+            }
+            // A default would stand for the file that is not read here.
+            let given = self.values.get(value);
+            if !read && given.is_some_and(|given| !given.raw.is_blank()) {
+                self.idle.push(file);
             }
         }
     }

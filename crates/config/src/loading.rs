@@ -133,7 +133,7 @@ impl Sources {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// Every key with its effective value and origin, in the order of the manual.
+    /// Every key that has an effect, with its value and origin, in the order of the manual.
     pub entries: Vec<Entry>,
     /// What was skipped, though it did not have to be refused.
     pub warnings: Vec<Problem>,

@@ -51,11 +51,13 @@ impl Reader {
         let found = &mut *self.found.borrow_mut();
         match T::parse(&raw) {
             Ok(value) => {
-                found.entries.push(Entry {
-                    key: path,
-                    value: value.show(),
-                    origin,
-                });
+                if !self.layers.idle.contains(&path) {
+                    found.entries.push(Entry {
+                        key: path,
+                        value: value.show(),
+                        origin,
+                    });
+                }
                 Some(value)
             }
             Err(rejection) => {

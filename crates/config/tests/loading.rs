@@ -422,6 +422,14 @@ fn a_missing_or_foreign_file_is_named() {
 }
 
 #[test]
+fn a_master_key_in_place_leaves_no_file_to_show() {
+    let loaded = load(text("seal.key = \"s3cret\"\n"));
+    assert!(loaded.origin("seal.key_file").is_none());
+    let blank = load(text("seal.key = \"\"\n"));
+    assert!(blank.origin("seal.key_file").is_some());
+}
+
+#[test]
 fn no_secret_is_shown_by_listing_debug_or_error() {
     let toml = "[seal]\nkey = \"s3cret-seal\"\n[registration]\nshared_secret = \"s3cret-shared\"\n\
                 [database]\nurl = \"postgres://me:s3cret-db@db/chat\"\n\
