@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ruma::RoomId;
 use serde_json::value::RawValue;
-use store::{Intent, Pos, Reader, StoreError, Ticket};
+use store::{Intent, Pos, Reader, Row, StoreError, Ticket};
 
 use crate::{
     Accounts,
@@ -61,6 +61,8 @@ const READ_ONE: &str =
     "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND kind = $3";
 const READ_SINCE: &str = "SELECT room_id, kind, content, pos FROM account_data \
      WHERE user_id = $1 AND pos > $2 AND pos <= $3 ORDER BY pos";
+const READ_OF_ROOM: &str = "SELECT room_id, kind, content, pos FROM account_data \
+     WHERE user_id = $1 AND room_id = $2 AND pos > $3 AND pos <= $4 ORDER BY pos";
 
 impl Accounts {
     /// One entry; in `room`, or global.
@@ -113,8 +115,32 @@ impl Accounts {
     ) -> Result<Vec<AccountDataEntry>, StoreError> {
         let params = [user.into(), from.get().into(), to.get().into()];
         let rows = reader.query(READ_SINCE, &params).await?;
+        self.open_entries(reader, user, &rows).await
+    }
+
+    /// The entries of a user for one room, zero for those of no room, that changed after `from`,
+    /// up to `to`, in that order.
+    pub async fn account_data_of(
+        &self,
+        reader: &Reader,
+        user: i64,
+        room: i64,
+        from: Pos,
+        to: Pos,
+    ) -> Result<Vec<AccountDataEntry>, StoreError> {
+        let params = [user.into(), room.into(), from.get().into(), to.get().into()];
+        let rows = reader.query(READ_OF_ROOM, &params).await?;
+        self.open_entries(reader, user, &rows).await
+    }
+
+    async fn open_entries(
+        &self,
+        reader: &Reader,
+        user: i64,
+        rows: &[Row],
+    ) -> Result<Vec<AccountDataEntry>, StoreError> {
         let mut entries = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             let (room, kind) = (row.int(0)?, row.text(1)?);
             let content = self.open_entry(reader, (user, room, kind), row.bytes(2)?);
             entries.push(AccountDataEntry {

@@ -43,6 +43,7 @@ mod reporting;
 mod room_state;
 mod rooms;
 mod session;
+mod sliding_sync;
 mod state;
 mod summaries;
 mod synapse_admin;

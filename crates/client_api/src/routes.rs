@@ -117,6 +117,7 @@ use crate::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
     },
+    sliding_sync::sliding_sync,
     synapse_admin,
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
@@ -156,6 +157,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(capabilities, Suspended),
         // Syncing
         by_caller(sync, Suspended),
+        by_caller(sliding_sync, Suspended),
         // Syncing as it was before
         by_caller(get_events, Suspended),
         by_caller(get_initial_state, Suspended),

@@ -69,15 +69,18 @@ async fn answer(
         device_id,
         session: caller.session,
     };
-    let answer = sync
-        .sync(syncer, &request)
-        .await
-        .map_err(|error| match error {
-            SyncError::SessionEnded => ApiError::unknown_token(false),
-            SyncError::Locked => ApiError::user_locked(),
-            SyncError::Store(error) => ApiError::internal(error),
-        })?;
+    let answer = sync.sync(syncer, &request).await?;
     Ok(Json(answer).into_response())
+}
+
+impl From<SyncError> for ApiError {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::SessionEnded => Self::unknown_token(false),
+            SyncError::Locked => Self::user_locked(),
+            SyncError::Store(error) => Self::internal(error),
+        }
+    }
 }
 
 /// The filter that the client names or gives.
@@ -107,7 +110,11 @@ async fn filter_of(
 }
 
 /// Syncing says that somebody is there, unless the client says otherwise.
-async fn note_presence(sync: &Sync, user: i64, state: &PresenceState) -> Result<(), ApiError> {
+pub(crate) async fn note_presence(
+    sync: &Sync,
+    user: i64,
+    state: &PresenceState,
+) -> Result<(), ApiError> {
     if !sync.presence_enabled() || *state == PresenceState::Offline {
         return Ok(());
     }

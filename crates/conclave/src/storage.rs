@@ -34,6 +34,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         keys::MIGRATIONS,
         media::MIGRATIONS,
         reports::MIGRATIONS,
+        sync::MIGRATIONS,
     ]
 }
 

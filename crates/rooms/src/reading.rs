@@ -22,6 +22,8 @@ pub struct Membership {
     pub forgotten: bool,
     /// The position of the room's last event.
     pub last_pos: i64,
+    /// The position of the last event that somebody was meant to read.
+    pub bump_pos: i64,
 }
 
 /// How far somebody has read.
@@ -61,8 +63,8 @@ pub struct MemberCounts {
     pub invited: usize,
 }
 
-const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos \
-     FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
+const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos, \
+     r.bump_pos FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
 
 const JOINED: &str =
     "SELECT room FROM memberships WHERE user_id = $1 AND membership = 'join' ORDER BY room";
@@ -124,6 +126,7 @@ impl Rooms {
                     pos: row.int(3)?,
                     forgotten: row.flag(4)?,
                     last_pos: row.int(5)?,
+                    bump_pos: row.int(6)?,
                 })
             })
             .collect()

@@ -27,11 +27,12 @@ pub struct Room {
     pub(crate) head: EventRef,
     pub(crate) depth: i64,
     pub(crate) last_pos: Pos,
+    pub(crate) bump_pos: Pos,
     pub(crate) state_pos: Pos,
 }
 
-const READ_ROOM: &str = "SELECT version, head_event, depth, last_pos, state_pos, published \
-     FROM rooms WHERE room = $1";
+const READ_ROOM: &str = "SELECT version, head_event, depth, last_pos, state_pos, published, \
+     bump_pos FROM rooms WHERE room = $1";
 
 /// The newest entry of every place in the state, the create event first.
 const READ_STATE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
@@ -40,6 +41,18 @@ const READ_STATE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
      WHERE t.room = s.room AND t.type = s.type AND t.state_key = s.state_key) ORDER BY s.ord";
 
 const READ_EVENT: &str = "SELECT event_id, sealed FROM events WHERE event_id = $1";
+
+/// Events that somebody is meant to read: a room with a new one stands first in lists.
+const BUMPS: [&str; 8] = [
+    "m.room.create",
+    "m.room.message",
+    "m.room.encrypted",
+    "m.sticker",
+    "m.call.invite",
+    "m.poll.start",
+    "org.matrix.msc3381.poll.start",
+    "m.beacon_info",
+];
 
 impl Room {
     /// A room from its create event.
@@ -52,6 +65,7 @@ impl Room {
             head: create.reference(),
             depth: create.depth(),
             last_pos: pos,
+            bump_pos: pos,
             state_pos: pos,
         })
     }
@@ -99,6 +113,7 @@ impl Room {
             head: head.reference(),
             depth: row.int(2)?,
             last_pos: Pos::new(row.int(3)?),
+            bump_pos: Pos::new(row.int(6)?),
             state_pos: Pos::new(row.int(4)?),
         }))
     }
@@ -111,6 +126,21 @@ impl Room {
     /// The room's version.
     pub fn version(&self) -> &RoomVersionId {
         &self.state.create().version
+    }
+
+    /// Notes an event at the end of the timeline.
+    pub(crate) fn grow(&mut self, pdu: &Pdu, pos: Pos) {
+        self.head = pdu.reference();
+        self.depth = pdu.depth();
+        self.last_pos = pos;
+        if BUMPS.contains(&pdu.type_name()) {
+            self.bump_pos = pos;
+        }
+    }
+
+    /// The position of the last change of its state.
+    pub fn state_pos(&self) -> Pos {
+        self.state_pos
     }
 
     /// The position of its last event.

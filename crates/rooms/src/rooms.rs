@@ -48,6 +48,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "open_rooms",
             sql: include_str!("../migrations/0004_open_rooms.sql"),
         },
+        Migration {
+            number: 7,
+            name: "bumps",
+            sql: include_str!("../migrations/0007_bumps.sql"),
+        },
     ],
 };
 
@@ -193,6 +198,19 @@ impl Rooms {
             return Ok(Some(cached));
         }
         self.read_room(snapshot, room).await
+    }
+
+    /// The room behind its integer, its state as it stands in the snapshot: who may not see what
+    /// came later does not.
+    pub async fn room_at(
+        &self,
+        snapshot: &Snapshot,
+        room: i64,
+    ) -> Result<Option<Arc<Room>>, StoreError> {
+        match self.cache().get(&room) {
+            Some(cached) if cached.state_pos <= snapshot.head() => Ok(Some(cached)),
+            _ => self.read_room(snapshot, room).await,
+        }
     }
 
     /// The room as it stands in the snapshot, whatever is in memory.

@@ -9,7 +9,7 @@ use store::{Pos, StoreError};
 use crate::{
     device_lists::Window,
     reading::Reading,
-    response::SyncResponse,
+    response::{ClientEvent, SyncResponse},
     sync::{Inner, SyncRequest, Syncer},
     token::SyncToken,
 };
@@ -82,7 +82,7 @@ impl Inner {
 
 impl Reading<'_> {
     /// Whose devices changed; gives those whom the user has just met.
-    async fn device_lists(
+    pub(crate) async fn device_lists(
         &self,
         memberships: &[Membership],
         response: &mut SyncResponse,
@@ -124,6 +124,17 @@ impl Reading<'_> {
 
     /// Messages to the device; gives the place of the last one.
     async fn to_device(&self, after: Pos, response: &mut SyncResponse) -> Result<Pos, StoreError> {
+        let (events, upto) = self.messages_to_device(after, TO_DEVICE_LIMIT).await?;
+        response.to_device.events = events;
+        Ok(upto)
+    }
+
+    /// Some messages to the device, and the place of the last one.
+    pub(crate) async fn messages_to_device(
+        &self,
+        after: Pos,
+        limit: usize,
+    ) -> Result<(Vec<ClientEvent>, Pos), StoreError> {
         let (user, device) = (self.syncer.user, self.syncer.device_id.as_str());
         let (keys, snapshot) = (&self.inner.keys, self.snapshot);
         let waiting = keys
@@ -133,16 +144,18 @@ impl Reading<'_> {
                 device,
                 after,
                 snapshot.head(),
-                TO_DEVICE_LIMIT,
+                limit.clamp(1, TO_DEVICE_LIMIT),
             )
             .await?;
         let events = waiting.events.into_iter();
-        response.to_device.events = events.map(|event| event.into_json()).collect();
-        Ok(waiting.upto)
+        Ok((
+            events.map(|event| event.into_json()).collect(),
+            waiting.upto,
+        ))
     }
 
     /// Which keys of the device are left for others to begin sessions with.
-    async fn key_counts(&self, response: &mut SyncResponse) -> Result<(), StoreError> {
+    pub(crate) async fn key_counts(&self, response: &mut SyncResponse) -> Result<(), StoreError> {
         let (user, device) = (self.syncer.user, self.syncer.device_id.as_str());
         let (keys, snapshot) = (&self.inner.keys, self.snapshot);
         let counts = keys.one_time_key_counts(snapshot, user, device).await?;

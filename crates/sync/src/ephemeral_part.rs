@@ -41,24 +41,37 @@ impl Reading<'_> {
         let since = self.ephemeral_since.filter(|_| !came_in);
         let typing = self.inner.ephemeral.typing(room.room, since, now);
         if let Some(typists) = typing.filter(|_| filter.matches_type("m.typing")) {
-            let mut user_ids = Vec::with_capacity(typists.len());
-            for user in typists {
-                match self.user_id(user).await {
-                    // Who has left types no more, whatever was said before.
-                    Ok(user_id) if room.state.is_joined(&user_id) => user_ids.push(user_id),
-                    Ok(_) => {}
-                    // The bus may name somebody who is not there, or not yet at this moment.
-                    Err(StoreError::Damaged(_)) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
-            events.push(raw(event.to_string()));
+            events.push(self.typing(room, typists).await?);
         }
         Ok(Events { events })
     }
 
-    async fn receipts(&self, given: &[ReceiptEntry]) -> Result<Option<ClientEvent>, StoreError> {
+    /// Who types in a room.
+    pub(crate) async fn typing(
+        &self,
+        room: &Room,
+        typists: Vec<i64>,
+    ) -> Result<ClientEvent, StoreError> {
+        let mut user_ids = Vec::with_capacity(typists.len());
+        for user in typists {
+            match self.user_id(user).await {
+                // Who has left types no more, whatever was said before.
+                Ok(user_id) if room.state.is_joined(&user_id) => user_ids.push(user_id),
+                Ok(_) => {}
+                // The bus may name somebody who is not there, or not yet at this moment.
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let event = json!({ "type": "m.typing", "content": { "user_ids": user_ids } });
+        Ok(raw(event.to_string()))
+    }
+
+    /// How far people have read.
+    pub(crate) async fn receipts(
+        &self,
+        given: &[ReceiptEntry],
+    ) -> Result<Option<ClientEvent>, StoreError> {
         type ByUser = BTreeMap<OwnedUserId, serde_json::Value>;
         let mut content: BTreeMap<String, BTreeMap<String, ByUser>> = BTreeMap::new();
         for receipt in given {

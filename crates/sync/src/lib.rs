@@ -13,6 +13,7 @@ mod render;
 mod response;
 mod room_state;
 mod rooms_part;
+mod sliding;
 mod sync;
 mod telling;
 mod token;
@@ -27,6 +28,7 @@ pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
     Summary, SyncResponse, Timeline, UnreadCounts,
 };
+pub use sliding::{MIGRATIONS, SlidingError, SlidingRefusal, SlidingRequest, SlidingResponse};
 pub use sync::{Sync, SyncError, SyncRequest, Syncer};
 pub use telling::Telling;
 pub use token::{BadToken, Boundary, Ephemeral, SyncToken};

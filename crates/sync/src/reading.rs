@@ -349,7 +349,7 @@ pub(crate) async fn user_id(
     OwnedUserId::try_from(&*name).map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
 }
 
-fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {
+pub(crate) fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {
     let kind = serde_json::to_string(&entry.kind).expect("a string is JSON");
     raw(format!(
         "{{\"type\":{kind},\"content\":{}}}",

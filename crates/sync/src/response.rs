@@ -189,7 +189,7 @@ pub(crate) struct UnreadByThread {
 }
 
 impl UnreadByThread {
-    fn all(&self) -> UnreadCounts {
+    pub(crate) fn all(&self) -> UnreadCounts {
         let threads = self.threads.values();
         threads.fold(self.main, |all, thread| UnreadCounts {
             notification_count: all.notification_count + thread.notification_count,
@@ -236,7 +236,7 @@ pub struct DeviceLists {
 }
 
 impl DeviceLists {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.left.is_empty()
     }
 }

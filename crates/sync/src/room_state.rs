@@ -111,7 +111,7 @@ impl RoomReader<'_> {
     }
 
     /// Some of the others, for a room that has neither name nor alias.
-    fn heroes(&self, room: &Room) -> Option<Vec<OwnedUserId>> {
+    pub(crate) fn heroes(&self, room: &Room) -> Option<Vec<OwnedUserId>> {
         if room.state.name().is_some() || room.state.canonical_alias().is_some() {
             return None;
         }

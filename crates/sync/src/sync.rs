@@ -19,6 +19,7 @@ use crate::{
     ephemeral::EphemeralState,
     people,
     response::{DeviceLists, SyncResponse},
+    sliding::Connections,
     token::SyncToken,
     unread::Unread,
     wakers::Wakers,
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
     pub(crate) unread: Unread,
+    pub(crate) connections: Connections,
     pub(crate) presence_enabled: bool,
     /// Whether other nodes have to be told what this node's users do.
     pub(crate) asked: AtomicBool,
@@ -114,6 +116,7 @@ impl Sync {
             ephemeral: EphemeralState::new(bus.node_id().into()),
             bus,
             unread: Unread::new(),
+            connections: Connections::new(),
             presence_enabled,
             asked: AtomicBool::new(true),
         };
@@ -222,7 +225,11 @@ impl Inner {
 
     /// A token proves that its device has what came before it, if it is of this epoch: tells
     /// whether it is. What an older one proves is void.
-    async fn acknowledge(&self, syncer: Syncer<'_>, since: SyncToken) -> Result<bool, StoreError> {
+    pub(crate) async fn acknowledge(
+        &self,
+        syncer: Syncer<'_>,
+        since: SyncToken,
+    ) -> Result<bool, StoreError> {
         let snapshot = self.log.database().snapshot().await?;
         if since.epoch != snapshot.epoch() {
             return Ok(false);

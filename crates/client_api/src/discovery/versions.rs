@@ -20,6 +20,7 @@ pub const VERSIONS: &[&str] = &[
 pub const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4151",
     "org.matrix.msc4260",
+    "org.matrix.simplified_msc3575",
     "uk.half-shot.msc2666.query_mutual_rooms",
     "uk.half-shot.msc2666.query_mutual_rooms.stable",
     "uk.timedout.msc4323",

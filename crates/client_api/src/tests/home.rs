@@ -95,6 +95,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             keys::MIGRATIONS,
             media::MIGRATIONS,
             reports::MIGRATIONS,
+            sync::MIGRATIONS,
         ],
         readers: 4,
     })

@@ -95,6 +95,7 @@ impl Deployment {
                 keys::MIGRATIONS,
                 media::MIGRATIONS,
                 reports::MIGRATIONS,
+                sync::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,

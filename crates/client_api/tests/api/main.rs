@@ -27,6 +27,8 @@ mod server;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod sliding;
+#[cfg(test)]
 mod spaces;
 #[cfg(test)]
 mod stage;

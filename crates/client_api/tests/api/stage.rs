@@ -25,10 +25,10 @@ pub(crate) fn count() -> u64 {
 }
 
 /// How long something is watched that must not happen.
-const A_WHILE: Duration = Duration::from_millis(60);
+pub(crate) const A_WHILE: Duration = Duration::from_millis(60);
 
 /// How long something may take that must happen.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 const CLIENT: &str = "/_matrix/client/v3";
 

@@ -278,10 +278,7 @@ fn stage(
             origin,
         },
     );
-    let changed = Arc::make_mut(&mut room);
-    changed.head = pdu.reference();
-    changed.depth = pdu.depth();
-    changed.last_pos = pos;
+    Arc::make_mut(&mut room).grow(pdu, pos);
     work.stage_room(room);
     Ok(())
 }

@@ -54,10 +54,11 @@ static ROOMS: Insert = Insert {
         ("last_pos", INT),
         ("state_pos", INT),
         ("published", INT),
+        ("bump_pos", INT),
     ],
     on_conflict: "ON CONFLICT (room) DO UPDATE SET head_event = excluded.head_event, \
         depth = excluded.depth, last_pos = excluded.last_pos, state_pos = excluded.state_pos, \
-        published = excluded.published",
+        published = excluded.published, bump_pos = excluded.bump_pos",
 };
 
 static EVENTS: Insert = Insert {
@@ -171,6 +172,7 @@ fn room_rows(work: &mut RoomsWork) -> Result<Vec<Vec<Value>>, StoreError> {
             room.last_pos.get().into(),
             room.state_pos.get().into(),
             room.published.into(),
+            room.bump_pos.get().into(),
         ])
     };
     changed.into_iter().map(row).collect()

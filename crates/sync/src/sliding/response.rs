@@ -1,0 +1,202 @@
+//! The answer of a sliding sync, its events already in their final text.
+
+use std::collections::BTreeMap;
+
+use ruma::{OwnedMxcUri, OwnedRoomId, OwnedUserId};
+use serde::Serialize;
+
+use super::request::ByList;
+use crate::response::{ClientEvent, DeviceLists, UnreadCounts};
+
+/// What changed in view.
+#[derive(Debug, Default, Serialize)]
+pub struct SlidingResponse {
+    /// What the client called its request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub txn_id: Option<String>,
+    /// Where the next request goes on.
+    pub pos: String,
+    /// The lists that were asked for.
+    pub lists: ByList<ListLength>,
+    /// The rooms that there is something to tell of.
+    pub rooms: BTreeMap<OwnedRoomId, SlidingRoom>,
+    /// What was asked for beside rooms.
+    pub extensions: Extensions,
+}
+
+impl SlidingResponse {
+    /// Whether a waiting client has nothing to learn from it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.extensions.is_empty()
+    }
+}
+
+/// How many rooms a list has.
+#[derive(Debug, Serialize)]
+pub struct ListLength {
+    /// How many pass its filter, in view or not.
+    pub count: usize,
+}
+
+/// What there is to tell of a room.
+#[derive(Debug, Default, Serialize)]
+pub struct SlidingRoom {
+    /// Its name, if it was given one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its picture; null when it was taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<Option<OwnedMxcUri>>,
+    /// Some of the others, when it has no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heroes: Option<Vec<Hero>>,
+    /// Whether this is all there is to tell of it: what the client had is replaced.
+    #[serde(skip_serializing_if = "is_false")]
+    pub initial: bool,
+    /// Whether the user marked it as a direct chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_dm: Option<bool>,
+    /// State that was asked for: all of it, or what changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub required_state: Vec<ClientEvent>,
+    /// The newest events, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<ClientEvent>,
+    /// Where reading backwards goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev_batch: Option<String>,
+    /// Whether events before these are missing.
+    #[serde(skip_serializing_if = "is_false")]
+    pub limited: bool,
+    /// Whether the timeline is longer than before, and begins before what the client has.
+    #[serde(
+        rename = "unstable_expanded_timeline",
+        skip_serializing_if = "is_false"
+    )]
+    pub expanded_timeline: bool,
+    /// How many of the events have happened since the position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub num_live: Option<usize>,
+    /// How many are in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joined_count: Option<usize>,
+    /// How many are asked in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invited_count: Option<usize>,
+    /// How much is unread.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<UnreadCounts>,
+    /// What orders lists: the larger, the livelier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bump_stamp: Option<i64>,
+    /// What the invited or knocking may know of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invite_state: Option<Vec<ClientEvent>>,
+}
+
+/// Somebody who makes the name of a nameless room.
+#[derive(Debug, Serialize)]
+pub struct Hero {
+    /// Who.
+    pub user_id: OwnedUserId,
+    /// Their name in the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub displayname: Option<String>,
+    /// Their picture in the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<OwnedMxcUri>,
+}
+
+/// What is told beside rooms; each part when it was asked for and there is something.
+#[derive(Debug, Default, Serialize)]
+pub struct Extensions {
+    /// Messages to the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_device: Option<ToDevice>,
+    /// Devices and their keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub e2ee: Option<E2ee>,
+    /// The user's own data.
+    #[serde(skip_serializing_if = "AccountData::is_empty")]
+    pub account_data: AccountData,
+    /// How far others have read.
+    #[serde(skip_serializing_if = "OfRooms::is_empty")]
+    pub receipts: OfRooms,
+    /// Who types.
+    #[serde(skip_serializing_if = "OfRooms::is_empty")]
+    pub typing: OfRooms,
+}
+
+impl Extensions {
+    fn is_empty(&self) -> bool {
+        let told = self
+            .to_device
+            .as_ref()
+            .is_some_and(|told| !told.events.is_empty())
+            || self
+                .e2ee
+                .as_ref()
+                .is_some_and(|told| !told.device_lists.is_empty());
+        !told && self.account_data.is_empty() && self.receipts.is_empty() && self.typing.is_empty()
+    }
+}
+
+/// Messages to the device.
+#[derive(Debug, Serialize)]
+pub struct ToDevice {
+    /// Where the queue goes on; it proves that these have come.
+    pub next_batch: String,
+    /// The messages.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<ClientEvent>,
+}
+
+/// Devices and their keys.
+#[derive(Debug, Serialize)]
+pub struct E2ee {
+    /// Whose devices changed.
+    #[serde(skip_serializing_if = "DeviceLists::is_empty")]
+    pub device_lists: DeviceLists,
+    /// How many one-time keys are left, by algorithm.
+    pub device_one_time_keys_count: BTreeMap<String, u64>,
+    /// The algorithms whose fallback key is unused.
+    pub device_unused_fallback_key_types: Vec<String>,
+}
+
+/// The user's own data.
+#[derive(Debug, Default, Serialize)]
+pub struct AccountData {
+    /// Of the user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub global: Vec<ClientEvent>,
+    /// Of rooms.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rooms: BTreeMap<OwnedRoomId, Vec<ClientEvent>>,
+}
+
+impl AccountData {
+    fn is_empty(&self) -> bool {
+        self.global.is_empty() && self.rooms.is_empty()
+    }
+}
+
+/// One event for each of some rooms.
+#[derive(Debug, Default, Serialize)]
+pub struct OfRooms {
+    /// By room.
+    pub rooms: BTreeMap<OwnedRoomId, ClientEvent>,
+}
+
+impl OfRooms {
+    fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks with a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
