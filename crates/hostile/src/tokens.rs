@@ -7,7 +7,7 @@ use std::{
 
 use client_api::{address::AddressBlock, directory::page_token::PageToken};
 use media::MediaId;
-use sync::{Boundary, SyncToken};
+use sync::{Boundary, Position, SyncToken};
 
 /// A text, read as each kind of token.
 ///
@@ -19,6 +19,7 @@ pub fn tokens(data: &[u8]) {
     };
     reads_back::<SyncToken>(text);
     reads_back::<Boundary>(text);
+    reads_back::<Position>(text);
     reads_back::<PageToken>(text);
     reads_back::<bus::NodeId>(text);
     reads_back::<blobs::BlobId>(text);

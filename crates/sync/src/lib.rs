@@ -28,7 +28,9 @@ pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
     Summary, SyncResponse, Timeline, UnreadCounts,
 };
-pub use sliding::{MIGRATIONS, SlidingError, SlidingRefusal, SlidingRequest, SlidingResponse};
+pub use sliding::{
+    MIGRATIONS, Position, SlidingError, SlidingRefusal, SlidingRequest, SlidingResponse,
+};
 pub use sync::{Sync, SyncError, SyncRequest, Syncer};
 pub use telling::Telling;
 pub use token::{BadToken, Boundary, Ephemeral, SyncToken};

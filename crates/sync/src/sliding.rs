@@ -17,8 +17,9 @@ mod view;
 use store::{Migration, Migrations, StoreError};
 
 pub(crate) use self::connections::Connections;
-use self::{answer::Asked, known::Known, position::Position};
+use self::{answer::Asked, known::Known};
 pub use self::{
+    position::Position,
     request::{SlidingRefusal, SlidingRequest},
     response::SlidingResponse,
 };

@@ -6,9 +6,11 @@ use crate::{BadToken, SyncToken};
 
 /// What a client knows: what was kept of its connection, and the moment that it was told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) generation: i64,
-    pub(crate) token: SyncToken,
+pub struct Position {
+    /// Which state of the connection.
+    pub generation: i64,
+    /// The moment.
+    pub token: SyncToken,
 }
 
 impl fmt::Display for Position {

@@ -52,6 +52,12 @@ pub(super) async fn story(walk: &Walk) {
     let event = walk.get(&tina, &of(&format!("event/{first}"))).await;
     assert_eq!(event["content"], json!({}));
 
+    let window = json!({"lists": {"all": {"ranges": [[0, 9]], "timeline_limit": 9}}});
+    let sliding = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
+    let answer = walk.post(&tina, sliding, window).await;
+    assert!(ids(&answer["rooms"][&room]["timeline"]).contains(&second.as_str()));
+    assert_eq!(answer["lists"]["all"]["count"], 1);
+
     let answer = walk.get(&tina, "sync").await;
     let synced = &answer["rooms"]["join"][&room];
     assert!(ids(&synced["timeline"]["events"]).contains(&second.as_str()));

@@ -6,7 +6,7 @@ use super::{
         Row,
         Token::Needed,
         Who::{Member, Owner, Stranger},
-        Why::{NeedsNoPower, NothingRequired},
+        Why::{NeedsNoPower, NotOfARoom, NothingRequired, OnesOwn},
         bad_parameter, bare, body, by, lacks, lacks_parameter, limit, mistyped, never, no_room,
         outsider, query, refused, with, with_body,
     },
@@ -77,6 +77,47 @@ fn reading() -> Vec<Row> {
             ]),
             unknown: refused([bad_parameter("filter", "filter=none")]),
             ..bare("GET sync", Needed)
+        },
+        Row {
+            route: "POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync",
+            good: query("timeout=0&set_presence=offline")
+                .body(r#"{"lists": {}, "extensions": {}, "conn_id": "x"}"#),
+            token: Needed,
+            missing: refused([
+                body(r#"{"lists": {"all": {"ranges": []}}}"#).gets(
+                    400,
+                    "M_BAD_JSON",
+                    "timeline_limit",
+                ),
+                body(r#"{"lists": {"all": {"timeline_limit": 1}}}"#).gets(
+                    400,
+                    "M_BAD_JSON",
+                    "ranges",
+                ),
+            ]),
+            mistyped: refused([
+                mistyped("lists"),
+                mistyped("conn_id"),
+                mistyped("extensions"),
+                bad_parameter("timeout", "timeout=soon"),
+                bad_parameter("set_presence", "set_presence=asleep"),
+                body(r#"{"conn_id": "\u0000"}"#).gets(400, "M_INVALID_PARAM", "conn_id"),
+                body(r#"{"extensions": {"to_device": {"enabled": true, "since": "x"}}}"#).gets(
+                    400,
+                    "M_INVALID_PARAM",
+                    "to_device",
+                ),
+            ]),
+            not_member: never(OnesOwn),
+            no_power: never(NotOfARoom),
+            unknown: refused([
+                query("pos=yesterday").gets(400, "M_UNKNOWN_POS", "position"),
+                query("pos=c9_s1_1_1_1_0_0_0").gets(400, "M_UNKNOWN_POS", "position"),
+            ]),
+            too_large: refused([
+                limit(MIB),
+                body(r#"{"conn_id": "{x65}"}"#).gets(400, "M_INVALID_PARAM", "conn_id"),
+            ]),
         },
     ]
 }
