@@ -193,6 +193,18 @@ impl ApiError {
         Self::bad_request(ErrorKind::DuplicateAnnotation, sentence)
     }
 
+    /// 400 `IO.ELEMENT.MSC4306.M_NOT_IN_THREAD`: what a client follows a thread for is not in it.
+    pub fn not_in_thread(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::NotInThread, sentence)
+    }
+
+    /// 409 `IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION`: the user has left since what a client
+    /// would follow by itself.
+    pub fn conflicting_unsubscription(sentence: impl Display) -> Self {
+        let kind = ErrorKind::ConflictingUnsubscription;
+        Self::new(StatusCode::CONFLICT, kind, sentence)
+    }
+
     /// 400 `M_UNKNOWN`: refused for a reason that has no errcode of its own.
     pub fn unknown(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::Unknown, sentence)

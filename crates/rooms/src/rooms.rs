@@ -48,6 +48,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "open_rooms",
             sql: include_str!("../migrations/0004_open_rooms.sql"),
         },
+        Migration {
+            number: 5,
+            name: "thread_subscriptions",
+            sql: include_str!("../migrations/0005_thread_subscriptions.sql"),
+        },
     ],
 };
 
