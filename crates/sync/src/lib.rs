@@ -24,8 +24,8 @@ pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
 pub use ephemeral::Presence;
 pub use render::{Reader, state_event, stripped_event};
 pub use response::{
-    ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
-    Summary, SyncResponse, Timeline, UnreadCounts,
+    ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomState,
+    RoomUpdates, StateAt, Summary, SyncResponse, Timeline, UnreadCounts,
 };
 pub use sync::{Sync, SyncError, SyncRequest, Syncer};
 pub use telling::Telling;

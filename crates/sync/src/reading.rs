@@ -15,7 +15,8 @@ use store::{Pos, Snapshot, StoreError};
 use crate::{
     render::{Reader, raw},
     response::{
-        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, SyncResponse,
+        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, StateAt,
+        SyncResponse,
     },
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
@@ -30,6 +31,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) syncer: Syncer<'a>,
     pub(crate) filter: &'a SyncFilter,
     pub(crate) full_state: bool,
+    pub(crate) state_at: StateAt,
     pub(crate) since_pos: Option<i64>,
     pub(crate) ephemeral_since: Option<Ephemeral>,
 }
@@ -101,6 +103,7 @@ impl Reading<'_> {
             filter: self.filter,
             ignored: &ignored,
             full_state: self.full_state,
+            state_at: self.state_at,
             names_rooms: false,
         };
         let beside = self.beside_events(memberships, entries).await?;
@@ -254,7 +257,12 @@ impl Reading<'_> {
         let (mut told, came_in) = if first || has_events {
             reader.joined(room, self.since_pos).await?
         } else {
-            (JoinedRoom::default(), false)
+            let state = self.state_at.tell(Events::default());
+            let told = JoinedRoom {
+                state,
+                ..JoinedRoom::default()
+            };
+            (told, false)
         };
         told.account_data = match came_in && !first {
             true => self.room_account_data(&self.all_account_data().await?, room.room),

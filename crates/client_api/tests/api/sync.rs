@@ -6,5 +6,6 @@ mod devices;
 mod filters;
 mod memberships;
 mod nodes;
+mod state_after;
 mod timeline;
 mod unread;
