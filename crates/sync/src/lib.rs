@@ -6,6 +6,7 @@ mod bundling;
 mod device_lists;
 mod ephemeral;
 mod ephemeral_part;
+mod form;
 mod outside;
 mod people;
 mod reading;

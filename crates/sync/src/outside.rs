@@ -81,7 +81,8 @@ impl RoomReader<'_> {
     }
 
     fn own_event(&self, own: &StoredEvent) -> ClientEvent {
-        timeline_event(own, self.reader, Beside::default())
+        let told = timeline_event(own, self.reader, Beside::default());
+        self.formed(&own.pdu, told)
     }
 
     /// The state of the end of a timeline that ends with the user's own member event.

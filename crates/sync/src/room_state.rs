@@ -113,7 +113,10 @@ impl RoomReader<'_> {
     pub(crate) fn state_events(&self, state: &[Arc<Pdu>]) -> Events {
         let filter = &self.filter.state;
         let wanted = |event: &&Arc<Pdu>| filter.passes(event);
-        let render = |event: &Arc<Pdu>| state_event(event, self.reader.now, None);
+        let render = |event: &Arc<Pdu>| {
+            let told = state_event(event, self.reader.now, None);
+            self.formed(event, told)
+        };
         Events {
             events: state.iter().filter(wanted).map(render).collect(),
         }

@@ -187,7 +187,8 @@ impl RoomReader<'_> {
             room_id: self.names_rooms.then_some(&*room.room_id),
             bundles,
         };
-        telling.event(event).await
+        let told = telling.event(event).await?;
+        Ok(self.formed(&event.pdu, told))
     }
 }
 

@@ -4,6 +4,7 @@ mod basics;
 mod beside;
 mod devices;
 mod filters;
+mod forms;
 mod memberships;
 mod nodes;
 mod state_after;
