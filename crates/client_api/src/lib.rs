@@ -30,6 +30,7 @@ pub mod media;
 mod membership;
 mod messages;
 mod metrics;
+mod notifications;
 mod openid;
 mod peeking;
 mod people;

@@ -82,6 +82,7 @@ use crate::{
         get_event_by_timestamp::get_event_by_timestamp, get_messages::get_messages,
         redact_event::redact_event, send_event::send_event,
     },
+    notifications::get_notifications,
     openid::{get_userinfo::get_userinfo, request_token::request_token},
     peeking::{
         get_events::get_events, get_initial_state::get_initial_state, get_one_event::get_one_event,
@@ -270,6 +271,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(update_device, Suspended),
         by_caller(delete_device, Suspended).class(Class::Login),
         by_caller(delete_devices, Suspended).class(Class::Login),
+        // Push notifications
+        by_caller(get_notifications, Suspended),
         // Push notifications: push rules
         by_caller(get_pushrules_all, Suspended),
         by_caller(get_pushrules_global_scope, Suspended),

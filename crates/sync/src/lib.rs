@@ -7,6 +7,7 @@ mod device_lists;
 mod ephemeral;
 mod ephemeral_part;
 mod form;
+mod notifications;
 mod outside;
 mod people;
 mod reading;
@@ -23,6 +24,7 @@ mod waking;
 
 pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
 pub use ephemeral::Presence;
+pub use notifications::{Notification, Notifications, NotificationsRequest};
 pub use render::{Reader, state_event, stripped_event};
 pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomState,

@@ -8,7 +8,7 @@ use std::{
 use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState};
+use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
@@ -90,7 +90,8 @@ impl Reading<'_> {
         let now = self.inner.clock.now();
         let device_id = Some(self.syncer.device_id.as_str());
         let Syncer { user, user_id, .. } = self.syncer;
-        let ignored = self.inner.accounts.ignored_users(user).await?;
+        let judge = self.inner.judge(self.snapshot, user, user_id).await?;
+        let ignored = Arc::clone(&judge.ignored);
         let reader = RoomReader {
             rooms: &self.inner.rooms,
             snapshot: self.snapshot,
@@ -108,11 +109,6 @@ impl Reading<'_> {
         };
         let beside = self.beside_events(memberships, entries).await?;
         let stirred = beside.rooms();
-        let rules = self.inner.accounts.push_rules(user, user_id).await?;
-        let judge = Judge {
-            rules,
-            ignored: Arc::clone(&ignored),
-        };
         for membership in memberships {
             if !self.has_news(membership, &stirred, beside.ignoring_changed()) {
                 continue;
@@ -311,6 +307,23 @@ impl Reading<'_> {
 
     pub(crate) async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
         user_id(self.inner, self.snapshot, user).await
+    }
+}
+
+impl Inner {
+    /// By what is decided which events notify a user.
+    pub(crate) async fn judge(
+        &self,
+        snapshot: &Snapshot,
+        user: i64,
+        user_id: &UserId,
+    ) -> Result<Judge, StoreError> {
+        let said = self.rooms.thread_subscriptions_moved(snapshot, user, None);
+        Ok(Judge {
+            rules: self.accounts.push_rules(user, user_id).await?,
+            ignored: self.accounts.ignored_users(user).await?,
+            threads_said: said.await?,
+        })
     }
 }
 

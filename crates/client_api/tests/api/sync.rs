@@ -7,6 +7,7 @@ mod filters;
 mod forms;
 mod memberships;
 mod nodes;
+mod notifications;
 mod state_after;
 mod timeline;
 mod unread;
