@@ -51,6 +51,7 @@ mod sync;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod to_device;
 mod typing;
 mod user_directory;

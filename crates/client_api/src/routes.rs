@@ -121,6 +121,11 @@ use crate::{
     synapse_admin,
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
+    threads::{
+        get_thread_subscription::get_thread_subscription,
+        get_thread_subscriptions_changes::get_thread_subscriptions_changes,
+        subscribe_thread::subscribe_thread, unsubscribe_thread::unsubscribe_thread,
+    },
     to_device::send_to_device::send_to_device,
     typing::set_typing,
     user_directory::search_users::search_users,
@@ -233,6 +238,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_context, Suspended),
         // Threading
         by_caller(get_threads, Suspended),
+        by_caller(get_thread_subscription, Suspended),
+        by_caller(subscribe_thread, Suspended),
+        by_caller(unsubscribe_thread, Suspended),
+        by_caller(get_thread_subscriptions_changes, Suspended),
         // Send-to-device messaging
         by_caller(send_to_device, Suspended).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups

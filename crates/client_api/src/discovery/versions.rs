@@ -21,6 +21,8 @@ pub const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4151",
     "org.matrix.msc4222",
     "org.matrix.msc4260",
+    "org.matrix.msc4306",
+    "org.matrix.msc4308",
     "uk.half-shot.msc2666.query_mutual_rooms",
     "uk.half-shot.msc2666.query_mutual_rooms.stable",
     "uk.timedout.msc4323",

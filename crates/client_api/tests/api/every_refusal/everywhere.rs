@@ -75,12 +75,13 @@ fn bodies(asked: Asked<'_>) -> Vec<Refusal> {
 }
 
 /// The parameters that are ids of a kind, each with what is none.
-const IDS: [(&str, &str); 6] = [
+const IDS: [(&str, &str); 7] = [
     ("room_id", "nonsense"),
     ("room_id_or_alias", "nonsense"),
     ("room_alias", "nonsense"),
     ("user_id", "nonsense"),
     ("event_id", "nonsense"),
+    ("thread_root", "nonsense"),
     ("server_name", "no server"),
 ];
 
