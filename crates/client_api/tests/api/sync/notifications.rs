@@ -25,7 +25,7 @@ async fn page(node: &Node, user: &User, query: &str) -> Value {
 /// Everything, page by page.
 async fn all(node: &Node, user: &User, query: &str) -> Vec<Value> {
     let (mut all, mut from) = (Vec::new(), String::new());
-    for _ in 0..64 {
+    for _ in 0..128 {
         let page = page(node, user, &format!("{query}{from}")).await;
         all.extend(page["notifications"].as_array().unwrap().iter().cloned());
         match page.get("next_token") {

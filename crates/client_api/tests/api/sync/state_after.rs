@@ -123,7 +123,7 @@ async fn the_state_of_the_end_is_told_by_the_name_that_was_asked_for(server: Ser
         (format!("{EARLY}=true&{AFTER}"), "state_after"),
         (format!("{EARLY}=false"), "state"),
         ("use_state_after=false".to_owned(), "state"),
-        (String::from("timeout=0"), "state"),
+        ("full_state=false".to_owned(), "state"),
     ] {
         let answer = node.client(&alice).with(&parameters).next().await;
         let told = joined(&answer, &room);
