@@ -140,6 +140,21 @@ impl ApiError {
         Self::new(status, ErrorKind::NotYetUploaded, sentence)
     }
 
+    /// 400 `M_SERVER_NOT_TRUSTED`: another server is named that this one does not trust.
+    pub fn server_not_trusted(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ServerNotTrusted, sentence)
+    }
+
+    /// 400 `M_THREEPID_MEDIUM_NOT_SUPPORTED`: no such identifier can stand for an account here.
+    pub fn medium_not_supported(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidMediumNotSupported, sentence)
+    }
+
+    /// 403 `M_THREEPID_DENIED`: nobody is reached by such an identifier here.
+    pub fn threepid_denied(sentence: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::ThreepidDenied, sentence)
+    }
+
     /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
     pub fn too_large(sentence: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)

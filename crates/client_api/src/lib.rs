@@ -51,6 +51,7 @@ mod sync;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod third_party_id;
 mod threads;
 mod to_device;
 mod typing;

@@ -45,7 +45,8 @@ use crate::{
         get_visibility::get_visibility, set_visibility::set_visibility,
     },
     discovery::{
-        capabilities::capabilities, support::support, versions::versions, well_known::well_known,
+        capabilities::capabilities, policy_server::policy_server, support::support,
+        versions::versions, well_known::well_known,
     },
     endpoint::{Endpoint, Route, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
@@ -121,6 +122,16 @@ use crate::{
     synapse_admin,
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
+    third_party_id::{
+        bind_3pid::bind_3pid,
+        delete_3pid::delete_3pid,
+        get_3pids::get_3pids,
+        request_phone_token::{
+            request_phone_token, request_phone_token_for_password,
+            request_phone_token_for_registration,
+        },
+        unbind_3pid::unbind_3pid,
+    },
     threads::{
         get_thread_subscription::get_thread_subscription,
         get_thread_subscriptions_changes::get_thread_subscriptions_changes,
@@ -143,6 +154,7 @@ fn endpoints() -> Vec<Endpoint> {
         // Server discovery
         by_anyone(well_known),
         by_anyone(support),
+        by_anyone(policy_server),
         by_anyone(versions),
         // Client authentication: legacy API
         by_anyone(get_login_types).class(Class::Login),
@@ -158,6 +170,14 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(change_password, Suspended).class(Class::Login),
         by_caller(deactivate, Suspended).class(Class::Login),
         by_caller(whoami, Suspended),
+        by_anyone(request_phone_token_for_registration).class(Class::Register),
+        by_anyone(request_phone_token_for_password).class(Class::Login),
+        // Third-party identifiers
+        by_caller(get_3pids, Suspended),
+        by_caller(bind_3pid, Suspended),
+        by_caller(delete_3pid, Suspended),
+        by_caller(unbind_3pid, Suspended),
+        by_anyone(request_phone_token).class(Class::Login),
         // Capabilities negotiation
         by_caller(capabilities, Suspended),
         // Syncing

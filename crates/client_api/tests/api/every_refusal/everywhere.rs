@@ -123,7 +123,7 @@ fn paths(asked: Asked<'_>) -> Vec<Refusal> {
 /// What reads and has nothing to be refused for is answered: its cases are refused for what they
 /// change. Other requests would change what the next ones are about.
 pub(super) async fn good_reading(asked: Asked<'_>) -> Option<String> {
-    if asked.route.method != "GET" {
+    if asked.route.method != "GET" || asked.row.refuses_everybody() {
         return None;
     }
     let Outgoing { token, path, body } = good(asked);
