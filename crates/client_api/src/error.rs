@@ -140,6 +140,21 @@ impl ApiError {
         Self::new(status, ErrorKind::NotYetUploaded, sentence)
     }
 
+    /// 400 `M_SERVER_NOT_TRUSTED`: another server is named that this one does not trust.
+    pub fn server_not_trusted(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ServerNotTrusted, sentence)
+    }
+
+    /// 400 `M_THREEPID_MEDIUM_NOT_SUPPORTED`: no such identifier can stand for an account here.
+    pub fn medium_not_supported(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidMediumNotSupported, sentence)
+    }
+
+    /// 403 `M_THREEPID_DENIED`: nobody is reached by such an identifier here.
+    pub fn threepid_denied(sentence: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::ThreepidDenied, sentence)
+    }
+
     /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
     pub fn too_large(sentence: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)
@@ -191,6 +206,18 @@ impl ApiError {
     /// 400 `M_DUPLICATE_ANNOTATION`: the caller has said the same of the same event.
     pub fn duplicate_annotation(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::DuplicateAnnotation, sentence)
+    }
+
+    /// 400 `IO.ELEMENT.MSC4306.M_NOT_IN_THREAD`: what a client follows a thread for is not in it.
+    pub fn not_in_thread(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::NotInThread, sentence)
+    }
+
+    /// 409 `IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION`: the user has left since what a client
+    /// would follow by itself.
+    pub fn conflicting_unsubscription(sentence: impl Display) -> Self {
+        let kind = ErrorKind::ConflictingUnsubscription;
+        Self::new(StatusCode::CONFLICT, kind, sentence)
     }
 
     /// 400 `M_UNKNOWN`: refused for a reason that has no errcode of its own.

@@ -30,6 +30,7 @@ pub mod media;
 mod membership;
 mod messages;
 mod metrics;
+mod notifications;
 mod openid;
 mod peeking;
 mod people;
@@ -51,6 +52,8 @@ mod sync;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod third_party_id;
+mod threads;
 mod to_device;
 mod typing;
 mod user_directory;

@@ -41,6 +41,8 @@ impl From<RoomsRefusal> for ApiError {
             RoomsRefusal::BadAlias(_) => Self::bad_alias(refusal),
             RoomsRefusal::UnsupportedVersion(_) => Self::unsupported_room_version(refusal),
             RoomsRefusal::NotLeft | RoomsRefusal::NoThreadRoot => Self::unknown(refusal),
+            RoomsRefusal::CauseNotInThread => Self::not_in_thread(refusal),
+            RoomsRefusal::LeftThread => Self::conflicting_unsubscription(refusal),
             RoomsRefusal::DuplicateAnnotation => Self::duplicate_annotation(refusal),
             RoomsRefusal::Upgraded(_) => Self::bad_state(refusal),
             // Every moment's name of this second is taken, or others kept changing the room.

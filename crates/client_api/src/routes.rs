@@ -45,7 +45,8 @@ use crate::{
         get_visibility::get_visibility, set_visibility::set_visibility,
     },
     discovery::{
-        capabilities::capabilities, support::support, versions::versions, well_known::well_known,
+        capabilities::capabilities, policy_server::policy_server, support::support,
+        versions::versions, well_known::well_known,
     },
     endpoint::{Endpoint, Route, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
@@ -82,6 +83,7 @@ use crate::{
         get_event_by_timestamp::get_event_by_timestamp, get_messages::get_messages,
         redact_event::redact_event, send_event::send_event,
     },
+    notifications::get_notifications,
     openid::{get_userinfo::get_userinfo, request_token::request_token},
     peeking::{
         get_events::get_events, get_initial_state::get_initial_state, get_one_event::get_one_event,
@@ -121,6 +123,21 @@ use crate::{
     synapse_admin,
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
+    third_party_id::{
+        bind_3pid::bind_3pid,
+        delete_3pid::delete_3pid,
+        get_3pids::get_3pids,
+        request_phone_token::{
+            request_phone_token, request_phone_token_for_password,
+            request_phone_token_for_registration,
+        },
+        unbind_3pid::unbind_3pid,
+    },
+    threads::{
+        get_thread_subscription::get_thread_subscription,
+        get_thread_subscriptions_changes::get_thread_subscriptions_changes,
+        subscribe_thread::subscribe_thread, unsubscribe_thread::unsubscribe_thread,
+    },
     to_device::send_to_device::send_to_device,
     typing::set_typing,
     user_directory::search_users::search_users,
@@ -138,6 +155,7 @@ fn endpoints() -> Vec<Endpoint> {
         // Server discovery
         by_anyone(well_known),
         by_anyone(support),
+        by_anyone(policy_server),
         by_anyone(versions),
         // Client authentication: legacy API
         by_anyone(get_login_types).class(Class::Login),
@@ -153,6 +171,14 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(change_password, Suspended).class(Class::Login),
         by_caller(deactivate, Suspended).class(Class::Login),
         by_caller(whoami, Suspended),
+        by_anyone(request_phone_token_for_registration).class(Class::Register),
+        by_anyone(request_phone_token_for_password).class(Class::Login),
+        // Third-party identifiers
+        by_caller(get_3pids, Suspended),
+        by_caller(bind_3pid, Suspended),
+        by_caller(delete_3pid, Suspended),
+        by_caller(unbind_3pid, Suspended),
+        by_anyone(request_phone_token).class(Class::Login),
         // Capabilities negotiation
         by_caller(capabilities, Suspended),
         // Syncing
@@ -234,6 +260,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_context, Suspended),
         // Threading
         by_caller(get_threads, Suspended),
+        by_caller(get_thread_subscription, Suspended),
+        by_caller(subscribe_thread, Suspended),
+        by_caller(unsubscribe_thread, Suspended),
+        by_caller(get_thread_subscriptions_changes, Suspended),
         // Send-to-device messaging
         by_caller(send_to_device, Suspended).body_limit(TO_DEVICE_BODY_LIMIT),
         // End-to-end encryption: key backups
@@ -272,6 +302,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(update_device, Suspended),
         by_caller(delete_device, Suspended).class(Class::Login),
         by_caller(delete_devices, Suspended).class(Class::Login),
+        // Push notifications
+        by_caller(get_notifications, Suspended),
         // Push notifications: push rules
         by_caller(get_pushrules_all, Suspended),
         by_caller(get_pushrules_global_scope, Suspended),

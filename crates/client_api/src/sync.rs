@@ -2,6 +2,8 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
 
+mod early_state_after;
+
 use std::{sync::Arc, time::Duration};
 
 use accounts::Accounts;
@@ -15,9 +17,10 @@ use ruma::{
     api::client::sync::sync_events::v3::{Filter, Request},
     presence::PresenceState,
 };
-use sync::{Sync, SyncError, SyncRequest, SyncToken, Syncer};
+use sync::{StateAt, Sync, SyncError, SyncRequest, SyncToken, Syncer};
 use tracing::Instrument;
 
+use self::early_state_after::EarlyStateAfter;
 use crate::{caller::Caller, error::ApiError, matrix::Matrix, presence};
 
 /// Tells what changed since a token, or waits until something does.
@@ -28,20 +31,21 @@ use crate::{caller::Caller, error::ApiError, matrix::Matrix, presence};
 pub(crate) fn sync(
     State(sync): State<Sync>,
     State(accounts): State<Accounts>,
+    early: EarlyStateAfter,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> impl Future<Output = Result<Response, ApiError>> + Send {
     let span = tracing::info_span!("client.sync", user.id = %caller.user_id);
-    let asking = Box::new((caller, req));
+    let asking = Box::new((caller, req, early));
     async move { answer(&sync, &accounts, asking).await }.instrument(span)
 }
 
 async fn answer(
     sync: &Sync,
     accounts: &Accounts,
-    asking: Box<(Caller, Request)>,
+    asking: Box<(Caller, Request, EarlyStateAfter)>,
 ) -> Result<Response, ApiError> {
-    let (caller, req) = &*asking;
+    let (caller, req, early) = &*asking;
     let since = req
         .since
         .as_deref()
@@ -52,6 +56,11 @@ async fn answer(
         let sentence = format_args!("set_presence: {} is unknown", req.set_presence);
         return Err(ApiError::invalid_param(sentence));
     }
+    let state_at = match (req.use_state_after, early.is_wanted()?) {
+        (true, _) => StateAt::End,
+        (false, true) => StateAt::EndByEarlyName,
+        (false, false) => StateAt::Start,
+    };
     let device_id = caller.device_id.as_deref();
     let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
     // Boxed, like all that a waiting sync has behind it.
@@ -60,6 +69,7 @@ async fn answer(
         since,
         filter: Arc::new(filter),
         full_state: req.full_state,
+        state_at,
         timeout: req.timeout.unwrap_or(Duration::ZERO),
     };
     Box::pin(note_presence(sync, caller.user, &req.set_presence)).await?;

@@ -1,8 +1,8 @@
 //! Filters: what passes, told by the compiled filter and by its words.
 
-use model::filter::{EventFilter, SyncFilter};
+use model::filter::{EventFields, EventFilter, SyncFilter};
 use ruma::{OwnedUserId, RoomId, UserId, room_id, user_id};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::text::first_line;
 
@@ -39,6 +39,9 @@ pub fn filter(data: &[u8]) {
     check(&filter.presence, &words["presence"], event_type, &sender);
     let account_data = &words["account_data"];
     check(&filter.account_data, account_data, event_type, &sender);
+    if let Some(fields) = &filter.event_fields {
+        check_fields(fields, &words, event_type);
+    }
     for place in rooms() {
         let passes = filter.rooms.matches(place);
         assert_eq!(passes, lets_pass(room, "rooms", place.as_str(), is_equal));
@@ -50,6 +53,26 @@ pub fn filter(data: &[u8]) {
 
 fn rooms() -> [&'static RoomId; 2] {
     [room_id!("!room:example.org"), room_id!("!other")]
+}
+
+/// What is selected of an event is a part of it, and of that everything is selected again.
+fn check_fields(fields: &EventFields, words: &Value, event_type: &str) {
+    let whole = json!({ "type": event_type, "content": words, "unsigned": words });
+    let read = |text: &str| serde_json::from_str::<Value>(text).expect("a selection is JSON");
+    let part = read(&fields.select(&whole.to_string()));
+    assert!(is_part(&part, &whole), "{part}");
+    assert_eq!(part["type"], event_type);
+    assert_eq!(read(&fields.select(&part.to_string())), part);
+}
+
+fn is_part(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            let mut members = part.iter();
+            members.all(|(name, part)| whole.get(name).is_some_and(|whole| is_part(part, whole)))
+        }
+        (part, whole) => part == whole,
+    }
 }
 
 fn check(filter: &EventFilter, words: &Value, event_type: &str, sender: &UserId) {

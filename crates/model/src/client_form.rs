@@ -4,7 +4,7 @@
 mod tests;
 
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, EventId, RoomId, events::TimelineEventType};
-use serde::Serialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -112,6 +112,30 @@ impl ClientFragment {
         self.splice(&mut out, room_id, unsigned);
         out
     }
+}
+
+/// An event as servers exchange it, beside which a client is told its id and what else a reader
+/// is told; `unsigned` is a JSON object. It has no signatures: those are made when an event leaves
+/// this deployment for another.
+pub fn federation_text(pdu: &Pdu, unsigned: Option<&str>) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        event_id: Option<IgnoredAny>,
+    }
+    let json = pdu.json();
+    let mut out = String::with_capacity(json.len() + 256);
+    out.push_str(json.strip_suffix('}').unwrap_or(json));
+    // Events of old room versions say their id themselves.
+    let named = serde_json::from_str(json);
+    if named.is_ok_and(|named: Named| named.event_id.is_none()) {
+        push_field(&mut out, "event_id", pdu.event_id().as_str());
+    }
+    if let Some(unsigned) = unsigned {
+        out.push_str(r#","unsigned":"#);
+        out.push_str(unsigned);
+    }
+    out.push('}');
+    out
 }
 
 /// The [stripped form] of a state event, for people who are not (yet) in the room.

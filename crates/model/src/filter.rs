@@ -1,5 +1,7 @@
 //! Event filters, compiled from what clients send into a pure matcher.
 
+mod event_fields;
+
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use ruma::{
 };
 use serde_json::value::RawValue;
 
+pub use self::event_fields::EventFields;
 use crate::{
     event::Pdu,
     json::{JsonRefusal, MAX_DEPTH, check_bounds},
@@ -85,6 +88,8 @@ pub struct SyncFilter {
     pub presence: EventFilter,
     /// Whether events are given as servers exchange them.
     pub federation_format: bool,
+    /// Which parts of events are given, when the client says so.
+    pub event_fields: Option<EventFields>,
 }
 
 impl SyncFilter {
@@ -122,7 +127,19 @@ impl SyncFilter {
             account_data: EventFilter::compile_plain(&definition.account_data)?,
             presence: EventFilter::compile_plain(&definition.presence)?,
             federation_format: definition.event_format == EventFormat::Federation,
+            event_fields: match &definition.event_fields {
+                Some(paths) => {
+                    bounded(paths)?;
+                    Some(EventFields::new(paths))
+                }
+                None => None,
+            },
         })
+    }
+
+    /// Whether events are given otherwise than clients usually see them.
+    pub fn reshapes(&self) -> bool {
+        self.federation_format || self.event_fields.is_some()
     }
 
     /// Whether member events are lazy-loaded, which clients ask for in either of two places.

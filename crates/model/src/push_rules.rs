@@ -4,15 +4,19 @@
 mod tests;
 
 use std::{
-    future::Future,
+    collections::HashSet,
+    future::{Future, ready},
     pin::pin,
     task::{Context, Poll, Waker},
 };
 
 use ruma::{
-    RoomId, UInt, UserId,
+    EventId, OwnedEventId, RoomId, UInt, UserId,
     events::room::power_levels::RoomPowerLevels,
-    push::{Action, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
+    push::{
+        Action, AnyPushRuleRef, FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx,
+        Ruleset,
+    },
     serde::Raw,
 };
 use serde_json::value::RawValue;
@@ -73,16 +77,40 @@ impl PushReader {
         );
         Self(context.with_power_levels(levels))
     }
+
+    /// Adds which threads the reader follows, of those that the events are in.
+    ///
+    /// Without it the rules about threads ([MSC4306]) match nothing, so that who never said which
+    /// threads they follow hears of all of them.
+    ///
+    /// [MSC4306]: https://github.com/matrix-org/matrix-spec-proposals/pull/4306
+    #[must_use]
+    pub fn following(self, threads: HashSet<OwnedEventId>) -> Self {
+        let context = self.0;
+        Self(
+            context.with_has_thread_subscription_fn(move |root: &EventId| {
+                Box::pin(ready(threads.contains(root)))
+            }),
+        )
+    }
+}
+
+/// Finds the first of `rules` that matches; none does of one's own events.
+pub fn matching<'r>(
+    rules: &'r Ruleset,
+    event: &PushEvent,
+    reader: &PushReader,
+) -> Option<AnyPushRuleRef<'r>> {
+    rules
+        .iter()
+        .find(|rule| at_once(rule.applies(&event.0, &reader.0)) == Some(true))
 }
 
 /// Finds the first of `rules` that matches, and what it wants done.
 ///
 /// One's own events match nothing.
 pub fn evaluate(rules: &Ruleset, event: &PushEvent, reader: &PushReader) -> PushOutcome {
-    let matching = rules
-        .iter()
-        .find(|rule| at_once(rule.applies(&event.0, &reader.0)) == Some(true));
-    let Some(rule) = matching else {
+    let Some(rule) = matching(rules, event, reader) else {
         return PushOutcome::default();
     };
     PushOutcome {
@@ -97,8 +125,8 @@ pub fn evaluate(rules: &Ruleset, event: &PushEvent, reader: &PushReader) -> Push
     }
 }
 
-// `applies` is asynchronous for a condition outside the specification that asks a database; that
-// condition is not compiled in, so the answer is there at the first poll.
+// `applies` is asynchronous for a condition that may ask a database, whether a thread is followed;
+// here that is known before, so the answer is there at the first poll.
 fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),

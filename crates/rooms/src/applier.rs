@@ -6,6 +6,7 @@ mod events;
 mod loading;
 mod receipts;
 mod restricted;
+mod thread_subscriptions;
 mod upgrade;
 mod writing;
 
@@ -44,6 +45,7 @@ pub struct RoomsWork {
     /// The events by which annotations stand; `None` once they are redacted.
     annotations: Layered<AnnotationHash, Option<Pos>>,
     receipts: Layered<receipts::ReceiptKey, i64>,
+    subscriptions: Layered<thread_subscriptions::SubscriptionKey, thread_subscriptions::Standing>,
     /// Who has forgotten which room, by room and user.
     forgotten: Layered<(i64, i64), bool>,
     /// Where those are who come into rooms that membership elsewhere opens.
@@ -68,6 +70,7 @@ struct Rows {
     touched_rooms: Journal<i64>,
     aliases: Journal<aliases::AliasWrite>,
     receipts: Journal<receipts::ReceiptRow>,
+    subscriptions: Journal<thread_subscriptions::SubscriptionRow>,
     forgotten: Journal<receipts::ForgottenRow>,
 }
 
@@ -84,6 +87,7 @@ impl Rows {
         self.touched_rooms.settle(keep);
         self.aliases.settle(keep);
         self.receipts.settle(keep);
+        self.subscriptions.settle(keep);
         self.forgotten.settle(keep);
     }
 }
@@ -126,6 +130,9 @@ impl Applier for Rooms {
                 self.check_remove_alias(work, alias, user_id, context)
             }
             RoomsChange::Receipt(receipt) => check_receipt(work, receipt, context),
+            RoomsChange::ThreadSubscription(wanted) => {
+                thread_subscriptions::check(work, wanted, context)
+            }
             RoomsChange::Forget { room_id, user_id } => {
                 check_forget(work, room_id, user_id, context)
             }
@@ -148,6 +155,7 @@ impl Applier for Rooms {
         work.aliases.settle(keep);
         work.annotations.settle(keep);
         work.receipts.settle(keep);
+        work.subscriptions.settle(keep);
         work.forgotten.settle(keep);
         work.rows.settle(keep);
     }

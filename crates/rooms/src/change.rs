@@ -23,6 +23,8 @@ pub enum RoomsChange {
     },
     /// A user has read up to an event.
     Receipt(NewReceipt),
+    /// A user follows a thread, or no longer.
+    ThreadSubscription(NewThreadSubscription),
     /// A user who has left no longer wants to see a room.
     Forget {
         /// The room.
@@ -131,6 +133,29 @@ pub struct NewReceipt {
     pub at: Timestamp,
 }
 
+/// A user follows a thread, or no longer.
+pub struct NewThreadSubscription {
+    /// The room of the thread.
+    pub room_id: OwnedRoomId,
+    /// The user.
+    pub user_id: OwnedUserId,
+    /// The first event of the thread.
+    pub thread: OwnedEventId,
+    /// What they want.
+    pub wish: ThreadWish,
+}
+
+/// What somebody wants of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadWish {
+    /// To follow it.
+    Follow,
+    /// To follow it because of the event at this position, as their client does by itself.
+    FollowFor(Pos),
+    /// To hear no more of it.
+    Leave,
+}
+
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomsOutcome {
@@ -172,6 +197,12 @@ pub enum RoomsRefusal {
     /// A receipt for a thread names an event that is not in it.
     #[error("thread_id: the event is not in that thread")]
     NotInThread,
+    /// What a client follows a thread for is not in it.
+    #[error("automatic: the event is not in that thread")]
+    CauseNotInThread,
+    /// A client follows, by itself, a thread that the user has left since.
+    #[error("you have unsubscribed from this thread after that event")]
+    LeftThread,
     /// A thread begins at an event that relates to nothing.
     #[error("a thread cannot begin at an event that relates to another")]
     NoThreadRoot,

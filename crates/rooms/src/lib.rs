@@ -21,6 +21,7 @@ mod space;
 mod stored;
 mod summary;
 mod thread_places;
+mod thread_subscriptions;
 mod threads;
 mod timeline;
 mod upgrade;
@@ -29,8 +30,8 @@ mod visibility;
 
 pub use bundles::{Bundle, Bundles, Thread};
 pub use change::{
-    NewAlias, NewEvent, NewReceipt, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
-    Transaction,
+    NewAlias, NewEvent, NewReceipt, NewThreadSubscription, RoomsChange, RoomsError, RoomsOutcome,
+    RoomsRefusal, ThreadWish, Transaction,
 };
 pub use create::{CreateRoom, InitialState, Preset};
 pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
@@ -44,6 +45,7 @@ pub use rooms::{MIGRATIONS, OnInvite, Rooms, RoomsOptions};
 pub use space::SpaceChild;
 pub use stored::{EventOrigin, StoredEvent};
 pub use summary::{RoomSummary, Standing};
+pub use thread_subscriptions::ThreadSubscription;
 pub use threads::ThreadsRequest;
 pub use timeline::{Direction, Page, PageRequest};
 pub use upgrade::{AsRead, UpgradeRoom, UpgradeStep};

@@ -66,6 +66,12 @@ pub struct MemberCounts {
 const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos, \
      r.bump_pos FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
 
+/// Of each room the last place before one, where a user stands to it as they did there.
+const NEWEST_BEFORE: &str = "SELECT room, newest FROM (SELECT m.room, (SELECT MAX(e.ord) \
+     FROM events e WHERE e.room = m.room AND e.ord < CASE WHEN m.membership = 'join' \
+     OR m.pos >= $2 THEN $2 ELSE m.pos + 1 END) AS newest FROM memberships m \
+     WHERE m.user_id = $1 AND m.forgotten = 0) places WHERE newest IS NOT NULL";
+
 const JOINED: &str =
     "SELECT room FROM memberships WHERE user_id = $1 AND membership = 'join' ORDER BY room";
 
@@ -130,6 +136,21 @@ impl Rooms {
                 })
             })
             .collect()
+    }
+
+    /// The place of the newest event before `ord` in every room that a user has to do with, and
+    /// the room: of those that they are not in, up to where they ceased to be.
+    pub async fn newest_before(
+        &self,
+        reader: &Reader,
+        user: i64,
+        ord: i64,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = reader
+            .query(NEWEST_BEFORE, &[user.into(), ord.into()])
+            .await?;
+        let places = rows.iter().map(|row| Ok((row.int(1)?, row.int(0)?)));
+        places.collect()
     }
 
     /// The rooms that a user is in.

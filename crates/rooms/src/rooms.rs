@@ -49,6 +49,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/0004_open_rooms.sql"),
         },
         Migration {
+            number: 5,
+            name: "thread_subscriptions",
+            sql: include_str!("../migrations/0005_thread_subscriptions.sql"),
+        },
+        Migration {
             number: 7,
             name: "bumps",
             sql: include_str!("../migrations/0007_bumps.sql"),

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use model::{
     event::Pdu,
@@ -15,7 +15,7 @@ use ruma::{
 };
 use store::{Reader, StoreError};
 
-use MembershipState::{Ban, Join, Leave};
+use MembershipState::{Ban, Invite, Join, Leave};
 
 use crate::{
     Room, Rooms, StoredEvent,
@@ -149,6 +149,30 @@ impl History {
         self.memberships
             .last()
             .map(|(ord, membership)| (*ord, membership))
+    }
+
+    /// The newest part of the timeline before `ord` of whose events the user was notified, as far
+    /// as their rules wanted it: what was said while they were in, or the invitation that they got.
+    pub fn notified_before(&self, ord: i64) -> Option<RangeInclusive<i64>> {
+        let begins = self.memberships.iter();
+        let ends = self.memberships.iter().skip(1).map(|(end, _)| *end);
+        let mut newest = None;
+        for ((begin, membership), end) in begins.zip(ends.chain([i64::MAX])) {
+            let (first, last) = match membership {
+                Join => (begin.saturating_add(1), end),
+                Invite => (*begin, *begin),
+                _ => continue,
+            };
+            if first >= ord || first > last {
+                continue;
+            }
+            newest = match newest {
+                // Another name, for instance: they were in before and after it.
+                Some((since, until)) if until >= first - 1 => Some((since, last)),
+                _ => Some((first, last)),
+            };
+        }
+        newest.map(|(first, last)| first..=last.min(ord - 1))
     }
 
     /// Whether anybody may read the room as it is now.

@@ -47,6 +47,7 @@ impl Inner {
             syncer,
             filter: &request.filter,
             full_state: request.full_state,
+            state_at: request.state_at,
             since_pos,
             ephemeral_since: since.map(|since| since.ephemeral),
         };

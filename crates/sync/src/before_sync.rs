@@ -15,7 +15,7 @@ use store::{Snapshot, StoreError};
 use crate::{
     reading::Reading,
     render::Reader,
-    response::ClientEvent,
+    response::{ClientEvent, StateAt},
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
 };
@@ -129,6 +129,7 @@ impl<'a> Look<'a> {
             syncer: self.syncer,
             filter: &self.filter,
             full_state: false,
+            state_at: StateAt::Start,
             since_pos: None,
             ephemeral_since: None,
         }
@@ -147,6 +148,7 @@ impl<'a> Look<'a> {
             filter: &self.filter,
             ignored: &self.ignored,
             full_state: false,
+            state_at: StateAt::Start,
             names_rooms: true,
         }
     }

@@ -6,6 +6,8 @@ mod bundling;
 mod device_lists;
 mod ephemeral;
 mod ephemeral_part;
+mod form;
+mod notifications;
 mod outside;
 mod people;
 mod reading;
@@ -23,10 +25,11 @@ mod waking;
 
 pub use before_sync::{EventStream, InitialState, LookError, Messages, RoomInfo};
 pub use ephemeral::Presence;
+pub use notifications::{Notification, Notifications, NotificationsRequest};
 pub use render::{Reader, state_event, stripped_event};
 pub use response::{
-    ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomUpdates,
-    Summary, SyncResponse, Timeline, UnreadCounts,
+    ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomState,
+    RoomUpdates, StateAt, Summary, SyncResponse, Timeline, UnreadCounts,
 };
 pub use sliding::{
     MIGRATIONS, Position, SlidingError, SlidingRefusal, SlidingRequest, SlidingResponse,

@@ -1,13 +1,15 @@
 //! What a sync tells of a room to those who are not in it: who left, is asked in, or knocks.
 
-use model::client_form::is_in_stripped_state;
-use rooms::{Membership, Room};
+use std::sync::Arc;
+
+use model::{client_form::is_in_stripped_state, event::Pdu};
+use rooms::{Membership, Room, StoredEvent};
 use ruma::OwnedUserId;
 use store::StoreError;
 
 use crate::{
     render::{Beside, stripped_event, timeline_event},
-    response::{ClientEvent, Events, LeftRoom, Timeline},
+    response::{ClientEvent, Events, LeftRoom, StateAt, Timeline},
     rooms_part::{RoomReader, Span, was_in},
 };
 
@@ -36,15 +38,16 @@ impl RoomReader<'_> {
             until: membership.pos.min(end.saturating_sub(1)),
         };
         let slice = self.slice(room, &history, span).await?;
-        let (state, _) = self.state(room, span, &slice).await?;
+        let (mut state, _) = self.state(room, span, &slice).await?;
         let mut timeline = self.timeline(room, &history, &slice).await?;
-        if membership.pos > span.until {
-            timeline
-                .events
-                .extend(self.own_member_event(room, membership).await?);
+        if membership.pos > span.until
+            && let Some(own) = self.own_member_event(room, membership).await?
+        {
+            timeline.events.push(self.own_event(&own));
+            self.end_with(&own, &mut state);
         }
         Ok(LeftRoom {
-            state: self.state_events(&state),
+            state: self.state_at.tell(self.state_events(&state)),
             timeline,
             account_data: Events::default(),
         })
@@ -52,12 +55,17 @@ impl RoomReader<'_> {
 
     /// One who was not in learns of the end of the invitation, and nothing else.
     async fn declined(&self, room: &Room, membership: &Membership) -> Result<LeftRoom, StoreError> {
-        let events = self.own_member_event(room, membership).await?;
+        let (mut events, mut state) = (Vec::new(), Vec::new());
+        if let Some(own) = self.own_member_event(room, membership).await? {
+            events.push(self.own_event(&own));
+            self.end_with(&own, &mut state);
+        }
         let timeline = Timeline {
-            events: events.into_iter().collect(),
+            events,
             ..Timeline::default()
         };
         Ok(LeftRoom {
+            state: self.state_at.tell(self.state_events(&state)),
             timeline,
             ..LeftRoom::default()
         })
@@ -67,12 +75,22 @@ impl RoomReader<'_> {
         &self,
         room: &Room,
         membership: &Membership,
-    ) -> Result<Option<ClientEvent>, StoreError> {
+    ) -> Result<Option<StoredEvent>, StoreError> {
         let rooms = self.rooms;
-        let event = rooms
-            .event(self.snapshot, room, &membership.event_id)
-            .await?;
-        Ok(event.map(|event| timeline_event(&event, self.reader, Beside::default())))
+        rooms.event(self.snapshot, room, &membership.event_id).await
+    }
+
+    fn own_event(&self, own: &StoredEvent) -> ClientEvent {
+        let told = timeline_event(own, self.reader, Beside::default());
+        self.formed(&own.pdu, told)
+    }
+
+    /// The state of the end of a timeline that ends with the user's own member event.
+    fn end_with(&self, own: &StoredEvent, state: &mut Vec<Arc<Pdu>>) {
+        if self.state_at != StateAt::Start {
+            state.retain(|event| event.state_slot() != own.pdu.state_slot());
+            state.push(Arc::clone(&own.pdu));
+        }
     }
 
     /// Who asked the user in, as the user knows it from the invitation.

@@ -8,14 +8,15 @@ use std::{
 use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry, Room};
-use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState};
+use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
 
 use crate::{
     render::{Reader, raw},
     response::{
-        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, SyncResponse,
+        ClientEvent, Events, InvitedRoom, JoinedRoom, KnockedRoom, RoomUpdates, StateAt,
+        SyncResponse,
     },
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
@@ -30,6 +31,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) syncer: Syncer<'a>,
     pub(crate) filter: &'a SyncFilter,
     pub(crate) full_state: bool,
+    pub(crate) state_at: StateAt,
     pub(crate) since_pos: Option<i64>,
     pub(crate) ephemeral_since: Option<Ephemeral>,
 }
@@ -88,7 +90,8 @@ impl Reading<'_> {
         let now = self.inner.clock.now();
         let device_id = Some(self.syncer.device_id.as_str());
         let Syncer { user, user_id, .. } = self.syncer;
-        let ignored = self.inner.accounts.ignored_users(user).await?;
+        let judge = self.inner.judge(self.snapshot, user, user_id).await?;
+        let ignored = Arc::clone(&judge.ignored);
         let reader = RoomReader {
             rooms: &self.inner.rooms,
             snapshot: self.snapshot,
@@ -101,15 +104,11 @@ impl Reading<'_> {
             filter: self.filter,
             ignored: &ignored,
             full_state: self.full_state,
+            state_at: self.state_at,
             names_rooms: false,
         };
         let beside = self.beside_events(memberships, entries).await?;
         let stirred = beside.rooms();
-        let rules = self.inner.accounts.push_rules(user, user_id).await?;
-        let judge = Judge {
-            rules,
-            ignored: Arc::clone(&ignored),
-        };
         for membership in memberships {
             if !self.has_news(membership, &stirred, beside.ignoring_changed()) {
                 continue;
@@ -254,7 +253,12 @@ impl Reading<'_> {
         let (mut told, came_in) = if first || has_events {
             reader.joined(room, self.since_pos).await?
         } else {
-            (JoinedRoom::default(), false)
+            let state = self.state_at.tell(Events::default());
+            let told = JoinedRoom {
+                state,
+                ..JoinedRoom::default()
+            };
+            (told, false)
         };
         told.account_data = match came_in && !first {
             true => self.room_account_data(&self.all_account_data().await?, room.room),
@@ -303,6 +307,23 @@ impl Reading<'_> {
 
     pub(crate) async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
         user_id(self.inner, self.snapshot, user).await
+    }
+}
+
+impl Inner {
+    /// By what is decided which events notify a user.
+    pub(crate) async fn judge(
+        &self,
+        snapshot: &Snapshot,
+        user: i64,
+        user_id: &UserId,
+    ) -> Result<Judge, StoreError> {
+        let said = self.rooms.thread_subscriptions_moved(snapshot, user, None);
+        Ok(Judge {
+            rules: self.accounts.push_rules(user, user_id).await?,
+            ignored: self.accounts.ignored_users(user).await?,
+            threads_said: said.await?,
+        })
     }
 }
 

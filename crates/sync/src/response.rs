@@ -92,8 +92,9 @@ pub struct JoinedRoom {
     /// What its name is made of when it has none.
     #[serde(skip_serializing_if = "Summary::is_empty")]
     pub summary: Summary,
-    /// The state that the timeline builds on.
-    pub state: Events,
+    /// The state that the timeline builds on, or ends with.
+    #[serde(flatten)]
+    pub state: RoomState,
     /// What happened.
     pub timeline: Timeline,
     /// Receipts and typing.
@@ -127,6 +128,56 @@ impl JoinedRoom {
             && !self.timeline.limited
             && self.ephemeral.is_empty()
             && self.account_data.is_empty()
+    }
+}
+
+/// Which state is told beside a timeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StateAt {
+    /// That of its beginning: what happens in the timeline changes it.
+    #[default]
+    Start,
+    /// That of its end, whatever the timeline shows.
+    End,
+    /// The same, for clients that know it by the name that it had before it was specified.
+    EndByEarlyName,
+}
+
+/// The state beside a timeline, under the name that says which it is.
+#[derive(Debug, Serialize)]
+pub enum RoomState {
+    /// Of the beginning.
+    #[serde(rename = "state")]
+    Before(Events),
+    /// Of the end.
+    #[serde(rename = "state_after")]
+    After(Events),
+    /// Of the end, by its early name.
+    #[serde(rename = "org.matrix.msc4222.state_after")]
+    AfterByEarlyName(Events),
+}
+
+impl StateAt {
+    /// State, under its name.
+    pub(crate) fn tell(self, events: Events) -> RoomState {
+        match self {
+            Self::Start => RoomState::Before(events),
+            Self::End => RoomState::After(events),
+            Self::EndByEarlyName => RoomState::AfterByEarlyName(events),
+        }
+    }
+}
+
+impl RoomState {
+    fn is_empty(&self) -> bool {
+        let (Self::Before(events) | Self::After(events) | Self::AfterByEarlyName(events)) = self;
+        events.is_empty()
+    }
+}
+
+impl Default for RoomState {
+    fn default() -> Self {
+        Self::Before(Events::default())
     }
 }
 
@@ -215,8 +266,9 @@ pub struct KnockedRoom {
 /// A room that the user left.
 #[derive(Debug, Default, Serialize)]
 pub struct LeftRoom {
-    /// The state that the timeline builds on.
-    pub state: Events,
+    /// The state that the timeline builds on, or ends with.
+    #[serde(flatten)]
+    pub state: RoomState,
     /// What happened up to the leaving.
     pub timeline: Timeline,
     /// The user's own data of the room.

@@ -9,7 +9,7 @@ use store::StoreError;
 
 use crate::{
     render::state_event,
-    response::{Events, Summary},
+    response::{Events, StateAt, Summary},
     rooms_part::{RoomReader, Slice, Span},
 };
 
@@ -17,8 +17,8 @@ use crate::{
 const HEROES: usize = 5;
 
 impl RoomReader<'_> {
-    /// The state that the timeline builds on: all of it, or what changed before its beginning; and
-    /// the room's summary, if that may have changed.
+    /// The state that the timeline builds on, or ends with: all of it, or what changed up to there;
+    /// and the room's summary, if that may have changed.
     pub(crate) async fn state(
         &self,
         room: &Room,
@@ -26,25 +26,24 @@ impl RoomReader<'_> {
         slice: &Slice,
     ) -> Result<(Vec<Arc<Pdu>>, Summary), StoreError> {
         let since = span.since.filter(|_| !self.full_state);
+        let place = self.state_place(span, slice);
         let mut state = match since {
             Some(since) => {
-                let last_before = slice.begin.saturating_sub(1).min(span.until);
+                let last_before = place.saturating_sub(1).min(span.until);
                 let changed = self
                     .rooms
                     .state_between(self.snapshot, room, since, last_before);
                 changed.await?
             }
-            None => {
-                self.rooms
-                    .state_before(self.snapshot, room, slice.begin)
-                    .await?
-            }
+            None => self.rooms.state_before(self.snapshot, room, place).await?,
         };
-        let shown = |event: &Arc<Pdu>| {
-            let mut shown = slice.events.iter().map(|event| event.pdu.event_id());
-            shown.any(|id| id == event.event_id())
-        };
-        state.retain(|event| !shown(event));
+        if self.state_at == StateAt::Start {
+            let shown = |event: &Arc<Pdu>| {
+                let mut shown = slice.events.iter().map(|event| event.pdu.event_id());
+                shown.any(|id| id == event.event_id())
+            };
+            state.retain(|event| !shown(event));
+        }
         let summary = match since.is_none() || is_summary_changed(&state, slice) {
             true => self.summary(room).await?,
             false => Summary::default(),
@@ -54,6 +53,7 @@ impl RoomReader<'_> {
             let speakers = slice.events.iter().map(|event| event.pdu.sender());
             let mut wanted: BTreeSet<&UserId> =
                 heroes.map(|hero| &**hero).chain(speakers).collect();
+            wanted.extend(self.shown_members(slice));
             if since.is_none() {
                 wanted.insert(self.reader.user_id);
                 state.retain(|event| match event.state_slot() {
@@ -63,9 +63,27 @@ impl RoomReader<'_> {
                     _ => true,
                 });
             }
-            self.add_members(room, slice, wanted, &mut state).await?;
+            self.add_members(room, place, wanted, &mut state).await?;
         }
         Ok((state, summary))
+    }
+
+    /// The place in the timeline before which the state stands that is told.
+    fn state_place(&self, span: Span, slice: &Slice) -> i64 {
+        match self.state_at {
+            StateAt::Start => slice.begin,
+            StateAt::End | StateAt::EndByEarlyName => span.until.saturating_add(1),
+        }
+    }
+
+    /// Whose member events the timeline shows, where the client does not learn of them from there.
+    fn shown_members<'s>(&self, slice: &'s Slice) -> impl Iterator<Item = &'s UserId> {
+        let learns = self.state_at == StateAt::Start;
+        let events = slice.events.iter().filter(move |_| !learns);
+        events.filter_map(|event| match event.pdu.state_slot() {
+            Some(("m.room.member", user)) => <&UserId>::try_from(user).ok(),
+            _ => None,
+        })
     }
 
     /// Under lazy loading: adds the members whose events are shown, and who make the room's name.
@@ -75,7 +93,7 @@ impl RoomReader<'_> {
     async fn add_members(
         &self,
         room: &Room,
-        slice: &Slice,
+        place: i64,
         wanted: BTreeSet<&UserId>,
         state: &mut Vec<Arc<Pdu>>,
     ) -> Result<(), StoreError> {
@@ -86,7 +104,7 @@ impl RoomReader<'_> {
             }
             let (kind, key) = slot;
             let rooms = self.rooms;
-            let before = rooms.state_event_before(self.snapshot, room, kind, key, slice.begin);
+            let before = rooms.state_event_before(self.snapshot, room, kind, key, place);
             state.extend(before.await?);
         }
         Ok(())
@@ -95,7 +113,10 @@ impl RoomReader<'_> {
     pub(crate) fn state_events(&self, state: &[Arc<Pdu>]) -> Events {
         let filter = &self.filter.state;
         let wanted = |event: &&Arc<Pdu>| filter.passes(event);
-        let render = |event: &Arc<Pdu>| state_event(event, self.reader.now, None);
+        let render = |event: &Arc<Pdu>| {
+            let told = state_event(event, self.reader.now, None);
+            self.formed(event, told)
+        };
         Events {
             events: state.iter().filter(wanted).map(render).collect(),
         }

@@ -9,7 +9,7 @@ use store::{Snapshot, StoreError};
 
 use crate::{
     render::Reader,
-    response::{ClientEvent, JoinedRoom, Timeline},
+    response::{ClientEvent, JoinedRoom, StateAt, Timeline},
     telling::Telling,
     token::Boundary,
 };
@@ -30,6 +30,8 @@ pub(crate) struct RoomReader<'a> {
     pub(crate) ignored: &'a BTreeSet<OwnedUserId>,
     /// Whether the client wants all state, whatever it has seen.
     pub(crate) full_state: bool,
+    /// Whether the state beside a timeline is that of its beginning or of its end.
+    pub(crate) state_at: StateAt,
     /// Whether each event says which room it is of.
     pub(crate) names_rooms: bool,
 }
@@ -76,7 +78,7 @@ impl RoomReader<'_> {
         let (state, summary) = self.state(room, span, &slice).await?;
         let told = JoinedRoom {
             summary,
-            state: self.state_events(&state),
+            state: self.state_at.tell(self.state_events(&state)),
             timeline: self.timeline(room, &history, &slice).await?,
             ..JoinedRoom::default()
         };
@@ -185,7 +187,8 @@ impl RoomReader<'_> {
             room_id: self.names_rooms.then_some(&*room.room_id),
             bundles,
         };
-        telling.event(event).await
+        let told = telling.event(event).await?;
+        Ok(self.formed(&event.pdu, told))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     device_lists,
     ephemeral::EphemeralState,
     people,
-    response::{DeviceLists, SyncResponse},
+    response::{DeviceLists, StateAt, SyncResponse},
     sliding::Connections,
     token::SyncToken,
     unread::Unread,
@@ -86,6 +86,8 @@ pub struct SyncRequest {
     pub filter: Arc<SyncFilter>,
     /// Whether it wants all state, whatever it has seen.
     pub full_state: bool,
+    /// Whether the state beside a timeline is that of its beginning or of its end.
+    pub state_at: StateAt,
     /// How long it waits for news.
     pub timeout: Duration,
 }

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use store::{Snapshot, StoreError};
 
+use crate::Position;
+
 /// What a client has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncToken {
@@ -81,7 +83,7 @@ fn number(text: &str) -> Result<i64, BadToken> {
 }
 
 /// A boundary in a room's timeline, as a token names it: it stands before the event with that
-/// `ord`. Both tokens of pages (`t…`) and sync tokens are understood.
+/// `ord`. Tokens of pages (`t…`), of syncs and positions of sliding syncs are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boundary {
     epoch: i64,
@@ -119,7 +121,10 @@ impl FromStr for Boundary {
 
     fn from_str(text: &str) -> Result<Self, BadToken> {
         let Some(boundary) = text.strip_prefix('t') else {
-            let token: SyncToken = text.parse()?;
+            let token: SyncToken = match text.parse::<Position>() {
+                Ok(position) => position.token,
+                Err(_) => text.parse()?,
+            };
             return Ok(Self {
                 epoch: token.epoch,
                 ord: token.pos.saturating_add(1),
@@ -175,6 +180,7 @@ mod tests {
         let boundary = |epoch, ord| Ok(Boundary { epoch, ord });
         assert_eq!("t1_-5".parse(), boundary(1, -5));
         assert_eq!("s1_2_1_8_1_0_0".parse(), boundary(2, 9));
+        assert_eq!("c5_s1_2_1_8_1_0_0".parse(), boundary(2, 9));
         for text in ["t", "t5", "t1_", "t1_--5", "t1_+5", "t-1_5", "t1_5_6"] {
             assert_eq!(text.parse::<Boundary>(), Err(BadToken), "{text}");
         }

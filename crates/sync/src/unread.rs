@@ -1,7 +1,7 @@
 //! Unread counts: push rules over what came after the receipts, counted once and kept.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -60,17 +60,23 @@ pub(crate) struct Judge {
     pub(crate) rules: Arc<Ruleset>,
     /// Whose events never count.
     pub(crate) ignored: Arc<BTreeSet<OwnedUserId>>,
+    /// Where in the log the user last said which threads they follow. Who never did hears of all.
+    pub(crate) threads_said: Option<i64>,
 }
 
 impl Judge {
     fn is(&self, other: &Self) -> bool {
+        self.is_but_for_threads(other) && self.threads_said == other.threads_said
+    }
+
+    fn is_but_for_threads(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.rules, &other.rules) && Arc::ptr_eq(&self.ignored, &other.ignored)
     }
 }
 
 /// How far a user has read.
 #[derive(Clone, Default, PartialEq, Eq)]
-struct Read {
+pub(crate) struct Read {
     /// Everything, in threads or not.
     all: i64,
     /// Outside of threads.
@@ -79,12 +85,13 @@ struct Read {
     threads: BTreeMap<OwnedEventId, i64>,
 }
 
-/// What one count looks at.
-struct Looking<'a> {
-    rooms: &'a Rooms,
-    snapshot: &'a Snapshot,
-    room: &'a Room,
-    user_id: &'a UserId,
+/// What one user is looked at for in one room.
+pub(crate) struct Looking<'a> {
+    pub(crate) rooms: &'a Rooms,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) room: &'a Room,
+    pub(crate) user: i64,
+    pub(crate) user_id: &'a UserId,
 }
 
 impl Unread {
@@ -113,19 +120,26 @@ impl Unread {
             rooms,
             snapshot,
             room,
+            user: number,
             user_id,
         };
-        let read = looking.read(number).await?;
+        let read = looking.read().await?;
         let key = (number, room.room);
-        let known = self.counted.get(&key).filter(|known| {
-            known.judge.is(judge) && known.until <= until && read.covers(&known.read)
-        });
+        let known = self
+            .counted
+            .get(&key)
+            .filter(|known| known.until <= until && read.covers(&known.read));
+        let known = match known {
+            Some(known) if looking.judges_alike(&known.judge, judge).await? => Some(known),
+            _ => None,
+        };
         let mut counted = known.unwrap_or_else(|| Counted {
             until: i64::MIN,
             read: Read::default(),
             judge: judge.clone(),
             unread: Vec::new(),
         });
+        counted.judge = judge.clone();
         counted.read.raise_to(&read);
         if room.last_pos().get() > counted.until {
             looking.count_on(&mut counted, until).await?;
@@ -187,7 +201,7 @@ impl Looking<'_> {
 
     /// Counts events, newest first: who speaks has read what was said before, where they speak.
     async fn add(&self, counted: &mut Counted, events: &[StoredEvent]) -> Result<(), StoreError> {
-        let reader = push_reader(self.room, self.user_id);
+        let reader = self.push_reader(&counted.judge, events).await?;
         let is_own = |event: &StoredEvent| event.pdu.sender() == self.user_id;
         let judge = &counted.judge;
         let told = events.iter();
@@ -218,12 +232,57 @@ impl Looking<'_> {
         Ok(())
     }
 
+    /// The user, as the rules ask for them, who judges these events.
+    pub(crate) async fn push_reader(
+        &self,
+        judge: &Judge,
+        events: &[StoredEvent],
+    ) -> Result<PushReader, StoreError> {
+        let Self { room, user_id, .. } = *self;
+        let name = room.state.display_name(user_id).unwrap_or_default();
+        let reader = PushReader::new(
+            user_id,
+            &name,
+            &room.room_id,
+            room.state.joined_count(),
+            room.state.power_levels(),
+        );
+        if judge.threads_said.is_none() {
+            return Ok(reader);
+        }
+        let relations = events.iter().filter_map(|event| event.pdu.facts().relation);
+        let threads = relations.filter(|relation| relation.rel_type == "m.thread");
+        let threads: HashSet<_> = threads.map(|relation| relation.event_id).collect();
+        let threads: Vec<_> = threads.into_iter().collect();
+        let followed = self
+            .rooms
+            .followed_threads(self.snapshot, self.user, room, &threads);
+        Ok(reader.following(followed.await?))
+    }
+
+    /// Whether what one judge counted in this room, another would count too.
+    async fn judges_alike(&self, one: &Judge, other: &Judge) -> Result<bool, StoreError> {
+        if one.is(other) {
+            return Ok(true);
+        }
+        let (Some(said), true) = (one.threads_said, one.is_but_for_threads(other)) else {
+            return Ok(false);
+        };
+        // What was said of threads elsewhere changes nothing here.
+        let room = Some(self.room);
+        let said_here = self
+            .rooms
+            .thread_subscriptions_moved(self.snapshot, self.user, room);
+        Ok(said_here.await?.is_none_or(|here| here <= said))
+    }
+
     /// The places of the last events that the user has read, or of their joining.
-    async fn read(&self, user: i64) -> Result<Read, StoreError> {
+    pub(crate) async fn read(&self) -> Result<Read, StoreError> {
         let Self {
             rooms,
             snapshot,
             room,
+            user,
             user_id,
         } = *self;
         let mut read = Read::default();
@@ -283,7 +342,7 @@ impl Counted {
 
 impl Read {
     /// Whether an event at this place is read.
-    fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
+    pub(crate) fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
         let read = match thread {
             Some(thread) => self.threads.get(thread).copied(),
             None => Some(self.main),
@@ -315,15 +374,4 @@ impl Read {
             && self.main >= other.main
             && threads.all(|(thread, ord)| self.threads.get(thread).is_some_and(|read| read >= ord))
     }
-}
-
-fn push_reader(room: &Room, user_id: &UserId) -> PushReader {
-    let name = room.state.display_name(user_id).unwrap_or_default();
-    PushReader::new(
-        user_id,
-        &name,
-        &room.room_id,
-        room.state.joined_count(),
-        room.state.power_levels(),
-    )
 }

@@ -74,7 +74,7 @@ fn fits(name: &str, value: &str, beside: &[(&str, &str)]) -> bool {
         "rule_id" if beside.contains(&("kind", "sender")) => UserId::parse(value).is_ok(),
         "room_id" => RoomId::parse(value).is_ok(),
         "user_id" => UserId::parse(value).is_ok(),
-        "event_id" => EventId::parse(value).is_ok(),
+        "event_id" | "thread_root" => EventId::parse(value).is_ok(),
         "room_alias" => RoomAliasId::parse(value).is_ok(),
         "room_id_or_alias" => RoomOrAliasId::parse(value).is_ok(),
         "server_name" => ServerName::parse(value).is_ok(),

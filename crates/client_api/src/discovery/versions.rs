@@ -19,7 +19,10 @@ pub const VERSIONS: &[&str] = &[
 /// The features beyond those versions that clients may use, by their unstable names.
 pub const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4151",
+    "org.matrix.msc4222",
     "org.matrix.msc4260",
+    "org.matrix.msc4306",
+    "org.matrix.msc4308",
     "org.matrix.simplified_msc3575",
     "uk.half-shot.msc2666.query_mutual_rooms",
     "uk.half-shot.msc2666.query_mutual_rooms.stable",

@@ -12,6 +12,7 @@ mod members;
 mod peeking;
 mod people;
 mod push_rules;
+mod refused;
 mod room_state;
 mod sessions;
 mod spaces;
@@ -54,6 +55,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("peeking", peeking::story).await;
         walk.play("encryption", encryption::story).await;
         walk.play("backups", backups::story).await;
+        walk.play("refused", refused::story).await;
     }
     let missed = walk.missed();
     assert!(missed.is_empty(), "no story succeeds at:\n{missed}");

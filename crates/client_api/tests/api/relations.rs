@@ -5,6 +5,7 @@ mod bundles;
 mod moments;
 mod pages;
 mod reference;
+mod subscriptions;
 mod threads;
 
 use serde_json::{Value, json};

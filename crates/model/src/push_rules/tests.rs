@@ -13,15 +13,18 @@ use crate::{
 };
 
 fn for_bob(rules: &Ruleset, room: &TestRoom, event: &Pdu) -> PushOutcome {
+    evaluate(rules, &PushEvent::new(event), &bobby(room, event))
+}
+
+fn bobby(room: &TestRoom, event: &Pdu) -> PushReader {
     let state = &room.state;
-    let reader = PushReader::new(
+    PushReader::new(
         bob(),
         "Bobby",
         event.room_id(),
         state.joined_count(),
         state.power_levels(),
-    );
-    evaluate(rules, &PushEvent::new(event), &reader)
+    )
 }
 
 fn room(members: usize) -> TestRoom {
@@ -127,6 +130,31 @@ fn mentioning_the_room_takes_the_power_to_do_so() {
         .send(carol(), "m.room.message", None, everyone)
         .unwrap();
     let outcome = for_bob(&Ruleset::server_default(bob()), &room, &event);
+    assert_eq!(outcome.rule_id.as_deref(), Some(".m.rule.message"));
+}
+
+#[test]
+fn the_rules_about_threads_hold_for_who_says_which_they_follow() {
+    let mut room = room(3);
+    let root = room.say(alice(), "root").unwrap();
+    let relation = json!({ "rel_type": "m.thread", "event_id": root.event_id() });
+    let content = json!({ "body": "in it", "m.relates_to": relation });
+    let event = room.send(alice(), "m.room.message", None, content).unwrap();
+    let rules = Ruleset::server_default(bob());
+    let following = |threads: &[&Pdu]| {
+        let threads = threads.iter().map(|root| root.event_id().to_owned());
+        let reader = bobby(&room, &event).following(threads.collect());
+        evaluate(&rules, &PushEvent::new(&event), &reader)
+    };
+    let outcome = following(&[]);
+    let unsubscribed = ".io.element.msc4306.rule.unsubscribed_thread";
+    assert_eq!(outcome.rule_id.as_deref(), Some(unsubscribed));
+    assert!(!outcome.notify);
+    let outcome = following(&[&root]);
+    let subscribed = ".io.element.msc4306.rule.subscribed_thread";
+    assert_eq!(outcome.rule_id.as_deref(), Some(subscribed));
+    assert!(outcome.notify);
+    let outcome = for_bob(&rules, &room, &event);
     assert_eq!(outcome.rule_id.as_deref(), Some(".m.rule.message"));
 }
 

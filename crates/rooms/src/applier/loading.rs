@@ -16,6 +16,7 @@ use super::{
     annotations,
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
+    thread_subscriptions,
 };
 use crate::{
     NewEvent, Room, Rooms, RoomsChange,
@@ -48,6 +49,8 @@ struct Named {
     annotations: BTreeSet<AnnotationHash>,
     receipts: BTreeSet<(OwnedRoomId, OwnedUserId, String, String)>,
     forgets: BTreeSet<(OwnedRoomId, OwnedUserId)>,
+    /// Threads of which somebody says something.
+    subscriptions: BTreeSet<(OwnedUserId, OwnedRoomId, OwnedEventId)>,
     /// Joins that membership elsewhere may permit.
     joins: BTreeSet<(OwnedRoomId, OwnedUserId)>,
     /// The rooms whose join rule is to change.
@@ -109,6 +112,9 @@ impl Rooms {
         let places = find_places(tx, &named, &room_ids).await?;
         let receipts = find_receipts(tx, &named, &room_ids, &user_ids).await?;
         let forgotten = find_forgotten(tx, &named, &room_ids, &user_ids).await?;
+        let subscriptions = &named.subscriptions;
+        let subscriptions =
+            thread_subscriptions::find(tx, subscriptions, &room_ids, &user_ids).await?;
         let joining = joining(&named, &room_ids, &rooms);
         let joined_rooms = JoinedRooms::read(tx, &joining, &user_ids).await?;
         Ok(RoomsWork {
@@ -122,6 +128,7 @@ impl Rooms {
             aliases,
             annotations,
             receipts,
+            subscriptions,
             forgotten,
             joined_rooms,
             now,
@@ -152,6 +159,13 @@ impl Rooms {
                     named.places.insert(place);
                     let (kind, thread) = (receipt.kind.clone(), receipt.thread.clone());
                     named.receipts.insert((room, user, kind, thread));
+                }
+                RoomsChange::ThreadSubscription(wanted) => {
+                    let (room, user) = (wanted.room_id.clone(), wanted.user_id.clone());
+                    named.rooms.insert(room.clone());
+                    named.users.insert(user.clone());
+                    let key = (user, room, wanted.thread.clone());
+                    named.subscriptions.insert(key);
                 }
                 RoomsChange::Forget { room_id, user_id } => {
                     named.rooms.insert(room_id.clone());

@@ -9,6 +9,7 @@ use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 use super::{
     RoomsWork, aliases, annotations,
     receipts::{self, ForgottenRow},
+    thread_subscriptions,
 };
 use crate::upkeep::TRANSACTIONS_PER_CHANGE;
 
@@ -152,6 +153,7 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     }
     aliases::write(work.rows.aliases.take(), writes);
     receipts::write(work.rows.receipts.take(), writes);
+    thread_subscriptions::write(work.rows.subscriptions.take(), writes);
     Ok(())
 }
 

@@ -47,6 +47,19 @@ proptest! {
         let last = (-40..from).rev().find(may_be_seen);
         prop_assert_eq!(history.last_sight(from), last);
     }
+
+    #[test]
+    fn what_notified_was_said_while_one_was_in_or_invited_one(history in history()) {
+        let invites = |ord: i64| history.memberships.contains(&(ord, Invite));
+        let notified = |ord: &i64| invites(*ord) || history.membership_before(*ord) == Join;
+        let wanted: Vec<i64> = (-10..33).rev().filter(notified).collect();
+        let (mut found, mut before) = (Vec::new(), 33);
+        while let Some(part) = history.notified_before(before) {
+            before = *part.start();
+            found.extend(part.rev());
+        }
+        prop_assert_eq!(found, wanted);
+    }
 }
 
 #[test]

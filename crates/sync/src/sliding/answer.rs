@@ -19,8 +19,8 @@ use super::{
     view::{Direct, View},
 };
 use crate::{
-    SyncError, SyncToken, Syncer, reading::Reading, render::Reader, rooms_part::RoomReader,
-    sync::Inner, unread::Judge,
+    SyncError, SyncToken, Syncer, reading::Reading, render::Reader, response::StateAt,
+    rooms_part::RoomReader, sync::Inner, unread::Judge,
 };
 
 /// How many rooms are told of in full in one answer, at most: the next one, which does not wait,
@@ -130,7 +130,7 @@ impl Asked<'_> {
         let direct = accounts
             .account_data_at(&snapshot, user, 0, Direct::KIND)
             .await?;
-        let ignored = accounts.ignored_users(user).await?;
+        let judge = inner.judge(&snapshot, user, user_id).await?;
         let receipts = match self.since_pos() {
             Some(since) => {
                 let rooms = &inner.rooms;
@@ -146,11 +146,8 @@ impl Asked<'_> {
             snapshot,
             memberships,
             direct: Direct::read(direct.as_deref()),
-            judge: Judge {
-                rules: accounts.push_rules(user, user_id).await?,
-                ignored: Arc::clone(&ignored),
-            },
-            ignored,
+            ignored: Arc::clone(&judge.ignored),
+            judge,
         })
     }
 }
@@ -206,6 +203,7 @@ impl<'a> Moment<'a> {
             filter,
             ignored: &self.ignored,
             full_state: false,
+            state_at: StateAt::Start,
             names_rooms: false,
         }
     }
@@ -222,6 +220,7 @@ impl<'a> Moment<'a> {
             syncer: self.asked.syncer,
             filter,
             full_state: false,
+            state_at: StateAt::Start,
             since_pos,
             ephemeral_since: self.asked.since.map(|since| since.ephemeral),
         }

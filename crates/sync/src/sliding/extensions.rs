@@ -10,10 +10,12 @@ use super::{
     answer::{Moment, ToldRoom},
     known::Known,
     request::{Selection, ToDevice as AskedToDevice, hash_of, write_to_device},
-    response::{AccountData, E2ee, OfRooms, SlidingResponse, ToDevice},
+    response::{
+        AccountData, E2ee, Followed, Left, OfRooms, SlidingResponse, ThreadSubscriptions, ToDevice,
+    },
     view::View,
 };
-use crate::{reading::account_data_event, response::SyncResponse};
+use crate::{Boundary, reading::account_data_event, response::SyncResponse};
 
 /// The rooms of which an extension tells, each from where.
 struct Selected<'a> {
@@ -68,6 +70,11 @@ impl Moment<'_> {
             let anew = known.extensions.typing != before.typing;
             let selected = select(view, told, asked, anew);
             extensions.typing = self.typing_in(&selected).await?;
+        }
+        known.extensions.threads = u64::from(asked.threads.is_some());
+        if let Some(limit) = asked.threads {
+            let since = self.asked.since_pos().filter(|_| before.threads != 0);
+            extensions.threads = self.threads(since, limit).await?;
         }
         Ok(())
     }
@@ -141,6 +148,43 @@ impl Moment<'_> {
             let events: Vec<_> = entries.iter().map(account_data_event).collect();
             if !events.is_empty() {
                 told.rooms.insert(how.room_id.clone(), events);
+            }
+        }
+        Ok(told)
+    }
+
+    /// What the user said of threads since the position, newest first.
+    async fn threads(
+        &self,
+        since: Option<i64>,
+        limit: usize,
+    ) -> Result<ThreadSubscriptions, StoreError> {
+        let (user, rooms) = (self.asked.syncer.user, &self.inner().rooms);
+        let after = since.unwrap_or(0);
+        // One more tells whether there are more.
+        let changes = rooms
+            .thread_subscriptions_between(&self.snapshot, user, after, self.head(), limit + 1)
+            .await?;
+        let mut told = ThreadSubscriptions::default();
+        if changes.len() > limit {
+            let last = changes.get(limit - 1).map(|last| last.pos);
+            told.prev_batch = last.map(|pos| Boundary::new(&self.snapshot, pos).to_string());
+        }
+        for change in changes.into_iter().take(limit) {
+            let bump_stamp = change.pos;
+            if change.subscribed {
+                let room = told.subscribed.entry(change.room_id).or_default();
+                let automatic = change.automatic;
+                room.insert(
+                    change.thread,
+                    Followed {
+                        automatic,
+                        bump_stamp,
+                    },
+                );
+            } else {
+                let room = told.unsubscribed.entry(change.room_id).or_default();
+                room.insert(change.thread, Left { bump_stamp });
             }
         }
         Ok(told)

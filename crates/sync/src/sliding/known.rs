@@ -35,6 +35,8 @@ pub(crate) struct Extended {
     pub(crate) typing: u64,
     #[serde(rename = "e")]
     pub(crate) e2ee: u64,
+    #[serde(rename = "s")]
+    pub(crate) threads: u64,
 }
 
 /// The stored form: most rooms were told in the same way.

@@ -26,6 +26,7 @@ const MOST_RANGES: usize = 32;
 const MOST_SUBSCRIPTIONS: usize = 1_000;
 const MOST_STATE: usize = 256;
 const MOST_SELECTED: usize = 1_000;
+const MOST_THREADS: usize = 100;
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,8 @@ pub(super) struct AskedExtensions {
     pub(super) account_data: Option<Selection>,
     pub(super) receipts: Option<Selection>,
     pub(super) typing: Option<Selection>,
+    /// How many changes of threads that are followed are told, at most.
+    pub(super) threads: Option<usize>,
 }
 
 /// Messages to the device: from where, and how many.
@@ -181,6 +184,7 @@ impl AskedExtensions {
             account_data,
             receipts,
             typing,
+            thread_subscriptions: threads,
             ..
         } = asked;
         let select = |enabled, lists, rooms| {
@@ -198,6 +202,12 @@ impl AskedExtensions {
             account_data: select(account_data.enabled, account_data.lists, account_data.rooms)?,
             receipts: select(receipts.enabled, receipts.lists, receipts.rooms)?,
             typing: select(typing.enabled, typing.lists, typing.rooms)?,
+            threads: on(threads.enabled).then(|| {
+                let limit = threads.limit.map_or(MOST_THREADS as u64, Into::into);
+                usize::try_from(limit)
+                    .unwrap_or(MOST_THREADS)
+                    .clamp(1, MOST_THREADS)
+            }),
         })
     }
 

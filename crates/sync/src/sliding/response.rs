@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OwnedMxcUri, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 
 use super::request::ByList;
@@ -125,19 +125,24 @@ pub struct Extensions {
     /// Who types.
     #[serde(skip_serializing_if = "OfRooms::is_empty")]
     pub typing: OfRooms,
+    /// Threads that the user began to follow, or left.
+    #[serde(
+        rename = "io.element.msc4308.thread_subscriptions",
+        skip_serializing_if = "ThreadSubscriptions::is_empty"
+    )]
+    pub threads: ThreadSubscriptions,
 }
 
 impl Extensions {
     fn is_empty(&self) -> bool {
-        let told = self
-            .to_device
-            .as_ref()
-            .is_some_and(|told| !told.events.is_empty())
-            || self
-                .e2ee
-                .as_ref()
-                .is_some_and(|told| !told.device_lists.is_empty());
-        !told && self.account_data.is_empty() && self.receipts.is_empty() && self.typing.is_empty()
+        let notes = self.to_device.as_ref().map_or(0, |told| told.events.len());
+        let devices = self.e2ee.as_ref().map(|told| &told.device_lists);
+        notes == 0
+            && devices.is_none_or(DeviceLists::is_empty)
+            && self.account_data.is_empty()
+            && self.receipts.is_empty()
+            && self.typing.is_empty()
+            && self.threads.is_empty()
     }
 }
 
@@ -177,6 +182,45 @@ pub struct AccountData {
 impl AccountData {
     fn is_empty(&self) -> bool {
         self.global.is_empty() && self.rooms.is_empty()
+    }
+}
+
+/// Threads that the user began to follow, or left, by room and first event.
+#[derive(Debug, Default, Serialize)]
+pub struct ThreadSubscriptions {
+    /// Those that they follow.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub subscribed: ByThread<Followed>,
+    /// Those that they do not.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsubscribed: ByThread<Left>,
+    /// Where older changes since the position are found, when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev_batch: Option<String>,
+}
+
+/// Threads by room and first event.
+pub type ByThread<T> = BTreeMap<OwnedRoomId, BTreeMap<OwnedEventId, T>>;
+
+/// A thread that is followed.
+#[derive(Debug, Serialize)]
+pub struct Followed {
+    /// Whether a client did that by itself.
+    pub automatic: bool,
+    /// Of two changes the one with the larger is later.
+    pub bump_stamp: i64,
+}
+
+/// A thread that is not followed.
+#[derive(Debug, Serialize)]
+pub struct Left {
+    /// Of two changes the one with the larger is later.
+    pub bump_stamp: i64,
+}
+
+impl ThreadSubscriptions {
+    fn is_empty(&self) -> bool {
+        self.subscribed.is_empty() && self.unsubscribed.is_empty()
     }
 }
 

@@ -61,6 +61,14 @@ async fn registering(walk: &Walk) {
     let whoami = walk.get(&ada, "account/whoami").await;
     assert_eq!(whoami["user_id"], ada.user_id);
     assert_eq!(whoami["device_id"], "PHONE");
+    let none = walk.get(&ada, "account/3pid").await;
+    assert_eq!(none, json!({"threepids": []}));
+    let address = json!({"medium": "email", "address": "ada@example.org"});
+    for act in ["delete", "unbind"] {
+        let path = format!("account/3pid/{act}");
+        let told = walk.post(&ada, &path, address.clone()).await;
+        assert_eq!(told, json!({"id_server_unbind_result": "no-support"}));
+    }
 }
 
 async fn with_the_shared_secret(walk: &Walk) {

@@ -29,4 +29,11 @@ pub(super) async fn story(walk: &Walk) {
     assert_eq!(all["global"], global);
     walk.delete(&pia, rule, Value::Null).await;
     walk.gone(&pia, rule).await;
+
+    let piet = walk.join("piet").await;
+    let room = walk.room(&pia, json!({"preset": "public_chat"})).await;
+    walk.post(&piet, &format!("join/{room}"), json!({})).await;
+    let said = walk.say(&piet, &room, "lunch").await;
+    let told = walk.get(&pia, "notifications").await;
+    assert_eq!(told["notifications"][0]["event"]["event_id"], said);
 }

@@ -12,6 +12,9 @@ const PAGE: &str = "docs/matrix-support.md";
 /// Operations that share a path with another one, which alone was seen to work.
 const UNSEEN: [&str; 1] = ["inviteBy3PID"];
 
+/// The story of what is refused to everybody.
+const REFUSED: &str = "refused";
+
 const HEAD: &str = "\
 # What of the Matrix specification is there
 
@@ -19,7 +22,9 @@ Every operation of the client-server API, version 1.19, in the order of their pa
 made by the test `every_endpoint_does_what_it_says`, which fails when it is stale: an operation is \
 there when a story under `crates/client_api/tests/api/every_endpoint/` has seen it work, over \
 HTTP, on SQLite and on PostgreSQL. What it refuses stands in the table of `every_refusal`, beside \
-it. Paths that are not there are answered with 404 `M_UNRECOGNIZED`.
+it. Paths that are not there are answered with 404 `M_UNRECOGNIZED`. Where \
+*refused* stands, everybody is told, by the specification's words, that this server has no such \
+thing: no identity server, and no way to reach a phone.
 ";
 
 /// Fails when the page does not say what was seen; writes beside it what it should say.
@@ -39,10 +44,8 @@ pub(super) fn is_told(stories: &[(Route, &'static str)]) {
 fn page(specification: &Specification, stories: &[(Route, &'static str)]) -> String {
     let mut page = HEAD.to_owned();
     let operations = specification.operations();
-    let there = operations
-        .iter()
-        .filter(|one| shown_by(one, stories).is_some());
-    let there = there.count();
+    let is_there = |one: &&Operation| shown_by(one, stories).is_some_and(|story| story != REFUSED);
+    let there = operations.iter().filter(is_there).count();
     let all = operations.len();
     write!(page, "\n**{there} of {all} operations are there.**\n\n").unwrap();
     page += "| operation | | is there | shown by |\n|---|---|---|---|\n";
@@ -56,6 +59,7 @@ fn page(specification: &Specification, stories: &[(Route, &'static str)]) -> Str
             ""
         };
         let (mark, story) = match shown_by(operation, stories) {
+            Some(REFUSED) => ("refused", format!("`{REFUSED}`")),
             Some(story) => ("yes", format!("`{story}`")),
             None => ("**not yet**", String::new()),
         };

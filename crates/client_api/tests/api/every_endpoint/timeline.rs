@@ -39,6 +39,16 @@ pub(super) async fn story(walk: &Walk) {
         assert_eq!(ids(&page["chunk"]), [reply]);
     }
 
+    let unstable = "/_matrix/client/unstable";
+    let followed = format!("{unstable}/io.element.msc4308/thread_subscriptions?dir=b");
+    let follow = format!("{unstable}/io.element.msc4306/rooms/{room}/thread/{first}/subscription");
+    walk.put(&tina, &follow, json!({"automatic": reply})).await;
+    assert_eq!(walk.get(&tina, &follow).await, json!({"automatic": true}));
+    let told = walk.get(&tina, &followed).await;
+    assert_eq!(told["subscribed"][&room][&first]["automatic"], true);
+    walk.delete(&tina, &follow, Value::Null).await;
+    walk.gone(&tina, &follow).await;
+
     let receipt = of(&format!("receipt/m.read/{first}"));
     walk.post(&tina, &receipt, json!({})).await;
     let markers = json!({"m.fully_read": first, "m.read": second});

@@ -103,6 +103,26 @@ impl Walk {
         assert_eq!(refused.0, 404, "GET {path}: {}", refused.1);
     }
 
+    /// Asks what is refused to everybody, because this server has no such thing: no more can be
+    /// seen of it.
+    pub(super) async fn denied(
+        &self,
+        token: &str,
+        (method, path): (&str, &str),
+        body: &Value,
+        (status, errcode): (u16, &str),
+    ) {
+        let (path, route) = self.addressed(method, path);
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        let refused = self.node.refused(token, method, &path, &body);
+        assert_eq!(refused.await, (status, errcode.to_owned()), "{path}");
+        let story = *self.story.lock().unwrap();
+        self.seen.lock().unwrap().entry(route).or_insert(story);
+    }
+
     /// What exists and has not answered, one a line.
     pub(super) fn missed(&self) -> String {
         let seen = self.seen.lock().unwrap();

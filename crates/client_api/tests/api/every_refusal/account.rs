@@ -5,7 +5,7 @@ use super::row::{
     Row,
     Token::{Needed, NotNeeded},
     Who::Owner,
-    Why::{AnyText, NamesNothing, NotOfARoom, OnesOwn, ToldAsSuch},
+    Why::{AnswersEmpty, AnyText, NamesNothing, NotOfARoom, OnesOwn, ToldAsSuch},
     bare, body, by, lacks, lacks_parameter, limit, mistyped, never, query, reads_no_body, refused,
     with_body,
 };
@@ -13,10 +13,16 @@ use super::row::{
 pub(super) const SHARED_SECRET: &str = "a secret that tools know";
 
 pub(super) fn rows() -> Vec<Row> {
-    [registering(), with_the_shared_secret(), of_ones_own()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        registering(),
+        with_the_shared_secret(),
+        of_ones_own(),
+        third_party_ids(),
+        phones(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn registering() -> Vec<Row> {
@@ -81,6 +87,95 @@ fn registering() -> Vec<Row> {
             unknown: never(ToldAsSuch),
             too_large: reads_no_body(),
         },
+    ]
+}
+
+fn third_party_ids() -> Vec<Row> {
+    let removed = |route| Row {
+        route,
+        good: by(Owner).body(
+            r#"{"medium": "email", "address": "o@example.org", "id_server": "id.example.org"}"#,
+        ),
+        token: Needed,
+        missing: refused([lacks("medium"), lacks("address")]),
+        mistyped: refused([
+            mistyped("medium"),
+            mistyped("address"),
+            mistyped("id_server"),
+        ]),
+        not_member: never(OnesOwn),
+        no_power: never(OnesOwn),
+        unknown: never(AnswersEmpty),
+        too_large: refused([limit(MIB)]),
+    };
+    const BINDING: &str = r#"{
+        "client_secret": "secret", "sid": "1", "id_server": "id.example.org",
+        "id_access_token": "token"
+    }"#;
+    vec![
+        bare("GET account/3pid", Needed),
+        removed("POST account/3pid/delete"),
+        removed("POST account/3pid/unbind"),
+        Row {
+            route: "POST account/3pid/bind",
+            good: by(Owner).body(BINDING),
+            token: Needed,
+            missing: refused([lacks("client_secret"), lacks("sid"), lacks("id_server")]),
+            mistyped: refused([mistyped("client_secret"), mistyped("sid")]),
+            not_member: never(OnesOwn),
+            no_power: never(OnesOwn),
+            unknown: refused([body(BINDING).gets(
+                400,
+                "M_SERVER_NOT_TRUSTED",
+                "no identity server",
+            )]),
+            too_large: refused([limit(MIB)]),
+        },
+    ]
+}
+
+fn phones() -> Vec<Row> {
+    const PHONE: &str = r#"{
+        "client_secret": "secret", "country": "CH", "phone_number": "0781234567",
+        "send_attempt": 1
+    }"#;
+    let row = |route, status, errcode| Row {
+        route,
+        good: body(PHONE),
+        token: NotNeeded,
+        missing: refused([
+            lacks("client_secret"),
+            lacks("country"),
+            lacks("phone_number"),
+            lacks("send_attempt"),
+        ]),
+        mistyped: refused([
+            mistyped("client_secret"),
+            mistyped("country"),
+            mistyped("phone_number"),
+            mistyped("send_attempt"),
+        ]),
+        not_member: never(NotOfARoom),
+        no_power: never(NotOfARoom),
+        unknown: refused([body(PHONE).gets(status, errcode, "phones")]),
+        too_large: refused([limit(MIB)]),
+    };
+    vec![
+        row(
+            "POST account/3pid/msisdn/requestToken",
+            400,
+            "M_THREEPID_MEDIUM_NOT_SUPPORTED",
+        ),
+        row(
+            "POST account/password/msisdn/requestToken",
+            403,
+            "M_THREEPID_DENIED",
+        ),
+        row(
+            "POST register/msisdn/requestToken",
+            403,
+            "M_THREEPID_DENIED",
+        ),
     ]
 }
 

@@ -75,12 +75,13 @@ fn bodies(asked: Asked<'_>) -> Vec<Refusal> {
 }
 
 /// The parameters that are ids of a kind, each with what is none.
-const IDS: [(&str, &str); 6] = [
+const IDS: [(&str, &str); 7] = [
     ("room_id", "nonsense"),
     ("room_id_or_alias", "nonsense"),
     ("room_alias", "nonsense"),
     ("user_id", "nonsense"),
     ("event_id", "nonsense"),
+    ("thread_root", "nonsense"),
     ("server_name", "no server"),
 ];
 
@@ -122,7 +123,7 @@ fn paths(asked: Asked<'_>) -> Vec<Refusal> {
 /// What reads and has nothing to be refused for is answered: its cases are refused for what they
 /// change. Other requests would change what the next ones are about.
 pub(super) async fn good_reading(asked: Asked<'_>) -> Option<String> {
-    if asked.route.method != "GET" {
+    if asked.route.method != "GET" || asked.row.refuses_everybody() {
         return None;
     }
     let Outgoing { token, path, body } = good(asked);

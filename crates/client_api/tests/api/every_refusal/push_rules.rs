@@ -2,8 +2,11 @@
 
 use super::MIB;
 use super::row::{
-    Row, Token::Needed, Who::Owner, Why::OnesOwn, bare, by, lacks, limit, mistyped, never, query,
-    refused, with, with_body,
+    Row,
+    Token::Needed,
+    Who::Owner,
+    Why::{NothingRequired, OnesOwn},
+    bad_parameter, bare, by, lacks, limit, mistyped, never, query, refused, with, with_body,
 };
 
 pub(super) fn rows() -> Vec<Row> {
@@ -29,6 +32,17 @@ pub(super) fn rows() -> Vec<Row> {
         too_large: refused([limit(MIB)]),
     };
     vec![
+        Row {
+            good: query("limit=2&only=highlight"),
+            missing: never(NothingRequired),
+            mistyped: refused([
+                bad_parameter("limit", "limit=many"),
+                bad_parameter("limit", "limit=0"),
+                bad_parameter("only", "only=mine"),
+                bad_parameter("from", "from=nowhere"),
+            ]),
+            ..bare("GET notifications", Needed)
+        },
         bare("GET pushrules/", Needed),
         bare("GET pushrules/global/", Needed),
         read("GET pushrules/global/{kind}/{rule_id}"),

@@ -1,14 +1,19 @@
 //! What relates to an event, the threads of a room, and the event of a moment.
 
 use super::row::{
-    Row,
+    Request, Row,
     Token::Needed,
     Who::Stranger,
     Why::{NeedsNoPower, NothingRequired},
-    bad_parameter, bare, by, lacks_parameter, never, no_room, outsider, query, refused, with,
+    bad_parameter, bare, bare_act, body, by, lacks_parameter, mistyped, never, no_room, outsider,
+    query, refused, with,
 };
 
 pub(super) fn rows() -> Vec<Row> {
+    [reading(), following()].into_iter().flatten().collect()
+}
+
+fn reading() -> Vec<Row> {
     vec![
         relating("GET /_matrix/client/v1/rooms/{room_id}/relations/{event_id}"),
         relating("GET /_matrix/client/v1/rooms/{room_id}/relations/{event_id}/{rel_type}"),
@@ -44,6 +49,68 @@ pub(super) fn rows() -> Vec<Row> {
             ]),
             ..bare(
                 "GET /_matrix/client/v1/rooms/{room_id}/timestamp_to_event",
+                Needed,
+            )
+        },
+    ]
+}
+
+fn following() -> Vec<Row> {
+    let hidden = |request: super::row::Request| request.gets(404, "M_NOT_FOUND", "no such event");
+    let unseen = |row: Row| Row {
+        not_member: refused([hidden(by(Stranger))]),
+        no_power: never(NeedsNoPower),
+        unknown: refused([
+            hidden(with("room_id", "!nowhere:localhost")),
+            hidden(with("thread_root", "$none")),
+            hidden(with("thread_root", "{elsewhere}")),
+        ]),
+        ..row
+    };
+    let apart = |text: &'static str| {
+        body(text).gets(
+            400,
+            "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD",
+            "not in that thread",
+        )
+    };
+    vec![
+        unseen(bare(
+            "GET /_matrix/client/unstable/io.element.msc4306/rooms/{room_id}/thread/{thread_root}/subscription",
+            Needed,
+        )),
+        unseen(Row {
+            good: Request::default().body(r#"{"automatic": "{answer}"}"#),
+            missing: never(NothingRequired),
+            mistyped: refused([
+                mistyped("automatic"),
+                body(r#"{"automatic": "nonsense"}"#).gets(400, "M_BAD_JSON", "automatic: "),
+                apart(r#"{"automatic": "{event_id}"}"#),
+                apart(r#"{"automatic": "$none"}"#),
+                with("thread_root", "{answer}").gets(400, "M_UNKNOWN", "cannot begin"),
+            ]),
+            ..bare_act(
+                "PUT /_matrix/client/unstable/io.element.msc4306/rooms/{room_id}/thread/{thread_root}/subscription",
+                Needed,
+            )
+        }),
+        unseen(bare_act(
+            "DELETE /_matrix/client/unstable/io.element.msc4306/rooms/{room_id}/thread/{thread_root}/subscription",
+            Needed,
+        )),
+        Row {
+            good: query("dir=b&limit=2"),
+            missing: refused([lacks_parameter("dir", "limit=2")]),
+            mistyped: refused([
+                bad_parameter("dir", "dir=up"),
+                bad_parameter("dir", "dir=f"),
+                bad_parameter("limit", "dir=b&limit=many"),
+                bad_parameter("limit", "dir=b&limit=0"),
+                bad_parameter("from", "dir=b&from=nowhere"),
+                bad_parameter("to", "dir=b&to=nowhere"),
+            ]),
+            ..bare(
+                "GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions",
                 Needed,
             )
         },

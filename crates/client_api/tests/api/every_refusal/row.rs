@@ -286,6 +286,23 @@ pub(super) fn bare_act(route: &'static str, token: Token) -> Row {
 }
 
 impl Row {
+    /// Whether a case changes nothing of the good request: everybody is refused.
+    pub(super) fn refuses_everybody(&self) -> bool {
+        let changes_nothing = |case: &Case| {
+            let Request {
+                who,
+                parameters,
+                query,
+                body,
+            } = &case.request;
+            who.is_none() && parameters.is_empty() && query.is_none() && body.is_none()
+        };
+        self.kinds().iter().any(|kind| match kind {
+            Kind::Refused(cases) => cases.iter().any(changes_nothing),
+            Kind::Never(_) => false,
+        })
+    }
+
     /// The kinds of refusals that are asked one by one.
     pub(super) fn kinds(&self) -> [&Kind; 6] {
         [

@@ -132,6 +132,13 @@ impl Stage {
         }
         let event = node.say(owner, &room, "hello").await;
         node.read(member, &room, "m.read", &event, json!({})).await;
+        let thread = json!({ "rel_type": "m.thread", "event_id": event });
+        let answer = json!({ "msgtype": "m.text", "body": "hi", "m.relates_to": thread });
+        let answer = node.send(member, &room, "m.room.message", answer).await;
+        let following = format!(
+            "/_matrix/client/unstable/io.element.msc4306/rooms/{room}/thread/{event}/subscription"
+        );
+        node.ok(&owner.token, "PUT", &following, json!({})).await;
         let elsewhere = node.create(owner, json!({})).await;
         let elsewhere = node.say(owner, &elsewhere, "alone").await;
         let since = node.get(owner, "sync").await["next_batch"].clone();
@@ -140,6 +147,8 @@ impl Stage {
             ("room_id_or_alias", &room),
             ("room_alias", "#plaza:localhost"),
             ("event_id", &event),
+            ("thread_root", &event),
+            ("answer", &answer),
             ("elsewhere", &elsewhere),
             ("event_type", "x.note"),
             ("state_key", "rose"),

@@ -71,6 +71,11 @@ fn reading() -> Vec<Row> {
                 bad_parameter("timeout", "timeout=soon"),
                 bad_parameter("since", "since=yesterday"),
                 bad_parameter("full_state", "full_state=maybe"),
+                bad_parameter("use_state_after", "use_state_after=maybe"),
+                bad_parameter(
+                    "org.matrix.msc4222.use_state_after",
+                    "org.matrix.msc4222.use_state_after=maybe",
+                ),
                 bad_parameter("set_presence", "set_presence=asleep"),
                 bad_parameter("filter", "filter=%7Bx"),
                 bad_parameter("filter", "filter=%7B%22room%22:7%7D"),

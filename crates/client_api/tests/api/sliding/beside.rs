@@ -23,6 +23,7 @@ on_both_engines! {
     who_types_is_told_and_when_they_stop,
     extensions_tell_of_the_rooms_they_are_asked_for,
     an_extension_that_is_switched_on_later_misses_nothing,
+    threads_that_are_followed_are_told,
     nothing_is_told_that_was_not_asked_for,
 }
 
@@ -408,6 +409,63 @@ async fn an_extension_that_is_switched_on_later_misses_nothing(server: Server) {
     assert_eq!(readers(&answer, &room), [(event, bob.user_id.clone())]);
     assert!(extensions["typing"]["rooms"][&room].is_object());
     assert_eq!(window.next().await["extensions"], json!({}));
+}
+
+async fn threads_that_are_followed_are_told(server: Server) {
+    const NAME: &str = "io.element.msc4308.thread_subscriptions";
+    let node = server.node().await;
+    let alice = node.someone("alice").await;
+    let room = node.public(&alice).await;
+    let mut roots = Vec::new();
+    for _ in 0..3 {
+        let root = node.say(&alice, &room, "root").await;
+        let reply = json!({ "msgtype": "m.text", "body": "in it",
+            "m.relates_to": { "rel_type": "m.thread", "event_id": root } });
+        node.send(&alice, &room, "m.room.message", reply).await;
+        roots.push(root);
+    }
+    let follow = async |method: &str, root: &str| {
+        let path = format!(
+            "/_matrix/client/unstable/io.element.msc4306/rooms/{room}/thread/{root}/subscription"
+        );
+        let body = if method == "PUT" {
+            json!({})
+        } else {
+            Value::Null
+        };
+        node.ok(&alice.token, method, &path, body).await;
+    };
+    for root in &roots {
+        follow("PUT", root).await;
+    }
+    let asks = asking(json!({ NAME: { "enabled": true, "limit": 2 } }));
+    let mut window = node.window(&alice, asks);
+    let first = window.next().await;
+    let told = &first["extensions"][NAME];
+    let followed = told["subscribed"][&room].as_object().unwrap();
+    assert!(
+        followed.len() == 2 && !followed.contains_key(&roots[0]),
+        "{told}"
+    );
+    assert_eq!(followed[&roots[2]]["automatic"], false);
+    // What did not fit is found behind it, up to where the client was.
+    let from = told["prev_batch"].as_str().unwrap();
+    let changes = "/_matrix/client/unstable/io.element.msc4308/thread_subscriptions?dir=b";
+    let rest = |to: &str| format!("{changes}&from={from}{to}");
+    let older = node.ok(&alice.token, "GET", &rest(""), Value::Null).await;
+    let older = older["subscribed"][&room].as_object().unwrap();
+    assert_eq!(older.keys().collect::<Vec<_>>(), [&roots[0]]);
+    let to = format!("&to={}", window.pos.as_deref().unwrap());
+    let none = node.ok(&alice.token, "GET", &rest(&to), Value::Null).await;
+    assert!(none.get("subscribed").is_none(), "{none}");
+    let left = window.woken_by(follow("DELETE", &roots[1])).await;
+    let told = &left["extensions"][NAME];
+    assert!(
+        told["unsubscribed"][&room][&roots[1]]["bump_stamp"].is_i64(),
+        "{told}"
+    );
+    assert!(told.get("subscribed").is_none() && told.get("prev_batch").is_none());
+    assert!(window.next().await["extensions"].get(NAME).is_none());
 }
 
 async fn nothing_is_told_that_was_not_asked_for(server: Server) {
