@@ -91,6 +91,12 @@ pub enum Change {
         /// Who is to be invited.
         user_id: OwnedUserId,
     },
+    /// Changes nothing, and refuses the whole intent unless an account is open and may act: neither
+    /// locked nor suspended.
+    DemandStanding {
+        /// Whose account.
+        user: i64,
+    },
     /// Sets a profile field to JSON, or takes it back.
     SetProfileField {
         /// The user.
@@ -323,6 +329,9 @@ pub enum Refusal {
     /// The account is locked.
     #[error("this account is locked")]
     Locked,
+    /// The account is suspended.
+    #[error("this account is suspended")]
+    Suspended,
     /// Only an administrator does this.
     #[error("only an administrator of this server can do this")]
     NotAdministrator,

@@ -52,7 +52,7 @@ pub use change::{EditRefusal, Refusal, Restriction};
 pub use devices::{Device, DeviceError, RemovedTicket};
 pub use ignored::IGNORED_USERS;
 pub use invitations::{MadeToken, TokenError, TokenSummary, TokenTerms};
-pub use invites::demand_invitable;
+pub use invites::{demand_invitable, demand_standing};
 pub use migrations::{FLEETING_TABLES, MIGRATIONS};
 pub use openid::{OPENID_TOKEN_LIFETIME, OpenidError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};

@@ -36,6 +36,12 @@ use crate::{
     caller::Standing::{Good, Locked, Suspended},
     calls::get_turn_server::get_turn_server,
     cors::allow_any_origin,
+    delayed_events::{
+        get_delayed_event::get_delayed_event,
+        get_delayed_events::get_delayed_events,
+        send_delayed_event::send_delayed_event,
+        update_delayed_event::{update_delayed_event, update_delayed_event_by_body},
+    },
     device::{
         delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
         get_devices::get_devices, update_device::update_device,
@@ -184,6 +190,14 @@ fn endpoints() -> Vec<Endpoint> {
         // Sending events to a room
         with_empty_state_key(by_caller(set_state, Good)).class(Class::Send),
         by_caller(send_event, Good).class(Class::Send),
+        // Sending events later (MSC4140)
+        by_caller(send_delayed_event, Good).class(Class::Send),
+        by_caller(get_delayed_events, Suspended),
+        by_caller(get_delayed_event, Suspended),
+        // Of an address, behind which may be many calls; how much can be sent is bounded by what
+        // may wait.
+        by_anyone(update_delayed_event),
+        by_caller(update_delayed_event_by_body, Suspended).class(Class::Send),
         // Redactions
         by_caller(redact_event, Suspended).class(Class::Send),
         // Relationships API

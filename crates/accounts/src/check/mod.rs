@@ -70,6 +70,7 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
             by,
         } => restrict::restrict(work, *user, (*restriction, *holds), *by, context),
         Change::DemandInvitable { user_id } => kept::demand_invitable(work, user_id),
+        Change::DemandStanding { user } => demand_standing(work, *user),
         Change::SetProfileField { user, field, value } => {
             kept::set_profile_field(work, *user, field, value.as_deref(), context)
         }
@@ -89,6 +90,18 @@ fn open_account(work: &Work, user: i64) -> Result<Account, Refusal> {
         .filter(|account| account.deactivated_at.is_none())
         .cloned()
         .ok_or(Refusal::NoSuchUser)
+}
+
+/// Whether somebody may act on others now.
+fn demand_standing(work: &Work, user: i64) -> Checked {
+    let account = open_account(work, user)?;
+    if account.locked {
+        return Err(Refusal::Locked);
+    }
+    if account.suspended {
+        return Err(Refusal::Suspended);
+    }
+    Ok(Verdict::Nothing(Outcome::Unchanged))
 }
 
 fn set_password(

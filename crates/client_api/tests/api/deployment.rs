@@ -107,6 +107,7 @@ impl Deployment {
             default_version: RoomVersionId::V12,
             encryption: EncryptionPolicy::Off,
             on_invite: accounts::demand_invitable,
+            on_delayed: accounts::demand_standing,
         };
         let rooms = Rooms::new(
             options,
@@ -117,9 +118,8 @@ impl Deployment {
         );
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
-        let builder = LogBuilder::new(database, clock)
-            .register(Arc::clone(&changes))
-            .register(Arc::new(rooms.clone()));
+        let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+        let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
         let reports = ReportChanges::new(keyring.clone());
         let builder = builder.register(Arc::new(reports));

@@ -4,6 +4,7 @@
 mod account;
 mod asking;
 mod backups;
+mod delayed_events;
 mod discovery;
 mod encryption;
 mod everywhere;
@@ -46,7 +47,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 15] {
+fn areas() -> [Vec<Row>; 16] {
     [
         discovery::rows(),
         account::rows(),
@@ -56,6 +57,7 @@ fn areas() -> [Vec<Row>; 15] {
         files::rows(),
         room_state::rows(),
         timeline::rows(),
+        delayed_events::rows(),
         relations::rows(),
         members::rows(),
         spaces::rows(),

@@ -33,6 +33,7 @@ impl Stage {
         };
         stage.name_people();
         stage.furnish_room().await;
+        stage.furnish_delayed().await;
         stage.furnish_account().await;
         stage.furnish_backups().await;
         stage.furnish_files().await;
@@ -149,6 +150,23 @@ impl Stage {
         ] {
             self.call(name, value);
         }
+    }
+
+    async fn furnish_delayed(&mut self) {
+        let owner = self.user(Who::Owner);
+        let room = self.named("room_id").unwrap();
+        let base = "/_matrix/client/unstable/org.matrix.msc4140";
+        let mut delay_ids = Vec::new();
+        for txn_id in ["later", "never"] {
+            let path = format!("{base}/rooms/{room}/delayed_event/x.note/{txn_id}");
+            let body = json!({ "delay": 80_000_000, "content": { "n": 1 } });
+            let made = self.node.ok(&owner.token, "PUT", &path, body).await;
+            delay_ids.push(made["delay_id"].as_str().unwrap().to_owned());
+        }
+        let path = format!("{base}/delayed_events/{}/cancel", delay_ids[1]);
+        self.node.ok("", "POST", &path, json!({})).await;
+        self.call("cancelled_id", delay_ids.remove(1));
+        self.call("delay_id", delay_ids.remove(0));
     }
 
     async fn furnish_account(&mut self) {
