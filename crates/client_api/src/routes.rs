@@ -34,7 +34,7 @@ use crate::{
         put_session_key::put_session_key, update_version::update_version,
     },
     caller::Standing::{Good, Locked, Suspended},
-    calls::get_turn_server::get_turn_server,
+    calls::{get_rtc_transports::get_rtc_transports, get_turn_server::get_turn_server},
     cors::allow_any_origin,
     delayed_events::{
         get_delayed_event::get_delayed_event,
@@ -309,6 +309,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_tag, Suspended),
         // Voice over IP
         by_caller(get_turn_server, Good),
+        // Where calls are carried (MSC4143)
+        by_caller(get_rtc_transports, Good),
         // Reporting content
         by_caller(report_room, Suspended)
             .class(Class::Report)

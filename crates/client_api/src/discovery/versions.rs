@@ -19,6 +19,7 @@ pub const VERSIONS: &[&str] = &[
 /// The features beyond those versions that clients may use, by their unstable names.
 pub const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4140",
+    "org.matrix.msc4143",
     "org.matrix.msc4151",
     "org.matrix.msc4260",
     "uk.half-shot.msc2666.query_mutual_rooms",
