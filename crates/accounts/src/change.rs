@@ -97,6 +97,14 @@ pub enum Change {
         /// Whose account.
         user: i64,
     },
+    /// Changes nothing, and refuses the whole intent if somebody is signed in under a device id, or
+    /// the account is closed.
+    DemandNoDevice {
+        /// Whose device.
+        user: i64,
+        /// The id.
+        device_id: String,
+    },
     /// Sets a profile field to JSON, or takes it back.
     SetProfileField {
         /// The user.
@@ -329,6 +337,9 @@ pub enum Refusal {
     /// The account is locked.
     #[error("this account is locked")]
     Locked,
+    /// There is such a device.
+    #[error("there is such a device")]
+    DeviceExists,
     /// The account is suspended.
     #[error("this account is suspended")]
     Suspended,

@@ -49,7 +49,7 @@ pub use accounts::{Accounts, By, RegistrationMode, Settings};
 pub use applier::AccountChanges;
 pub use authenticate::{AuthError, Session, Standing};
 pub use change::{EditRefusal, Refusal, Restriction};
-pub use devices::{Device, DeviceError, RemovedTicket};
+pub use devices::{Device, DeviceError, RemovedTicket, demand_no_device};
 pub use ignored::IGNORED_USERS;
 pub use invitations::{MadeToken, TokenError, TokenSummary, TokenTerms};
 pub use invites::{demand_invitable, demand_standing};

@@ -36,6 +36,12 @@ use crate::{
     caller::Standing::{Good, Locked, Suspended},
     calls::{get_rtc_transports::get_rtc_transports, get_turn_server::get_turn_server},
     cors::allow_any_origin,
+    dehydrated_device::{
+        delete_dehydrated_device::delete_dehydrated_device,
+        get_dehydrated_device::get_dehydrated_device,
+        get_events::get_events as get_dehydrated_events,
+        put_dehydrated_device::put_dehydrated_device,
+    },
     delayed_events::{
         get_delayed_event::get_delayed_event,
         get_delayed_events::get_delayed_events,
@@ -270,6 +276,11 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys, Suspended),
         by_caller(upload_signatures, Suspended),
         by_caller(upload_keys, Suspended),
+        // End-to-end encryption: dehydrated devices (MSC3814)
+        by_caller(put_dehydrated_device, Suspended),
+        by_caller(get_dehydrated_device, Suspended),
+        by_caller(delete_dehydrated_device, Suspended),
+        by_caller(get_dehydrated_events, Suspended),
         // Filtering
         by_caller(create_filter, Suspended),
         by_caller(get_filter, Suspended),

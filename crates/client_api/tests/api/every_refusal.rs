@@ -4,6 +4,7 @@
 mod account;
 mod asking;
 mod backups;
+mod dehydrated;
 mod delayed_events;
 mod discovery;
 mod encryption;
@@ -47,7 +48,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 16] {
+fn areas() -> [Vec<Row>; 17] {
     [
         discovery::rows(),
         account::rows(),
@@ -64,6 +65,7 @@ fn areas() -> [Vec<Row>; 16] {
         peeking::rows(),
         people::rows(),
         listing::rows(),
+        dehydrated::rows(),
         encryption::rows()
             .into_iter()
             .chain(backups::rows())

@@ -128,6 +128,14 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (
+        &["dehydrated_devices.device_data"],
+        &["the data of a dehydrated device"],
+    ),
+    (
+        &["dehydrated_devices.display_name"],
+        &["the name of a dehydrated device"],
+    ),
+    (
         &["cross_signing_keys.sealed"],
         &["a note in a master key", "a note in a self-signing key"],
     ),

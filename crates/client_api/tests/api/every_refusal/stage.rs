@@ -35,6 +35,7 @@ impl Stage {
         stage.furnish_room().await;
         stage.furnish_delayed().await;
         stage.furnish_account().await;
+        stage.furnish_dehydrated().await;
         stage.furnish_backups().await;
         stage.furnish_files().await;
         stage
@@ -217,6 +218,22 @@ impl Stage {
         ] {
             self.call(name, value);
         }
+    }
+
+    async fn furnish_dehydrated(&mut self) {
+        let owner = self.user(Who::Owner);
+        let body = json!({
+            "device_id": "ASLEEP",
+            "device_data": { "algorithm": "org.matrix.msc3814.v2", "device_pickle": "a", "nonce": "b" },
+            "device_keys": {
+                "user_id": owner.user_id, "device_id": "ASLEEP", "algorithms": [],
+                "keys": { "ed25519:ASLEEP": "a", "curve25519:ASLEEP": "b" },
+                "signatures": { &owner.user_id: { "ed25519:ASLEEP": "c" } },
+                "dehydrated": true,
+            },
+        });
+        let path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+        self.node.ok(&owner.token, "PUT", path, body).await;
     }
 
     async fn furnish_backups(&mut self) {
