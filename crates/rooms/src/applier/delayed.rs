@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
-use model::{room_state::StateView, time::Timestamp};
+use model::time::Timestamp;
 use ruma::{OwnedEventId, OwnedUserId};
 use seal::{Month, Scope};
 use store::{
@@ -151,8 +151,8 @@ impl DelayedWork {
             }
         }
         for transaction in &named.transactions {
-            let row = tx.query_opt(FIND_TRANSACTION, &[transaction[..].into()]);
-            if let Some(row) = row.await? {
+            let params = [transaction[..].into()];
+            if let Some(row) = tx.query_opt(FIND_TRANSACTION, &params).await? {
                 work.transactions.load(*transaction, hash_at(&row, 0)?);
             }
         }

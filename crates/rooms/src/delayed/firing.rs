@@ -81,8 +81,9 @@ impl Rooms {
             }
         }
         failed?;
-        let next = log.database().query_opt(NEXT, &[now.as_millis().into()]);
-        let next = next.await?.map_or(Ok(None), |row| row.opt_int(0))?;
+        let params = [now.as_millis().into()];
+        let next = log.database().query_opt(NEXT, &params).await?;
+        let next = next.map_or(Ok(None), |row| row.opt_int(0))?;
         Ok(next.map(Timestamp::from_millis))
     }
 
