@@ -91,6 +91,20 @@ pub enum Change {
         /// Who is to be invited.
         user_id: OwnedUserId,
     },
+    /// Changes nothing, and refuses the whole intent unless an account is open and may act: neither
+    /// locked nor suspended.
+    DemandStanding {
+        /// Whose account.
+        user: i64,
+    },
+    /// Changes nothing, and refuses the whole intent if somebody is signed in under a device id, or
+    /// the account is closed.
+    DemandNoDevice {
+        /// Whose device.
+        user: i64,
+        /// The id.
+        device_id: String,
+    },
     /// Sets a profile field to JSON, or takes it back.
     SetProfileField {
         /// The user.
@@ -323,6 +337,12 @@ pub enum Refusal {
     /// The account is locked.
     #[error("this account is locked")]
     Locked,
+    /// There is such a device.
+    #[error("there is such a device")]
+    DeviceExists,
+    /// The account is suspended.
+    #[error("this account is suspended")]
+    Suspended,
     /// Only an administrator does this.
     #[error("only an administrator of this server can do this")]
     NotAdministrator,

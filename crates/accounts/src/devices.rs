@@ -75,6 +75,13 @@ impl RemovedTicket {
     }
 }
 
+/// Refuses an intent as a whole if a user, by interned id, is signed in under a device id at its
+/// place in the log.
+pub fn demand_no_device(intent: &mut Intent, user: i64, device_id: &DeviceId) {
+    let device_id = device_id.to_string();
+    intent.add::<AccountChanges>(Change::DemandNoDevice { user, device_id });
+}
+
 const READ_DEVICES: &str = "SELECT devices.device_id, devices.display_name, devices.created_at, \
      device_activity.seen_at, device_activity.address \
      FROM devices LEFT JOIN device_activity ON device_activity.user_id = devices.user_id \

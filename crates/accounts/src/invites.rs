@@ -1,4 +1,5 @@
-//! Whether people take invitations: the account data `m.invite_permission_config`.
+//! What must hold of people for what others, or they themselves, do in rooms: whether they take
+//! invitations (the account data `m.invite_permission_config`), and whether they may act.
 
 use ruma::{OwnedUserId, UserId};
 use serde::Deserialize;
@@ -13,6 +14,12 @@ pub(crate) const INVITE_PERMISSION: &str = "m.invite_permission_config";
 pub fn demand_invitable(intent: &mut Intent, user_id: &UserId) {
     let user_id: OwnedUserId = user_id.to_owned();
     intent.add::<AccountChanges>(Change::DemandInvitable { user_id });
+}
+
+/// Refuses an intent as a whole unless a user, by interned id, may act at its place in the log: the
+/// account is open, and neither locked nor suspended.
+pub fn demand_standing(intent: &mut Intent, user: i64) {
+    intent.add::<AccountChanges>(Change::DemandStanding { user });
 }
 
 /// Whether an entry says that no invitation is wanted; what it does not say clearly it does not

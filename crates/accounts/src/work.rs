@@ -123,6 +123,8 @@ impl<'a> Wanted<'a> {
             | Change::SetPassword { user, .. }
             | Change::Deactivate { user, .. }
             | Change::SetAdmin { user, .. }
+            | Change::DemandStanding { user }
+            | Change::DemandNoDevice { user, .. }
             | Change::MakeLoginToken { user, .. }
             | Change::MakeOpenidToken { user, .. } => drop(self.users.insert(*user)),
             Change::Restrict { user, by, .. } => self.users.extend([*user, *by]),

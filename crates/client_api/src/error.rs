@@ -39,6 +39,10 @@ enum Answer {
     },
     Uiaa(UiaaInfo),
     Locked,
+    DelayTooLong {
+        most: Duration,
+        sentence: String,
+    },
     Internal(Box<dyn Error + Send + Sync>),
 }
 
@@ -171,6 +175,28 @@ impl ApiError {
             ErrorKind::LimitExceeded(data),
             "too many requests; try again later",
         )
+    }
+
+    /// 429 `M_LIMIT_EXCEEDED`: the caller keeps as many of something as one may, and one of them
+    /// ends after `retry_after`.
+    pub fn too_many(retry_after: Duration, sentence: impl Display) -> Self {
+        let mut data = LimitExceededErrorData::new();
+        data.retry_after = Some(RetryAfter::Delay(retry_after));
+        let kind = ErrorKind::LimitExceeded(data);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, kind, sentence)
+    }
+
+    /// 400 `M_UNKNOWN` with `org.matrix.msc4140.errcode`: an event may not be delayed for so long.
+    pub fn delay_too_long(most: Duration, sentence: impl Display) -> Self {
+        Self(Box::new(Answer::DelayTooLong {
+            most,
+            sentence: sentence.to_string(),
+        }))
+    }
+
+    /// 409 `M_UNKNOWN`: something else was done before.
+    pub fn conflict(sentence: impl Display) -> Self {
+        Self::new(StatusCode::CONFLICT, ErrorKind::Unknown, sentence)
     }
 
     /// 400 `M_USER_IN_USE`: the user id is taken.
@@ -339,6 +365,17 @@ impl IntoResponse for ApiError {
                     "soft_logout": true,
                 });
                 (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+            }
+            // The proposal has no stable name yet, and this is what clients look for.
+            Answer::DelayTooLong { most, sentence } => {
+                let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+                let body = json!({
+                    "errcode": "M_UNKNOWN",
+                    "error": sentence,
+                    "org.matrix.msc4140.errcode": "M_MAX_DELAY_EXCEEDED",
+                    "org.matrix.msc4140.max_delay": most,
+                });
+                (StatusCode::BAD_REQUEST, Json(body)).into_response()
             }
             Answer::Uiaa(info) => (StatusCode::UNAUTHORIZED, Json(info)).into_response(),
             // The request layer logs it, once, and writes the body: it knows the request id.

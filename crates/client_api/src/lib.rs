@@ -20,6 +20,8 @@ mod backup;
 mod blame;
 mod calls;
 mod cors;
+mod dehydrated_device;
+mod delayed_events;
 mod device;
 pub mod directory;
 mod events;

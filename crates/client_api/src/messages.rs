@@ -19,7 +19,10 @@ use crate::{caller::Caller, error::ApiError};
 const LONGEST_PAGE: usize = 500;
 
 /// How a device names this request; who has no device cannot retry.
-fn transaction(caller: &Caller, txn_id: &TransactionId) -> Result<Option<Transaction>, ApiError> {
+pub(crate) fn transaction(
+    caller: &Caller,
+    txn_id: &TransactionId,
+) -> Result<Option<Transaction>, ApiError> {
     check_transaction_id(txn_id.as_str())?;
     let named = |device_id: &ruma::OwnedDeviceId| Transaction {
         device_id: device_id.to_string(),

@@ -7,7 +7,7 @@ use model::{
     ids::IdRefusal,
     json::{JsonRefusal, complaint},
 };
-use rooms::{RoomsError, RoomsRefusal};
+use rooms::{MAX_DELAY, RoomsError, RoomsRefusal};
 use ruma::{CanonicalJsonObject, serde::Raw};
 use store::CommitError;
 
@@ -28,6 +28,7 @@ impl From<RoomsRefusal> for ApiError {
         match &refusal {
             RoomsRefusal::NoSuchRoom(_)
             | RoomsRefusal::NoSuchEvent
+            | RoomsRefusal::NoSuchDelayedEvent
             | RoomsRefusal::NoSuchAlias(_) => Self::not_found(refusal),
             RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
                 Self::forbidden(complaint(&refusal))
@@ -43,6 +44,11 @@ impl From<RoomsRefusal> for ApiError {
             RoomsRefusal::NotLeft | RoomsRefusal::NoThreadRoot => Self::unknown(refusal),
             RoomsRefusal::CauseNotInThread => Self::not_in_thread(refusal),
             RoomsRefusal::LeftThread => Self::conflicting_unsubscription(refusal),
+            RoomsRefusal::DelayedDecided(_) => Self::conflict(refusal),
+            RoomsRefusal::DelayTooLong => Self::delay_too_long(MAX_DELAY, refusal),
+            RoomsRefusal::TooManyScheduled { retry_after } => {
+                Self::too_many(*retry_after, &refusal)
+            }
             RoomsRefusal::DuplicateAnnotation => Self::duplicate_annotation(refusal),
             RoomsRefusal::Upgraded(_) => Self::bad_state(refusal),
             // Every moment's name of this second is taken, or others kept changing the room.
@@ -53,11 +59,14 @@ impl From<RoomsRefusal> for ApiError {
     }
 }
 
-/// What accounts refuse of a change of rooms: an invitation, because of who is invited.
+/// What accounts refuse of a change of rooms: an invitation, because of who is invited; a delayed
+/// event, because of what its sender is left.
 fn of_accounts(error: CommitError) -> ApiError {
     match error.refusal::<AccountChanges>() {
         Ok(refusal @ Refusal::InvitesBlocked(_)) => ApiError::invite_blocked(refusal),
         Ok(refusal @ Refusal::NoSuchUser) => ApiError::not_found(refusal),
+        Ok(Refusal::Suspended) => ApiError::user_suspended(),
+        Ok(refusal @ Refusal::Locked) => ApiError::forbidden(refusal),
         Ok(other) => ApiError::internal(other),
         Err(error) => ApiError::internal(error),
     }

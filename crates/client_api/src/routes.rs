@@ -34,8 +34,20 @@ use crate::{
         put_session_key::put_session_key, update_version::update_version,
     },
     caller::Standing::{Good, Locked, Suspended},
-    calls::get_turn_server::get_turn_server,
+    calls::{get_rtc_transports::get_rtc_transports, get_turn_server::get_turn_server},
     cors::allow_any_origin,
+    dehydrated_device::{
+        delete_dehydrated_device::delete_dehydrated_device,
+        get_dehydrated_device::get_dehydrated_device,
+        get_events::get_events as get_dehydrated_events,
+        put_dehydrated_device::put_dehydrated_device,
+    },
+    delayed_events::{
+        get_delayed_event::get_delayed_event,
+        get_delayed_events::get_delayed_events,
+        send_delayed_event::send_delayed_event,
+        update_delayed_event::{update_delayed_event, update_delayed_event_by_body},
+    },
     device::{
         delete_device::delete_device, delete_devices::delete_devices, get_device::get_device,
         get_devices::get_devices, update_device::update_device,
@@ -212,6 +224,14 @@ fn endpoints() -> Vec<Endpoint> {
         // Sending events to a room
         with_empty_state_key(by_caller(set_state, Good)).class(Class::Send),
         by_caller(send_event, Good).class(Class::Send),
+        // Sending events later (MSC4140)
+        by_caller(send_delayed_event, Good).class(Class::Send),
+        by_caller(get_delayed_events, Suspended),
+        by_caller(get_delayed_event, Suspended),
+        // Of an address, behind which may be many calls; how much can be sent is bounded by what
+        // may wait.
+        by_anyone(update_delayed_event),
+        by_caller(update_delayed_event_by_body, Suspended).class(Class::Send),
         // Redactions
         by_caller(redact_event, Suspended).class(Class::Send),
         // Relationships API
@@ -288,6 +308,11 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(query_keys, Suspended),
         by_caller(upload_signatures, Suspended),
         by_caller(upload_keys, Suspended),
+        // End-to-end encryption: dehydrated devices (MSC3814)
+        by_caller(put_dehydrated_device, Suspended),
+        by_caller(get_dehydrated_device, Suspended),
+        by_caller(delete_dehydrated_device, Suspended),
+        by_caller(get_dehydrated_events, Suspended),
         // Filtering
         by_caller(create_filter, Suspended),
         by_caller(get_filter, Suspended),
@@ -329,6 +354,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_tag, Suspended),
         // Voice over IP
         by_caller(get_turn_server, Good),
+        // Where calls are carried (MSC4143)
+        by_caller(get_rtc_transports, Good),
         // Reporting content
         by_caller(report_room, Suspended)
             .class(Class::Report)

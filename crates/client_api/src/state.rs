@@ -34,6 +34,8 @@ pub struct Settings {
     pub allow_unauthenticated_files: bool,
     /// The TURN servers, if there are any.
     pub turn: Option<TurnServers>,
+    /// Where the services are that let people into calls on LiveKit, the first one first.
+    pub livekit_urls: Vec<String>,
     /// Whom one may turn to, if the operator says so.
     pub support: Option<discover_support::Response>,
 }

@@ -312,6 +312,7 @@ impl Face {
             default_room_version: RoomVersionId::V12,
             allow_unauthenticated_files: false,
             turn: None,
+            livekit_urls: Vec::new(),
             support: None,
         };
         let api = ClientApi::new(

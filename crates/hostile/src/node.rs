@@ -109,6 +109,7 @@ impl Node {
             allow_unauthenticated_files: deployment.allow_unauthenticated_files,
             support: deployment.support.clone(),
             turn: deployment.turn.clone(),
+            livekit_urls: deployment.livekit_urls.clone(),
         };
         let api = ClientApi::new(
             settings,

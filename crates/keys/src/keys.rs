@@ -9,6 +9,7 @@ use store::{Intent, Log, LogBuilder};
 
 use crate::{
     backup::{BackupChange, BackupChanges},
+    dehydrated::{DehydratedChange, DehydratedChanges},
     identity::{IdentityChange, IdentityChanges},
     prekeys::{PrekeyChange, PrekeyChanges},
     to_device::{ToDeviceChange, ToDeviceChanges},
@@ -42,11 +43,15 @@ impl Keys {
         let backups = BackupChanges {
             keyring: keyring.clone(),
         };
+        let dehydrated = DehydratedChanges {
+            keyring: keyring.clone(),
+        };
         builder
             .register(Arc::new(identity))
             .register(Arc::new(prekeys))
             .register(Arc::new(to_device))
             .register(Arc::new(backups))
+            .register(Arc::new(dehydrated))
     }
 
     /// Makes the owner from a log that it was registered with.
@@ -72,13 +77,14 @@ impl Keys {
         intent.add::<ToDeviceChanges>(ToDeviceChange::DropDevice { user, device });
     }
 
-    /// Adds the end of a user: all of their devices, cross-signing keys, signatures, waiting
+    /// Adds the end of a user: all of their devices, a dehydrated one too, cross-signing keys, signatures, waiting
     /// messages and backups go.
     pub fn add_drop_user(&self, intent: &mut Intent, user: &UserId) {
         let user = user.to_string();
         intent.add::<IdentityChanges>(IdentityChange::DropUser { user: user.clone() });
         intent.add::<PrekeyChanges>(PrekeyChange::DropUser { user: user.clone() });
         intent.add::<ToDeviceChanges>(ToDeviceChange::DropUser { user: user.clone() });
-        intent.add::<BackupChanges>(BackupChange::DropUser { user });
+        intent.add::<BackupChanges>(BackupChange::DropUser { user: user.clone() });
+        intent.add::<DehydratedChanges>(DehydratedChange::DropUser { user });
     }
 }

@@ -4,12 +4,14 @@
 //! - `identity`: identity keys of devices, cross-signing keys, signatures, and who changed when.
 //! - `prekeys`: one-time and fallback keys.
 //! - `to_device`: messages that wait for a device.
+//! - `dehydrated`: what becomes a device again, when all others are gone.
 //! - `backup`: room keys that clients keep on the server, encrypted by them.
 //!
 //! The server sees public keys and ciphertext only. All of it is sealed under the key of the
 //! user it belongs to; in clear are ids, counts and what decides conflicts.
 
 mod backup;
+mod dehydrated;
 mod identity;
 mod keys;
 mod limits;
@@ -19,6 +21,7 @@ mod to_device;
 mod upload;
 
 pub use backup::{BackupError, BackupInfo, BackupState, RoomKeys, RoomKeysSelection, SessionKeys};
+pub use dehydrated::{DehydratedDevice, DehydratedError, DehydratedUpload};
 pub use identity::{
     CrossSigningError, CrossSigningUpload, DeviceNames, QueriedKeys, SignatureFailure,
     SignatureFailures, SignaturesError,
@@ -33,9 +36,16 @@ use store::{Migration, Migrations};
 /// The tables of this crate.
 pub const MIGRATIONS: Migrations = Migrations {
     owner: "keys",
-    steps: &[Migration {
-        number: 1,
-        name: "keys",
-        sql: include_str!("../migrations/0001_keys.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "keys",
+            sql: include_str!("../migrations/0001_keys.sql"),
+        },
+        Migration {
+            number: 2,
+            name: "dehydrated_devices",
+            sql: include_str!("../migrations/0002_dehydrated_devices.sql"),
+        },
+    ],
 };

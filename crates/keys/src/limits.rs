@@ -16,6 +16,8 @@ pub(crate) const CLAIMS_PER_INTENT: usize = 500;
 pub(crate) const SIGNATURES_PER_UPLOAD: usize = 500;
 /// The largest to-device message, in bytes: as the specification bounds an event.
 pub(crate) const MESSAGE_BYTES: usize = 65_536;
+/// The largest data of a dehydrated device, in bytes: room for its account and many one-time keys.
+pub(crate) const DEHYDRATED_BYTES: usize = 128 * 1024;
 /// How much of one send is committed at once, in bytes.
 pub(crate) const SEND_BYTES: usize = 512 * 1024;
 /// How many messages of one send are committed at once.

@@ -42,6 +42,9 @@ pub enum UploadError {
     /// A key is larger than keys are.
     #[error("a key in {0} is too large")]
     TooLarge(&'static str),
+    /// What comes with a device's keys is larger than that is.
+    #[error("{0} is too large")]
+    DataTooLarge(&'static str),
     /// More keys than an upload may carry, or than a device may have.
     #[error("there are too many keys in {0}")]
     TooMany(&'static str),
@@ -94,7 +97,7 @@ impl Keys {
     }
 }
 
-fn refused(error: CommitError) -> UploadError {
+pub(crate) fn refused(error: CommitError) -> UploadError {
     let error = match error.refusal::<PrekeyChanges>() {
         Ok(PrekeyRefusal::Conflict(id)) => return UploadError::Conflict(id),
         Ok(PrekeyRefusal::TooMany) => return UploadError::TooMany("one_time_keys"),

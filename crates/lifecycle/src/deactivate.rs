@@ -1,4 +1,5 @@
-//! Closing an account: nobody signs in to it again, its keys go, and it leaves its rooms.
+//! Closing an account: nobody signs in to it again, its keys and what it
+//! has scheduled go, and it leaves its rooms.
 
 use accounts::{Account, AccountError, By};
 use rooms::{MemberChange, RoomsError};
@@ -38,6 +39,7 @@ impl Lifecycle {
         self.accounts
             .add_deactivation(&mut intent, whose, erase, by);
         self.keys.add_drop_user(&mut intent, user_id);
+        self.rooms.add_drop_delayed(&mut intent, user_id);
         let closed = self.commit_accounts(intent).await;
         closed
             .map_err(AccountError::from)

@@ -4,6 +4,7 @@
 //! can be taken again.
 
 mod deactivate;
+mod dehydrated;
 mod devices;
 mod password;
 mod profile;
@@ -15,6 +16,7 @@ use ruma::UserId;
 use store::Log;
 
 pub use deactivate::DeactivateError;
+pub use dehydrated::DehydrateError;
 pub use password::{AfterPassword, ChangePasswordError};
 pub use profile::SetProfileError;
 

@@ -44,6 +44,14 @@ pub struct Unsigned<'a> {
     /// The id the sending device gave, for that device alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<&'a str>,
+    /// The delay id of an event that was scheduled, for its sender alone ([MSC4140]).
+    ///
+    /// [MSC4140]: https://github.com/matrix-org/matrix-spec-proposals/pull/4140
+    #[serde(
+        rename = "org.matrix.msc4140.delay_id",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub delay_id: Option<&'a str>,
 }
 
 impl Unsigned<'_> {

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod annotations;
+mod delayed;
 mod events;
 mod loading;
 mod receipts;
@@ -50,6 +51,7 @@ pub struct RoomsWork {
     forgotten: Layered<(i64, i64), bool>,
     /// Where those are who come into rooms that membership elsewhere opens.
     joined_rooms: restricted::JoinedRooms,
+    delayed: delayed::DelayedWork,
     now: Timestamp,
     rows: Rows,
 }
@@ -104,6 +106,7 @@ impl Applier for Rooms {
     fn size_bytes(change: &RoomsChange) -> usize {
         match change {
             // The PDU, and what its row and indexes take beside it.
+            RoomsChange::Delayed(step) => delayed::size_bytes(step),
             RoomsChange::Event(event)
             | RoomsChange::Upgrade(
                 UpgradeStep::Create { event, .. } | UpgradeStep::IfPermitted(event),
@@ -141,6 +144,7 @@ impl Applier for Rooms {
                 published,
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
+            RoomsChange::Delayed(step) => self.check_delayed(work, step, context),
             RoomsChange::ForgetTransactions { before } => {
                 work.rows.old_transactions.push(*before);
                 Ok(Verdict::Apply(RoomsOutcome::Done))
@@ -157,6 +161,7 @@ impl Applier for Rooms {
         work.receipts.settle(keep);
         work.subscriptions.settle(keep);
         work.forgotten.settle(keep);
+        work.delayed.settle(keep);
         work.rows.settle(keep);
     }
 

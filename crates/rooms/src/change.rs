@@ -1,10 +1,15 @@
 //! What can be asked of rooms, and what is answered.
 
+use std::time::Duration;
+
 use model::{event::EventDraft, time::Timestamp};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomVersionId};
 use store::{CommitError, Pos, StoreError};
 
-use crate::UpgradeStep;
+use crate::{
+    EventOrigin, UpgradeStep,
+    delayed::{DelayHash, MAX_DELAY, MAX_SCHEDULED},
+};
 
 /// One change to rooms.
 pub enum RoomsChange {
@@ -47,6 +52,84 @@ pub enum RoomsChange {
         /// The moment.
         before: Timestamp,
     },
+    /// Something happens to events that are sent later.
+    Delayed(DelayedStep),
+}
+
+impl RoomsChange {
+    /// The event that somebody sends with this change.
+    pub(crate) fn event(&self) -> Option<&NewEvent> {
+        match self {
+            Self::Event(event) | Self::Delayed(DelayedStep::Fire { event, .. }) => Some(event),
+            _ => None,
+        }
+    }
+}
+
+/// What happens to an event that is sent later. It is found by the hash of its delay id.
+pub enum DelayedStep {
+    /// It is scheduled.
+    Schedule(Box<NewDelayed>),
+    /// It waits for its whole delay again.
+    Restart {
+        /// Which.
+        hash: DelayHash,
+    },
+    /// It is not sent.
+    Cancel {
+        /// Which.
+        hash: DelayHash,
+    },
+    /// It is sent, if it still waits and is due.
+    Fire {
+        /// Which.
+        hash: DelayHash,
+        /// Whether it is sent even before it is due.
+        early: bool,
+        /// The event that it becomes.
+        event: Box<NewEvent>,
+    },
+    /// It could not be sent when it was due, and will not be.
+    Fail {
+        /// Which.
+        hash: DelayHash,
+        /// Its room, whose key seals why.
+        room_id: OwnedRoomId,
+        /// Since when it waited: one that was restarted meanwhile waits on.
+        running_since: Timestamp,
+        /// What is sealed of it from now on.
+        text: Vec<u8>,
+    },
+    /// A user's account is closed: nothing of theirs waits, or is remembered.
+    DropUser {
+        /// The user.
+        user_id: OwnedUserId,
+    },
+    /// Some of those whose fate was decided before a moment are no longer remembered.
+    Forget {
+        /// The moment.
+        before: Timestamp,
+    },
+}
+
+/// An event that is to wait.
+pub struct NewDelayed {
+    /// The keyed hash of its delay id.
+    pub hash: DelayHash,
+    /// The keyed hash of the client's transaction.
+    pub txn_hash: DelayHash,
+    /// The room.
+    pub room_id: OwnedRoomId,
+    /// Who sends it.
+    pub sender: OwnedUserId,
+    /// Its type.
+    pub kind: String,
+    /// Its state key, if it sets state.
+    pub state_key: Option<String>,
+    /// How long it waits.
+    pub delay: Duration,
+    /// What is sealed of it.
+    pub text: Vec<u8>,
 }
 
 /// An event before it has its place.
@@ -68,9 +151,21 @@ pub struct NewEvent {
     /// invitation. It is looked up under the lock, and the event then says through whom its
     /// sender comes in.
     pub by_membership: bool,
+    /// The delay id of an event that was scheduled and has waited.
+    pub delay_id: Option<String>,
 }
 
 impl NewEvent {
+    /// What asks for it, as it is kept beside it.
+    pub(crate) fn origin(&self) -> Option<EventOrigin> {
+        if let Some(delay_id) = self.delay_id.clone() {
+            return Some(EventOrigin::Delayed { delay_id });
+        }
+        let (transaction, _) = self.transaction.as_ref()?;
+        let Transaction { device_id, txn_id } = transaction.clone();
+        Some(EventOrigin::Request { device_id, txn_id })
+    }
+
     /// Whom this event asks in, if it asks somebody in.
     pub(crate) fn invites(&self) -> Option<OwnedUserId> {
         let membership = self.draft.content.get("membership")?.as_str()?;
@@ -166,6 +261,8 @@ pub enum RoomsOutcome {
         /// Its position; `None` when it stood before.
         pos: Option<Pos>,
     },
+    /// This delayed event waits, or its fate was decided before.
+    Scheduled(DelayHash),
     /// There is nothing to tell.
     Done,
 }
@@ -230,6 +327,21 @@ pub enum RoomsRefusal {
     /// The room has changed, time and again, while its upgrade was prepared.
     #[error("the room has changed meanwhile: try again")]
     Overtaken,
+    /// There is no such delayed event.
+    #[error("no such delayed event")]
+    NoSuchDelayedEvent,
+    /// Something else became of the delayed event before.
+    #[error("the delayed event was {0} already")]
+    DelayedDecided(&'static str),
+    /// An event may not be delayed for so long.
+    #[error("an event can be delayed by {} seconds at most", MAX_DELAY.as_secs())]
+    DelayTooLong,
+    /// The user has scheduled as many as one may.
+    #[error("you have scheduled {MAX_SCHEDULED} events, which is the most that may wait")]
+    TooManyScheduled {
+        /// How long until the first of them is sent.
+        retry_after: Duration,
+    },
     /// Only a room that was left can be forgotten.
     #[error("leave the room before forgetting it")]
     NotLeft,

@@ -159,6 +159,7 @@ impl Rooms {
                 transaction: None,
                 annotation: None,
                 by_membership: false,
+                delay_id: None,
             };
             self.add(intent, RoomsChange::Event(Box::new(event)));
         }

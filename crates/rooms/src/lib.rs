@@ -6,6 +6,7 @@ mod applier;
 mod bundles;
 mod change;
 mod create;
+mod delayed;
 mod directory;
 mod encryption;
 mod hierarchy;
@@ -30,10 +31,14 @@ mod visibility;
 
 pub use bundles::{Bundle, Bundles, Thread};
 pub use change::{
-    NewAlias, NewEvent, NewReceipt, NewThreadSubscription, RoomsChange, RoomsError, RoomsOutcome,
-    RoomsRefusal, ThreadWish, Transaction,
+    DelayedStep, NewAlias, NewDelayed, NewEvent, NewReceipt, NewThreadSubscription, RoomsChange,
+    RoomsError, RoomsOutcome, RoomsRefusal, ThreadWish, Transaction,
 };
 pub use create::{CreateRoom, InitialState, Preset};
+pub use delayed::{
+    DelayedDraft, DelayedEvent, DelayedFailure, DelayedFailureKind, DelayedFate, MAX_DELAY,
+    MAX_SCHEDULED,
+};
 pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
 pub use encryption::EncryptionPolicy;
 pub use hierarchy::{HierarchyError, HierarchyPage, HierarchyRequest};
@@ -41,7 +46,7 @@ pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, MutualRooms, ReceiptEntry};
 pub use relations::{RELATION_DEPTH, RelationsRequest};
 pub use room::Room;
-pub use rooms::{MIGRATIONS, OnInvite, Rooms, RoomsOptions};
+pub use rooms::{MIGRATIONS, OnDelayed, OnInvite, Rooms, RoomsOptions};
 pub use space::SpaceChild;
 pub use stored::{EventOrigin, StoredEvent};
 pub use summary::{RoomSummary, Standing};

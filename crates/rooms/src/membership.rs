@@ -126,6 +126,7 @@ impl Rooms {
             size_bytes,
             annotation: None,
             by_membership: matches!(change, MemberChange::Join(_)),
+            delay_id: None,
         }
     }
 }

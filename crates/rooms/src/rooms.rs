@@ -12,13 +12,15 @@ use ruma::{
 };
 use seal::Keyring;
 use store::{
-    Coherent, CommitError, Database, Intent, Log, Migration, Migrations, Names, Pos, Snapshot,
-    StoreError, Ticket,
+    Coherent, CommitError, Database, Intent, Log, LogBuilder, Migration, Migrations, Names, Pos,
+    Snapshot, StoreError, Ticket,
 };
 
 use crate::{
-    EncryptionPolicy, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal, Transaction,
+    EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
+    Transaction,
     change::{AnnotationHash, TransactionHash},
+    delayed::Schedules,
     directory::Listings,
     open_rooms::OpenRooms,
     summary::Summaries,
@@ -54,6 +56,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/0005_thread_subscriptions.sql"),
         },
         Migration {
+            number: 6,
+            name: "delayed_events",
+            sql: include_str!("../migrations/0006_delayed_events.sql"),
+        },
+        Migration {
             number: 7,
             name: "bumps",
             sql: include_str!("../migrations/0007_bumps.sql"),
@@ -75,11 +82,17 @@ pub struct RoomsOptions {
     pub encryption: EncryptionPolicy,
     /// Adds to an intent that invites somebody what must hold of them.
     pub on_invite: OnInvite,
+    /// Adds to an intent that sends a delayed event what must hold of its sender.
+    pub on_delayed: OnDelayed,
 }
 
 /// Adds changes of another owner to an intent that invites a user, which refuse all of it unless
 /// the user may be invited at its place in the log.
 pub type OnInvite = fn(&mut Intent, &UserId);
+
+/// Adds changes of another owner to an intent that sends a delayed event, which refuse all of it
+/// unless the user, by interned id, may send at its place in the log.
+pub type OnDelayed = fn(&mut Intent, i64);
 
 /// Timeline, membership, state and receipts. Cheap to clone.
 #[derive(Clone)]
@@ -97,10 +110,11 @@ struct Inner {
     listings: Listings,
     summaries: Summaries,
     open: OpenRooms,
+    schedules: Arc<Schedules>,
 }
 
 impl Rooms {
-    /// Makes the service; register it with the log before the log starts.
+    /// Makes the service; [register](Self::register) it with the log before the log starts.
     pub fn new(
         options: RoomsOptions,
         database: Database,
@@ -120,8 +134,16 @@ impl Rooms {
                 listings: Listings::new(),
                 summaries: Summaries::new(),
                 open: OpenRooms::default(),
+                schedules: Arc::default(),
             }),
         }
+    }
+
+    /// Registers the appliers of rooms.
+    pub fn register(&self, builder: LogBuilder) -> LogBuilder {
+        builder
+            .register(Arc::new(self.clone()))
+            .register(Arc::clone(&self.inner.schedules))
     }
 
     /// The version of new rooms.
@@ -165,6 +187,14 @@ impl Rooms {
 
     pub(crate) fn open_index(&self) -> &OpenRooms {
         &self.inner.open
+    }
+
+    pub(crate) fn schedules(&self) -> &Schedules {
+        &self.inner.schedules
+    }
+
+    pub(crate) fn options(&self) -> &RoomsOptions {
+        &self.inner.options
     }
 
     pub(crate) fn names(&self) -> &Names {
@@ -291,7 +321,7 @@ impl Rooms {
         mut intent: Intent,
         change: RoomsChange,
     ) -> Result<(RoomsOutcome, Pos), RoomsError> {
-        if let RoomsChange::Event(event) = &change
+        if let Some(event) = change.event()
             && event.size_bytes > MAX_PDU_BYTES
         {
             return Err(RoomsRefusal::TooLarge.into());
@@ -307,10 +337,7 @@ impl Rooms {
     /// Adds a change to an intent and, behind an invitation, what must hold of who is invited:
     /// what the room's own rules refuse is told first.
     pub(crate) fn add(&self, intent: &mut Intent, change: RoomsChange) -> Ticket<Self> {
-        let invited = match &change {
-            RoomsChange::Event(event) => event.invites(),
-            _ => None,
-        };
+        let invited = change.event().and_then(NewEvent::invites);
         let ticket = intent.add::<Self>(change);
         if let Some(user_id) = invited {
             (self.inner.options.on_invite)(intent, &user_id);

@@ -92,6 +92,23 @@ impl Rooms {
         draft: EventDraft,
         transaction: Option<Transaction>,
     ) -> Result<OwnedEventId, RoomsError> {
+        let event = self.new_event(draft, transaction).await?;
+        let change = RoomsChange::Event(Box::new(event));
+        match self.commit(log, Intent::new(), change).await?.0 {
+            RoomsOutcome::Event { event_id, .. } => Ok(event_id),
+            RoomsOutcome::Done | RoomsOutcome::Scheduled(_) => Err(RoomsRefusal::Invalid(
+                "an event was answered as something else".to_owned(),
+            )
+            .into()),
+        }
+    }
+
+    /// Makes what is queued of a draft, after the checks for which there is no time under the lock.
+    pub(crate) async fn new_event(
+        &self,
+        draft: EventDraft,
+        transaction: Option<Transaction>,
+    ) -> Result<NewEvent, RoomsError> {
         let room_id = draft.room_id.clone();
         let room_id = room_id.ok_or_else(|| RoomsRefusal::Invalid("no room".to_owned()))?;
         // Before it is queued: a name that is no room's must not be interned.
@@ -115,7 +132,7 @@ impl Rooms {
             Some(self.annotation_hash(&draft, &relation.event_id, &key))
         });
         let size_bytes = size_of(&draft.content);
-        let event = NewEvent {
+        Ok(NewEvent {
             room_id,
             version: None,
             draft,
@@ -123,17 +140,8 @@ impl Rooms {
             annotation,
             size_bytes,
             by_membership: false,
-        };
-        match self
-            .commit(log, Intent::new(), RoomsChange::Event(Box::new(event)))
-            .await?
-        {
-            (RoomsOutcome::Event { event_id, .. }, _) => Ok(event_id),
-            (RoomsOutcome::Done, _) => Err(RoomsRefusal::Invalid(
-                "an event was answered as something else".to_owned(),
-            )
-            .into()),
-        }
+            delay_id: None,
+        })
     }
 
     /// Refuses a thread that would begin at an event which itself relates to another.
@@ -156,7 +164,7 @@ impl Rooms {
         }
     }
 
-    fn draft(
+    pub(crate) fn draft(
         &self,
         room_id: &RoomId,
         sender: &UserId,
@@ -177,7 +185,7 @@ impl Rooms {
 
     /// Every alias that a canonical alias event adds must point at the room; one that stood there
     /// before may have gone since, and does not stand in the way of other changes.
-    async fn check_aliases(
+    pub(crate) async fn check_aliases(
         &self,
         room_id: &RoomId,
         sender: &UserId,

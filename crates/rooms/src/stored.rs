@@ -19,19 +19,29 @@ pub struct StoredEvent {
     pub ord: i64,
     /// The redaction that took its content away.
     pub redacted_by: Option<OwnedEventId>,
-    /// The device that sent it and its transaction id, for the echo to that device.
+    /// What asked for it, for the echo to who did.
     pub origin: Option<EventOrigin>,
 }
 
-/// Which device sent an event, and how it called the request.
+/// What asked for an event.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct EventOrigin {
-    /// The device.
-    #[serde(rename = "d")]
-    pub device_id: String,
-    /// Its transaction id.
-    #[serde(rename = "t")]
-    pub txn_id: String,
+#[serde(untagged)]
+pub enum EventOrigin {
+    /// A device's request.
+    Request {
+        /// The device.
+        #[serde(rename = "d")]
+        device_id: String,
+        /// Its transaction id.
+        #[serde(rename = "t")]
+        txn_id: String,
+    },
+    /// It was scheduled, and waited.
+    Delayed {
+        /// Its delay id.
+        #[serde(rename = "l")]
+        delay_id: String,
+    },
 }
 
 /// Where an event is sealed.
@@ -49,7 +59,7 @@ pub(crate) fn sealed_text(pdu: &Pdu, origin: Option<&EventOrigin>) -> Vec<u8> {
     let mut text = pdu.json().as_bytes().to_vec();
     if let Some(origin) = origin {
         text.push(b'\n');
-        serde_json::to_writer(&mut text, origin).expect("two strings always serialise");
+        serde_json::to_writer(&mut text, origin).expect("strings always serialise");
     }
     text
 }

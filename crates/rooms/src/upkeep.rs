@@ -1,4 +1,5 @@
-//! What is removed as time passes: clients' transactions that nobody will retry.
+//! What is removed as time passes: clients' transactions that nobody will retry, and the fate of
+//! delayed events.
 
 use std::time::Duration;
 
@@ -37,14 +38,14 @@ impl Rooms {
         Ok(true)
     }
 
-    /// Forgets old transactions every hour, for as long as it is polled.
+    /// Forgets old transactions and delayed events every hour, for as long as it is polled.
     ///
     /// Dropping it between two changes loses nothing: the next hour goes on.
     pub async fn forget_transactions_regularly(&self, log: &Log) {
         loop {
             if let Err(error) = self.forget_all_old(log).await {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "old transactions are remembered for another hour");
+                tracing::warn!(error, "what is old is remembered for another hour");
             }
             self.clock().sleep(INTERVAL).await;
         }
@@ -52,6 +53,7 @@ impl Rooms {
 
     async fn forget_all_old(&self, log: &Log) -> Result<(), RoomsError> {
         while self.forget_transactions(log).await? {}
+        while self.forget_delayed(log).await? {}
         Ok(())
     }
 }

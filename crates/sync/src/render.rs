@@ -5,7 +5,7 @@ use model::{
     event::Pdu,
     time::Timestamp,
 };
-use rooms::StoredEvent;
+use rooms::{EventOrigin, StoredEvent};
 use ruma::RoomId;
 use serde_json::value::RawValue;
 
@@ -45,12 +45,19 @@ pub(crate) fn timeline_event(
     reader: Reader<'_>,
     beside: Beside<'_>,
 ) -> ClientEvent {
-    let own_echo = event.origin.as_ref().filter(|origin| {
-        event.pdu.sender() == reader.user_id && reader.device_id == Some(origin.device_id.as_str())
-    });
+    let own = event.origin.as_ref();
+    let (transaction_id, delay_id) = match own.filter(|_| event.pdu.sender() == reader.user_id) {
+        Some(EventOrigin::Request { device_id, txn_id }) => {
+            let own_device = reader.device_id == Some(device_id.as_str());
+            (own_device.then_some(txn_id.as_str()), None)
+        }
+        Some(EventOrigin::Delayed { delay_id }) => (None, Some(delay_id.as_str())),
+        None => (None, None),
+    };
     let unsigned = Unsigned {
         age: Some(age(&event.pdu, reader.now)),
-        transaction_id: own_echo.map(|origin| origin.txn_id.as_str()),
+        transaction_id,
+        delay_id,
         membership: beside.membership,
         prev_content: beside.prev_content,
         redacted_because: beside.redacted_because,

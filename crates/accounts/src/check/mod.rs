@@ -70,6 +70,8 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
             by,
         } => restrict::restrict(work, *user, (*restriction, *holds), *by, context),
         Change::DemandInvitable { user_id } => kept::demand_invitable(work, user_id),
+        Change::DemandStanding { user } => demand_standing(work, *user),
+        Change::DemandNoDevice { user, device_id } => demand_no_device(work, *user, device_id),
         Change::SetProfileField { user, field, value } => {
             kept::set_profile_field(work, *user, field, value.as_deref(), context)
         }
@@ -89,6 +91,27 @@ fn open_account(work: &Work, user: i64) -> Result<Account, Refusal> {
         .filter(|account| account.deactivated_at.is_none())
         .cloned()
         .ok_or(Refusal::NoSuchUser)
+}
+
+/// Whether somebody may act on others now.
+fn demand_standing(work: &Work, user: i64) -> Checked {
+    let account = open_account(work, user)?;
+    if account.locked {
+        return Err(Refusal::Locked);
+    }
+    if account.suspended {
+        return Err(Refusal::Suspended);
+    }
+    Ok(Verdict::Nothing(Outcome::Unchanged))
+}
+
+/// Whether nobody is signed in under a device id.
+fn demand_no_device(work: &Work, user: i64, device_id: &str) -> Checked {
+    open_account(work, user)?;
+    match work.devices.get(&(user, device_id.to_owned())) {
+        Some(_) => Err(Refusal::DeviceExists),
+        None => Ok(Verdict::Nothing(Outcome::Unchanged)),
+    }
 }
 
 fn set_password(

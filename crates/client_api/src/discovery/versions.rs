@@ -18,6 +18,10 @@ pub const VERSIONS: &[&str] = &[
 
 /// The features beyond those versions that clients may use, by their unstable names.
 pub const UNSTABLE_FEATURES: &[&str] = &[
+    "org.matrix.msc3814",
+    "org.matrix.msc3814.v1",
+    "org.matrix.msc4140",
+    "org.matrix.msc4143",
     "org.matrix.msc4151",
     "org.matrix.msc4222",
     "org.matrix.msc4260",

@@ -39,7 +39,7 @@ impl From<UploadError> for ApiError {
             | UploadError::Conflict(_)
             | UploadError::KeyIdInUse => Self::invalid_param(error),
             UploadError::Malformed(_) => Self::bad_json(error),
-            UploadError::TooLarge(_) => Self::too_large(error),
+            UploadError::TooLarge(_) | UploadError::DataTooLarge(_) => Self::too_large(error),
             UploadError::Refused(refused) => Self::internal(refused.into_store()),
             UploadError::Store(error) => Self::internal(error),
         }

@@ -3,7 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
 
 use axum::extract::State;
-use rooms::Rooms;
+use rooms::{DelayedDraft, Rooms};
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
 use store::Log;
 use tracing::instrument;
@@ -11,22 +11,38 @@ use tracing::instrument;
 use super::transaction;
 use crate::{
     caller::Caller,
+    delayed_events::{Delay, Sent, schedule},
     error::ApiError,
     matrix::Matrix,
     refusals::{content_of, to_outsiders},
 };
 
 /// Sends a message; sending it again under the same transaction id gives the same event.
+///
+/// With a delay in the query it is scheduled.
 #[instrument(name = "client.send_event", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn send_event(
     State(rooms): State<Rooms>,
     State(log): State<Log>,
+    delay: Delay,
     caller: Caller,
     Matrix(req): Matrix<Request>,
-) -> Result<Matrix<Response>, ApiError> {
+) -> Result<Sent<Response>, ApiError> {
     let content = content_of("content", &req.body)?;
     let transaction = transaction(&caller, &req.txn_id)?;
     let kind = req.event_type.to_string().into();
+    if let Some(delay) = delay.wanted()? {
+        let draft = DelayedDraft {
+            room_id: req.room_id,
+            sender: caller.user_id,
+            kind,
+            state_key: None,
+            content,
+            delay,
+            transaction,
+        };
+        return Ok(Sent::Later(schedule(&rooms, &log, draft).await?));
+    }
     let event_id = rooms
         .send(
             &log,
@@ -38,5 +54,5 @@ pub(crate) async fn send_event(
         )
         .await
         .map_err(to_outsiders)?;
-    Ok(Matrix(Response::new(event_id)))
+    Ok(Sent::Now(Response::new(event_id)))
 }

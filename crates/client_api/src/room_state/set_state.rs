@@ -4,17 +4,18 @@
 
 use accounts::Accounts;
 use axum::extract::State;
-use rooms::Rooms;
+use rooms::{DelayedDraft, Rooms};
 use ruma::{
     CanonicalJsonObject, UserId,
     api::client::state::send_state_event::v3::{Request, Response},
-    events::StateEventType,
+    events::{StateEventType, TimelineEventType},
 };
 use store::Log;
 use tracing::instrument;
 
 use crate::{
     caller::Caller,
+    delayed_events::{Delay, Sent, schedule},
     error::ApiError,
     matrix::Matrix,
     people,
@@ -22,15 +23,31 @@ use crate::{
 };
 
 /// Sets a piece of a room's state; setting what stands already changes nothing.
+///
+/// With a delay in the query it is scheduled.
 #[instrument(name = "client.set_state", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn set_state(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    delay: Delay,
     caller: Caller,
     Matrix(req): Matrix<Request>,
-) -> Result<Matrix<Response>, ApiError> {
+) -> Result<Sent<Response>, ApiError> {
     let content = content_of("content", &req.body)?;
+    let kind: TimelineEventType = req.event_type.to_string().into();
+    if let Some(delay) = delay.wanted()? {
+        let draft = DelayedDraft {
+            room_id: req.room_id,
+            sender: caller.user_id,
+            kind,
+            state_key: Some(req.state_key),
+            content,
+            delay,
+            transaction: None,
+        };
+        return Ok(Sent::Later(schedule(&rooms, &log, draft).await?));
+    }
     if let Some(invited) = invited(&req, &content) {
         let room = rooms.room(&req.room_id).await.map_err(to_outsiders)?;
         if !room.state.is_joined(&caller.user_id) {
@@ -38,7 +55,6 @@ pub(crate) async fn set_state(
         }
         people::invitable(&accounts, invited).await?;
     }
-    let kind = req.event_type.to_string().into();
     let event_id = rooms
         .set_state(
             &log,
@@ -50,7 +66,7 @@ pub(crate) async fn set_state(
         )
         .await
         .map_err(to_outsiders)?;
-    Ok(Matrix(Response::new(event_id)))
+    Ok(Sent::Now(Response::new(event_id)))
 }
 
 /// Whom this event invites: whoever is invited this way must exist too.

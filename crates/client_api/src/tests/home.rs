@@ -111,15 +111,15 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             default_version: RoomVersionId::V12,
             encryption: EncryptionPolicy::Private,
             on_invite: accounts::demand_invitable,
+            on_delayed: accounts::demand_standing,
         },
         database.clone(),
         keyring.clone(),
         clock.clone(),
         entropy.clone(),
     );
-    let builder = LogBuilder::new(database, clock)
-        .register(Arc::clone(&changes))
-        .register(Arc::new(rooms.clone()));
+    let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+    let builder = rooms.register(builder);
     let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
         .register(Arc::new(ReportChanges::new(keyring.clone())))

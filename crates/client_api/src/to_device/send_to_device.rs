@@ -2,13 +2,13 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3sendtodeviceeventtypetxnid
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounts::Accounts;
 use axum::extract::State;
 use keys::{Keys, MessageToDevice, SendError, SendToDevices};
 use ruma::{
-    OwnedUserId,
+    OwnedDeviceId, OwnedUserId,
     api::client::to_device::send_event_to_device,
     events::AnyToDeviceEventContent,
     serde::Raw,
@@ -33,7 +33,7 @@ pub(crate) async fn send_to_device(
 ) -> Result<Matrix<send_event_to_device::v3::Response>, ApiError> {
     let mut messages = Vec::new();
     for (user_id, contents) in &req.messages {
-        let found = messages_for(&accounts, user_id, contents);
+        let found = messages_for(&accounts, &keys, user_id, contents);
         messages.extend(found.await.map_err(ApiError::internal)?);
     }
     let send = SendToDevices {
@@ -47,22 +47,26 @@ pub(crate) async fn send_to_device(
     Ok(Matrix(send_event_to_device::v3::Response::new()))
 }
 
-/// The messages for the devices that a user has; one that is named gets its own instead of `*`.
+/// The messages for the devices that a user has, a dehydrated one too; one that is named gets its
+/// own instead of `*`.
 async fn messages_for(
     accounts: &Accounts,
+    keys: &Keys,
     user_id: &OwnedUserId,
     contents: &Contents,
 ) -> Result<Vec<MessageToDevice>, StoreError> {
     let Some(account) = accounts.account(user_id).await? else {
         return Ok(Vec::new());
     };
-    let devices = accounts.devices_of(account.user).await?;
-    let messages = devices.into_iter().filter_map(|device| {
-        let own = contents.get(&DeviceId(device.device_id.clone()));
+    let devices = accounts.devices_of(account.user).await?.into_iter();
+    let mut device_ids: BTreeSet<OwnedDeviceId> = devices.map(|device| device.device_id).collect();
+    device_ids.extend(keys.dehydrated_device_id(account.user).await?);
+    let messages = device_ids.into_iter().filter_map(|device_id| {
+        let own = contents.get(&DeviceId(device_id.clone()));
         let content = own.or_else(|| contents.get(&AllDevices))?;
         Some(MessageToDevice {
             user_id: user_id.clone(),
-            device_id: device.device_id,
+            device_id,
             content: content.clone(),
         })
     });

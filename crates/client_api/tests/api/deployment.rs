@@ -31,6 +31,7 @@ pub(crate) struct Deployment {
     pub(crate) shared_secret: Option<&'static str>,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
+    pub(crate) livekit_urls: Vec<String>,
     pub(crate) support: Option<discover_support::Response>,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
@@ -68,6 +69,7 @@ impl Deployment {
             shared_secret: None,
             allow_unauthenticated_files: false,
             turn: None,
+            livekit_urls: Vec::new(),
             support: None,
             location,
             key,
@@ -108,6 +110,7 @@ impl Deployment {
             default_version: RoomVersionId::V12,
             encryption: EncryptionPolicy::Off,
             on_invite: accounts::demand_invitable,
+            on_delayed: accounts::demand_standing,
         };
         let rooms = Rooms::new(
             options,
@@ -118,9 +121,8 @@ impl Deployment {
         );
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
-        let builder = LogBuilder::new(database, clock)
-            .register(Arc::clone(&changes))
-            .register(Arc::new(rooms.clone()));
+        let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+        let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
         let reports = ReportChanges::new(keyring.clone());
         let builder = builder.register(Arc::new(reports));

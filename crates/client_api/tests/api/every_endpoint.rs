@@ -2,6 +2,7 @@
 
 mod account;
 mod backups;
+mod delayed_events;
 mod devices;
 pub(crate) mod discovery;
 mod encryption;
@@ -48,6 +49,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("files", files::story).await;
         walk.play("room_state", room_state::story).await;
         walk.play("timeline", timeline::story).await;
+        walk.play("delayed_events", delayed_events::story).await;
         walk.play("members", members::story).await;
         walk.play("people", people::story).await;
         walk.play("listing", listing::story).await;

@@ -4,6 +4,8 @@
 mod account;
 mod asking;
 mod backups;
+mod dehydrated;
+mod delayed_events;
 mod discovery;
 mod encryption;
 mod everywhere;
@@ -46,7 +48,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 15] {
+fn areas() -> [Vec<Row>; 17] {
     [
         discovery::rows(),
         account::rows(),
@@ -56,12 +58,14 @@ fn areas() -> [Vec<Row>; 15] {
         files::rows(),
         room_state::rows(),
         timeline::rows(),
+        delayed_events::rows(),
         relations::rows(),
         members::rows(),
         spaces::rows(),
         peeking::rows(),
         people::rows(),
         listing::rows(),
+        dehydrated::rows(),
         encryption::rows()
             .into_iter()
             .chain(backups::rows())

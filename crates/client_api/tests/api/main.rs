@@ -5,6 +5,10 @@ mod account;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod dehydrated;
+#[cfg(test)]
+mod delayed_events;
+#[cfg(test)]
 mod deployment;
 #[cfg(test)]
 mod directory;

@@ -100,6 +100,7 @@ impl Server {
             default_room_version: RoomVersionId::V12,
             allow_unauthenticated_files: self.deployment.allow_unauthenticated_files,
             turn: self.deployment.turn.clone(),
+            livekit_urls: self.deployment.livekit_urls.clone(),
             support: self.deployment.support.clone(),
         };
         let seed = FACES.fetch_add(1, Ordering::Relaxed);

@@ -91,6 +91,7 @@ fn settings(config: &Config, public_url: &str) -> anyhow::Result<Settings> {
         default_room_version: config.rooms.default_version.clone(),
         allow_unauthenticated_files: config.files.allow_unauthenticated,
         turn: turn_servers(&config.calls),
+        livekit_urls: livekit_urls(&config.calls),
         support: support(&config.support),
     })
 }
@@ -103,6 +104,13 @@ fn turn_servers(calls: &config::Calls) -> Option<TurnServers> {
         secret: Zeroizing::new(secret.expose().to_owned()),
         lifetime: calls.turn_lifetime,
     })
+}
+
+/// Clients append a path to these.
+fn livekit_urls(calls: &config::Calls) -> Vec<String> {
+    let urls = calls.livekit_urls.iter().map(config::PageUrl::as_str);
+    urls.map(|url| url.trim_end_matches('/').to_owned())
+        .collect()
 }
 
 fn support(support: &config::Support) -> Option<discover_support::Response> {

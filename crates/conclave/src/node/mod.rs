@@ -143,7 +143,7 @@ impl Node {
         });
     }
 
-    /// What is done every few hours. Nobody waits for it: it is broken off when the node stops,
+    /// What is done every few hours, and when events are due that wait. Nobody waits for it: it is broken off when the node stops,
     /// between two changes, and goes on when one starts again.
     fn keep_house(&self) {
         let Owners {
@@ -153,7 +153,9 @@ impl Node {
             keys,
             ..
         } = self.owners.clone();
+        let (timer_rooms, timer_log) = (rooms.clone(), log.clone());
         self.spawn(async move { media.sweep_regularly().await });
+        self.spawn(async move { timer_rooms.send_delayed_regularly(&timer_log).await });
         self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
         self.spawn(async move { keys.trim_to_device_regularly().await });
     }

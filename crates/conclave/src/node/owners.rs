@@ -50,9 +50,9 @@ impl Owners {
             Arc::clone(clock),
             Arc::clone(entropy),
         );
-        let builder = LogBuilder::new(database.clone(), Arc::clone(clock))
-            .register(Arc::clone(&changes))
-            .register(Arc::new(rooms.clone()));
+        let builder =
+            LogBuilder::new(database.clone(), Arc::clone(clock)).register(Arc::clone(&changes));
+        let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, keyring), keyring);
         let builder = builder.register(Arc::new(ReportChanges::new(keyring.clone())));
         // The record of an act comes after the act.
@@ -121,5 +121,6 @@ fn rooms_options(config: &Config) -> RoomsOptions {
             config::EncryptionPolicy::Required => EncryptionPolicy::Required,
         },
         on_invite: accounts::demand_invitable,
+        on_delayed: accounts::demand_standing,
     }
 }

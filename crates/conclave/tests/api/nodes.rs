@@ -37,6 +37,21 @@ async fn the_public_url_follows_the_port_that_was_chosen() {
     node.stop().await;
 }
 
+/// Clients append a path to these addresses.
+#[tokio::test]
+async fn services_for_calls_are_told_without_a_slash_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let calls = "[calls]\nlivekit_urls = [\"https://jwt.example.org/\"]\n";
+    let loaded = configuration(folder.path(), calls);
+    let node = Node::start(&loaded, Surroundings::of_this_machine()).await;
+    let node = node.unwrap();
+    let known = get(node.addresses()[0], "/.well-known/matrix/client").await;
+    let known: serde_json::Value = serde_json::from_str(&known.body).unwrap();
+    let foci = &known["org.matrix.msc4143.rtc_foci"];
+    assert_eq!(foci[0]["livekit_service_url"], "https://jwt.example.org");
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn metrics_are_on_their_own_listener_only() {
     let folder = tempfile::tempdir().unwrap();

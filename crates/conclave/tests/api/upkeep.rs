@@ -59,3 +59,43 @@ async fn a_server_forgets_old_transactions_by_itself_and_stops_at_once() {
     .await;
     node.stop().await;
 }
+
+#[tokio::test]
+async fn a_server_sends_what_was_scheduled_by_itself_also_after_it_was_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = "[registration]\nmode = \"open\"\n";
+    let loaded = configuration(folder.path(), open);
+    let clock = FakeClock::default();
+    let start = async || {
+        let surroundings = Surroundings {
+            clock: Arc::new(clock.clone()),
+            ..Surroundings::of_this_machine()
+        };
+        Node::start(&loaded, surroundings).await.unwrap()
+    };
+    let node = start().await;
+    let address = node.addresses()[0];
+    let alice = register(address, "alice").await;
+    let room = ask(address, &alice, "POST", "createRoom", json!({})).await;
+    let room = room["room_id"].as_str().unwrap();
+    for seconds in [5, 60] {
+        let delay = format!("org.matrix.msc4140.delay={}", seconds * 1_000);
+        let path = format!("rooms/{room}/send/org.example.after/{seconds}?{delay}");
+        let content = json!({ "seconds": seconds });
+        let scheduled = ask(address, &alice, "PUT", &path, content).await;
+        assert!(scheduled["delay_id"].is_string(), "{scheduled}");
+    }
+    let path = format!("rooms/{room}/messages?dir=b&limit=1");
+    let is_last = async |address, seconds: u64| {
+        let page = ask(address, &alice, "GET", &path, Value::Null).await;
+        (page["chunk"][0]["content"]["seconds"] == seconds).then_some(())
+    };
+    clock.advance(Duration::from_secs(5));
+    eventually("the first is sent", async || is_last(address, 5).await).await;
+    node.stop().await;
+    clock.advance(HOUR);
+    let node = start().await;
+    let address = node.addresses()[0];
+    eventually("the second is sent", async || is_last(address, 60).await).await;
+    node.stop().await;
+}

@@ -108,6 +108,12 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["a transaction id", "the transaction id of a redaction"],
     ),
     (&["annotations.hash"], &["a reaction"]),
+    (&["delayed_events.sealed"], &["a delayed message"]),
+    (&["delayed_events.hash"], &["a delay id"]),
+    (
+        &["delayed_events.txn_hash"],
+        &["the transaction id of a delayed message"],
+    ),
     (
         &["aliases.sealed", "aliases.hash"],
         &["an alias", "an alias made with its room"],
@@ -120,6 +126,14 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
             "the name in a device key",
             "an algorithm of a device",
         ],
+    ),
+    (
+        &["dehydrated_devices.device_data"],
+        &["the data of a dehydrated device"],
+    ),
+    (
+        &["dehydrated_devices.display_name"],
+        &["the name of a dehydrated device"],
     ),
     (
         &["cross_signing_keys.sealed"],

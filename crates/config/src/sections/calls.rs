@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::section;
 use crate::{
     reader::Reader,
-    values::{Secret, TurnUri},
+    values::{PageUrl, Secret, TurnUri},
 };
 
 section! {
@@ -21,6 +21,10 @@ section! {
         turn_shared_secret_file: Option<PathBuf> = "";
         /// How long such credentials are good; a call that lasts longer may break off.
         turn_lifetime: Duration = "1day";
+        /// Where the services are that let people into calls on LiveKit (`lk-jwt-service`), the
+        /// one to use first before the others. Without any, clients have no group calls but those
+        /// that they bring a service for.
+        livekit_urls: Vec<PageUrl> = "";
     }
 }
 

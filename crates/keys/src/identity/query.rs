@@ -14,7 +14,7 @@ use store::{Reader, Row, StoreError};
 use super::tables::{
     SignatureKey, Usage, cross_signing_place, device_place, signature_place, usage_of,
 };
-use crate::{Keys, signed_json::SignedJson};
+use crate::{Keys, dehydrated, signed_json::SignedJson};
 
 /// The names that people gave their devices.
 pub type DeviceNames = HashMap<(OwnedUserId, OwnedDeviceId), String>;
@@ -99,6 +99,12 @@ impl Keys {
                 .cross_signing
                 .insert(usage, StoredCrossSigning { public_key, key });
         }
+        if let Some(row) = &rows.dehydrated {
+            let id = dehydrated::dehydrated_place(user, row.text(0)?);
+            let name = keys.open(dehydrated::place("display_name", &id), row.bytes(1)?)?;
+            let name = String::from_utf8_lossy(&name).into_owned();
+            stored.dehydrated_name = Some((row.text(0)?.to_owned(), name));
+        }
         let mut signers = HashMap::new();
         for row in &rows.signatures {
             let key: SignatureKey = (
@@ -136,6 +142,8 @@ struct SealedRows {
     devices: Vec<Row>,
     cross_signing: Vec<Row>,
     signatures: Vec<Row>,
+    /// The dehydrated device, if it has a name.
+    dehydrated: Option<Row>,
 }
 
 impl SealedRows {
@@ -145,17 +153,21 @@ impl SealedRows {
             "SELECT usage, public_key, sealed FROM cross_signing_keys WHERE user_id = $1";
         const SIGNATURES: &str = "SELECT signer, target_key, signer_key, sealed \
              FROM key_signatures WHERE target_user = $1 AND signer IN ($1, $2)";
+        const DEHYDRATED: &str = "SELECT device_id, display_name FROM dehydrated_devices \
+             WHERE user_id = $1 AND display_name IS NOT NULL";
         let params = [user.into()];
         let signers = [user.into(), asker.into()];
-        let (devices, cross_signing, signatures) = futures_util::try_join!(
+        let (devices, cross_signing, signatures, dehydrated) = futures_util::try_join!(
             reader.query(DEVICES, &params),
             reader.query(CROSS_SIGNING, &params),
-            reader.query(SIGNATURES, &signers)
+            reader.query(SIGNATURES, &signers),
+            reader.query_opt(DEHYDRATED, &params)
         )?;
         Ok(Self {
             devices,
             cross_signing,
             signatures,
+            dehydrated,
         })
     }
 
@@ -163,6 +175,7 @@ impl SealedRows {
         let keys = self.devices.iter().chain(&self.cross_signing);
         keys.map(|row| row.bytes(2))
             .chain(self.signatures.iter().map(|row| row.bytes(3)))
+            .chain(self.dehydrated.iter().map(|row| row.bytes(1)))
             .collect()
     }
 }
@@ -172,6 +185,8 @@ impl SealedRows {
 pub(super) struct StoredKeys {
     pub(super) devices: BTreeMap<String, StoredDevice>,
     pub(super) cross_signing: BTreeMap<Usage, StoredCrossSigning>,
+    /// The id and the name of the dehydrated device, if it has one.
+    dehydrated_name: Option<(String, String)>,
 }
 
 pub(super) struct StoredDevice {
@@ -212,15 +227,17 @@ impl QueriedKeys {
         stored: StoredKeys,
         names: &DeviceNames,
     ) {
+        let stored_dehydrated = stored.dehydrated_name;
         let mut found = BTreeMap::new();
         for (device, stored) in stored.devices {
+            let own_name = stored_name(stored_dehydrated.as_ref(), &device);
             let device = OwnedDeviceId::from(device);
             if !devices.is_empty() && !devices.contains(&device) {
                 continue;
             }
             let mut keys = stored.keys;
             let name = names.get(&(user.clone(), device.clone()));
-            keys.set_display_name(name.map(String::as_str));
+            keys.set_display_name(name.map(String::as_str).or(own_name));
             found.insert(device, raw(keys));
         }
         if !found.is_empty() {
@@ -236,6 +253,12 @@ impl QueriedKeys {
             into.insert(user.clone(), raw(stored.key));
         }
     }
+}
+
+/// The name of a dehydrated device, if this is it.
+fn stored_name<'a>(dehydrated: Option<&'a (String, String)>, device: &str) -> Option<&'a str> {
+    let (_, name) = dehydrated.filter(|(id, _)| id == device)?;
+    Some(name)
 }
 
 fn raw<T>(object: SignedJson) -> Raw<T> {

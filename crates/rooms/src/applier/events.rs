@@ -245,13 +245,7 @@ fn stage(
 ) -> Result<(), RoomsRefusal> {
     let pos = context.pos();
     let scope = scope_of(work, &room);
-    let origin = event
-        .transaction
-        .as_ref()
-        .map(|(transaction, _)| EventOrigin {
-            device_id: transaction.device_id.clone(),
-            txn_id: transaction.txn_id.clone(),
-        });
+    let origin = event.origin();
     let sealed = seal(work, scope, pdu, origin.as_ref())?;
     context.touch_room(room.room);
     if let Some(hash) = event.annotation {

@@ -14,12 +14,13 @@ use super::{
     RoomsWork, Rows,
     aliases::{ALIASES_OF, AliasRow, FIND_ALIAS},
     annotations,
+    delayed::{DelayedWork, NamedDelayed},
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
     thread_subscriptions,
 };
 use crate::{
-    NewEvent, Room, Rooms, RoomsChange,
+    DelayedStep, NewEvent, Room, Rooms, RoomsChange,
     change::{AnnotationHash, TransactionHash},
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
@@ -57,6 +58,7 @@ struct Named {
     join_rules: BTreeSet<OwnedRoomId>,
     /// The rooms that are to be replaced, with all aliases that point at them.
     upgraded: BTreeSet<OwnedRoomId>,
+    delayed: NamedDelayed,
 }
 
 impl Named {
@@ -81,6 +83,24 @@ impl Named {
         self.annotations.extend(event.annotation);
         let hash = event.transaction.as_ref().map(|(_, hash)| *hash);
         self.transactions.extend(hash);
+    }
+}
+
+impl Named {
+    fn add_delayed(&mut self, step: &DelayedStep) {
+        match step {
+            DelayedStep::Schedule(new) => {
+                self.rooms.insert(new.room_id.clone());
+                self.users.insert(new.sender.clone());
+            }
+            DelayedStep::Fire { event, .. } => self.add_event(event),
+            DelayedStep::Fail { room_id, .. } => drop(self.rooms.insert(room_id.clone())),
+            DelayedStep::DropUser { user_id } => drop(self.users.insert(user_id.clone())),
+            DelayedStep::Restart { .. }
+            | DelayedStep::Cancel { .. }
+            | DelayedStep::Forget { .. } => {}
+        }
+        self.delayed.add(step);
     }
 }
 
@@ -116,6 +136,7 @@ impl Rooms {
         let subscriptions =
             thread_subscriptions::find(tx, subscriptions, &room_ids, &user_ids).await?;
         let joining = joining(&named, &room_ids, &rooms);
+        let delayed = DelayedWork::read(tx, &named.delayed, &user_ids).await?;
         let joined_rooms = JoinedRooms::read(tx, &joining, &user_ids).await?;
         Ok(RoomsWork {
             keys,
@@ -131,6 +152,7 @@ impl Rooms {
             subscriptions,
             forgotten,
             joined_rooms,
+            delayed,
             now,
             rows: Rows::default(),
         })
@@ -173,6 +195,7 @@ impl Rooms {
                     named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
                 RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+                RoomsChange::Delayed(step) => named.add_delayed(step),
                 RoomsChange::ForgetTransactions { .. } => {}
             }
         }

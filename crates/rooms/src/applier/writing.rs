@@ -154,6 +154,7 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     aliases::write(work.rows.aliases.take(), writes);
     receipts::write(work.rows.receipts.take(), writes);
     thread_subscriptions::write(work.rows.subscriptions.take(), writes);
+    work.delayed.write(writes);
     Ok(())
 }
 

@@ -122,6 +122,7 @@ impl Bench {
             default_version: RoomVersionId::V12,
             encryption,
             on_invite: |_, _| {},
+            on_delayed: |_, _| {},
         };
         let rooms = Rooms::new(
             options,
@@ -130,8 +131,8 @@ impl Bench {
             Arc::clone(&clock),
             entropy,
         );
-        let log = LogBuilder::new(database.clone(), clock)
-            .register(Arc::new(rooms.clone()))
+        let log = rooms
+            .register(LogBuilder::new(database.clone(), clock))
             .start()
             .await
             .unwrap();

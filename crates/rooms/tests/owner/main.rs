@@ -3,6 +3,7 @@
 
 mod aliases;
 mod creating;
+mod delayed;
 mod encryption;
 mod harness;
 mod memberships;

@@ -1,6 +1,6 @@
 //! Sending messages and state: retries, repetitions, bounds.
 
-use rooms::RoomsRefusal;
+use rooms::{EventOrigin, RoomsRefusal};
 use ruma::owned_room_id;
 use serde_json::json;
 
@@ -16,7 +16,8 @@ conformance! {
         assert_eq!(again, first);
         assert_eq!(node.head().await, once);
         let origin = node.event(&room, &first).await.origin.unwrap();
-        assert_eq!((origin.device_id.as_str(), origin.txn_id.as_str()), ("PHONE", "1"));
+        let (device_id, txn_id) = ("PHONE".to_owned(), "1".to_owned());
+        assert_eq!(origin, EventOrigin::Request { device_id, txn_id });
     }
 
     async fn a_transaction_sent_many_times_at_once_makes_one_event(bench) {

@@ -61,6 +61,27 @@ pub(super) async fn story(walk: &Walk) {
     let answer = walk.get(&emma, "sync").await;
     let arrived = json!({"type": "x.test", "sender": fred.user_id, "content": {"n": 1}});
     assert_eq!(answer["to_device"]["events"], json!([arrived]));
+    dehydrated(walk, &emma, &fred).await;
+}
+
+async fn dehydrated(walk: &Walk, emma: &User, fred: &User) {
+    let path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+    let mut keys = device_keys(emma, "a");
+    keys["device_id"] = json!("ASLEEP");
+    keys["dehydrated"] = json!(true);
+    let data = json!({"algorithm": "org.matrix.msc3814.v2", "device_pickle": "x", "nonce": "y"});
+    let body = json!({"device_id": "ASLEEP", "device_data": data, "device_keys": keys});
+    let kept = walk.put(emma, path, body).await;
+    assert_eq!(kept["device_id"], "ASLEEP");
+    let kept = walk.get(emma, path).await;
+    assert_eq!(kept["device_data"], data);
+    let body = json!({"messages": {&emma.user_id: {"ASLEEP": {"n": 2}}}});
+    walk.put(fred, "sendToDevice/x.test/asleep", body).await;
+    let events = format!("{path}/ASLEEP/events");
+    let waiting = walk.post(emma, &events, json!({})).await;
+    assert_eq!(waiting["events"][0]["content"]["n"], 2);
+    let gone = walk.delete(emma, path, json!({})).await;
+    assert_eq!(gone["device_id"], "ASLEEP");
 }
 
 fn device_keys(user: &User, public: &str) -> Value {

@@ -34,6 +34,9 @@ pub(super) async fn story(walk: &Walk) {
     assert_eq!(who, json!({"sub": pete.user_id}));
     let turn = walk.get(&pete, "voip/turnServer").await;
     assert_eq!(turn["uris"], json!(turn_servers().uris));
+    let transports = "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports";
+    let transports = walk.get(&pete, transports).await;
+    assert_eq!(transports["rtc_transports"], json!([]));
     administering(walk, &olga, &pete).await;
 }
 

@@ -35,6 +35,10 @@ fn finding() -> Vec<Row> {
         mutual_rooms("GET /_matrix/client/v1/mutual_rooms"),
         mutual_rooms("GET /_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms"),
         bare("GET voip/turnServer", Needed),
+        bare(
+            "GET /_matrix/client/unstable/org.matrix.msc4143/rtc/transports",
+            Needed,
+        ),
     ]
 }
 

@@ -7,7 +7,8 @@ use super::{
         Token::Needed,
         Who::{Member, Owner},
         Why::{AnyObject, NeedsNoPower, NotOfARoom, NothingRequired},
-        bare, body, by, limit, mistyped, never, no_room, outsider, refused, with, with_body,
+        bad_parameter, bare, body, by, limit, mistyped, never, no_room, outsider, refused, with,
+        with_body,
     },
 };
 
@@ -34,6 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
                 with("event_type", "m.room.member")
                     .with("state_key", "{member_id}")
                     .gets(400, "M_INVALID_PARAM", "`membership`"),
+                bad_parameter("org.matrix.msc4140.delay", "org.matrix.msc4140.delay=soon"),
                 // Such a key is for its user alone.
                 with("state_key", "{member_id}").gets(403, "M_FORBIDDEN", "state_key"),
             ]),

@@ -33,7 +33,9 @@ impl Stage {
         };
         stage.name_people();
         stage.furnish_room().await;
+        stage.furnish_delayed().await;
         stage.furnish_account().await;
+        stage.furnish_dehydrated().await;
         stage.furnish_backups().await;
         stage.furnish_files().await;
         stage
@@ -160,6 +162,23 @@ impl Stage {
         }
     }
 
+    async fn furnish_delayed(&mut self) {
+        let owner = self.user(Who::Owner);
+        let room = self.named("room_id").unwrap();
+        let base = "/_matrix/client/unstable/org.matrix.msc4140";
+        let mut delay_ids = Vec::new();
+        for txn_id in ["later", "never"] {
+            let path = format!("{base}/rooms/{room}/delayed_event/x.note/{txn_id}");
+            let body = json!({ "delay": 80_000_000, "content": { "n": 1 } });
+            let made = self.node.ok(&owner.token, "PUT", &path, body).await;
+            delay_ids.push(made["delay_id"].as_str().unwrap().to_owned());
+        }
+        let path = format!("{base}/delayed_events/{}/cancel", delay_ids[1]);
+        self.node.ok("", "POST", &path, json!({})).await;
+        self.call("cancelled_id", delay_ids.remove(1));
+        self.call("delay_id", delay_ids.remove(0));
+    }
+
     async fn furnish_account(&mut self) {
         let owner = self.user(Who::Owner);
         let room = self.named("room_id").unwrap();
@@ -208,6 +227,22 @@ impl Stage {
         ] {
             self.call(name, value);
         }
+    }
+
+    async fn furnish_dehydrated(&mut self) {
+        let owner = self.user(Who::Owner);
+        let body = json!({
+            "device_id": "ASLEEP",
+            "device_data": { "algorithm": "org.matrix.msc3814.v2", "device_pickle": "a", "nonce": "b" },
+            "device_keys": {
+                "user_id": owner.user_id, "device_id": "ASLEEP", "algorithms": [],
+                "keys": { "ed25519:ASLEEP": "a", "curve25519:ASLEEP": "b" },
+                "signatures": { &owner.user_id: { "ed25519:ASLEEP": "c" } },
+                "dehydrated": true,
+            },
+        });
+        let path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+        self.node.ok(&owner.token, "PUT", path, body).await;
     }
 
     async fn furnish_backups(&mut self) {

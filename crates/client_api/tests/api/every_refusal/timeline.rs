@@ -134,11 +134,11 @@ fn writing() -> Vec<Row> {
             good: by(Owner).body(r#"{"any": "thing"}"#),
             token: Needed,
             missing: never(NothingRequired),
-            mistyped: refused([body(r#"{"any": 0.5}"#).gets(
-                400,
-                "M_BAD_JSON",
-                "numbers must be whole",
-            )]),
+            mistyped: refused([
+                body(r#"{"any": 0.5}"#).gets(400, "M_BAD_JSON", "numbers must be whole"),
+                bad_parameter("org.matrix.msc4140.delay", "org.matrix.msc4140.delay=soon"),
+                bad_parameter("delay", "org.matrix.msc4140.delay=0"),
+            ]),
             not_member: refused([outsider()]),
             no_power: refused([by(Member).with("event_type", "x.sealed").gets(
                 403,

@@ -1,4 +1,4 @@
-//! What the operator tells: TURN servers, and whom to turn to.
+//! What the operator tells: what carries calls, and whom to turn to.
 
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const SUPPORT: &str = "/.well-known/matrix/support";
 on_both_engines! {
     shared_postgres;
     each_person_gets_credentials_of_their_own_that_expire,
+    it_is_told_where_calls_are_carried,
     it_is_told_whom_to_turn_to,
 }
 
@@ -61,6 +62,37 @@ async fn each_person_gets_credentials_of_their_own_that_expire(mut server: Serve
     let (later, _) = later["username"].as_str().unwrap().split_once(':').unwrap();
     let seconds = |text: &str| text.parse::<i64>().unwrap();
     assert_eq!(seconds(later) - seconds(until), 60);
+}
+
+async fn it_is_told_where_calls_are_carried(mut server: Server) {
+    const PATH: &str = "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports";
+    const WELL_KNOWN: &str = "/.well-known/matrix/client";
+    let node = server.node().await;
+    let alice = node.someone("alice").await;
+    let told = node.ok(&alice.token, "GET", PATH, Value::Null).await;
+    assert_eq!(told, json!({ "rtc_transports": [] }));
+    let known = node.ok("", "GET", WELL_KNOWN, Value::Null).await;
+    assert!(known.get("org.matrix.msc4143.rtc_foci").is_none());
+    let refused = node.refused("", "GET", PATH, "").await;
+    assert_eq!(refused, refusal(401, "M_MISSING_TOKEN"));
+    node.parts.log.stop().await;
+    let urls = [
+        "https://first.example.org",
+        "https://second.example.org/jwt",
+    ];
+    server.deployment.livekit_urls = urls.map(str::to_owned).into();
+    let node = server.node().await;
+    let transports = json!([
+        { "type": "livekit", "livekit_service_url": urls[0] },
+        { "type": "livekit", "livekit_service_url": urls[1] },
+    ]);
+    let told = node.ok(&alice.token, "GET", PATH, Value::Null).await;
+    assert_eq!(told["rtc_transports"], transports);
+    let known = node.ok("", "GET", WELL_KNOWN, Value::Null).await;
+    assert_eq!(known["org.matrix.msc4143.rtc_foci"], transports);
+    let versions = node.ok("", "GET", "/_matrix/client/versions", Value::Null);
+    let features = versions.await["unstable_features"].clone();
+    assert_eq!(features["org.matrix.msc4143"], true);
 }
 
 async fn it_is_told_whom_to_turn_to(mut server: Server) {

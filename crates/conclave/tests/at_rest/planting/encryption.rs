@@ -40,7 +40,25 @@ pub(super) async fn keys(alice: &Client, bob: &Client, markers: &mut Markers) {
         "one_time_keys": { "signed_curve25519:AAAAAw": key(markers, "a one-time key") },
     });
     ask(alice, "POST", "keys/upload", upload).await;
+    dehydrated(alice, device_keys.clone(), markers).await;
     cross_signing(alice, device_keys, markers).await;
+}
+
+/// Leaves a device behind.
+async fn dehydrated(alice: &Client, mut device_keys: Value, markers: &mut Markers) {
+    device_keys["device_id"] = "ASLEEP".into();
+    let body = json!({
+        "device_id": "ASLEEP",
+        "initial_device_display_name": markers.new_for("the name of a dehydrated device"),
+        "device_data": {
+            "algorithm": "org.matrix.msc3814.v2", "nonce": "nonce",
+            "device_pickle": markers.new_for("the data of a dehydrated device"),
+        },
+        "device_keys": device_keys,
+    });
+    let path = "/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device";
+    let kept = alice.ask("PUT", path, &body).await;
+    kept.unwrap_or_else(|error| panic!("a device is not kept: {error}"));
 }
 
 /// Publishes keys of the person, and a signature on the device.

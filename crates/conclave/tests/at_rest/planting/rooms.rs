@@ -27,6 +27,7 @@ pub(super) async fn rooms(alice: &Client, bob: &Client, markers: &mut Markers) -
     let join = json!({ "reason": markers.new_for("the reason of a join") });
     ask(bob, "POST", &format!("join/{room}"), join).await;
     messages(alice, bob, &room, markers).await;
+    delayed(alice, &room, markers).await;
     memberships(alice, bob, &room, markers).await;
     room
 }
@@ -100,6 +101,30 @@ async fn messages(alice: &Client, bob: &Client, room: &str, markers: &mut Marker
     let report = json!({ "reason": markers.new_for("the reason of a report") });
     let path = format!("rooms/{room}/report/{sent}");
     ask(bob, "POST", &path, report).await;
+}
+
+/// A message that waits, in both forms of asking for it.
+async fn delayed(alice: &Client, room: &str, markers: &mut Markers) {
+    let mut delay_id = String::new();
+    for _ in ["sent early", "left waiting"] {
+        let txn = markers.new_for("the transaction id of a delayed message");
+        let body = markers.new_for("a delayed message");
+        let path =
+            format!("rooms/{room}/send/m.room.message/{txn}?org.matrix.msc4140.delay=80000000");
+        let content = json!({ "msgtype": "m.text", "body": body });
+        let scheduled = ask(alice, "PUT", &path, content).await;
+        let made = text(&scheduled, "delay_id");
+        markers.add("a delay id", made);
+        if delay_id.is_empty() {
+            delay_id = made.to_owned();
+        }
+    }
+    for action in ["restart", "send"] {
+        let base = "/_matrix/client/unstable/org.matrix.msc4140/delayed_events";
+        let path = format!("{base}/{delay_id}/{action}");
+        let done = alice.ask("POST", &path, &json!({})).await;
+        done.unwrap_or_else(|error| panic!("{action}: {error}"));
+    }
 }
 
 async fn memberships(alice: &Client, bob: &Client, room: &str, markers: &mut Markers) {
