@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 22] = [
+const OWN: [&str; 23] = [
     "accounts",
     "audit",
     "blobs",
@@ -25,6 +25,7 @@ const OWN: [&str; 22] = [
     "media",
     "model",
     "oauth",
+    "outbound",
     "people",
     "reports",
     "rooms",
