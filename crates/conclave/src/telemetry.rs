@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 23] = [
+const OWN: [&str; 24] = [
     "accounts",
     "audit",
     "blobs",
@@ -27,6 +27,7 @@ const OWN: [&str; 23] = [
     "oauth",
     "outbound",
     "people",
+    "previews",
     "reports",
     "rooms",
     "seal",

@@ -21,6 +21,8 @@ mod peeking;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod previews;
+#[cfg(test)]
 mod relations;
 #[cfg(test)]
 mod server;
