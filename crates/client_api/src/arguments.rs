@@ -9,7 +9,7 @@ use ruma::api::{
 
 use crate::{
     caller::Caller,
-    matrix::{Completed, Matrix, MatrixStream},
+    matrix::{Completed, Matrix, MatrixStream, MaybeBare},
 };
 
 /// The last argument of a handler: it tells which endpoint the handler answers.
@@ -27,6 +27,10 @@ impl<T: IncomingRequest> RequestArgument for MatrixStream<T> {
 }
 
 impl<T: IncomingRequest> RequestArgument for Completed<T> {
+    type Request = T;
+}
+
+impl<T: IncomingRequest> RequestArgument for MaybeBare<T> {
     type Request = T;
 }
 

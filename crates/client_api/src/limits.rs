@@ -48,10 +48,12 @@ pub enum Class {
     KeyClaim,
     /// Reporting rooms, events and people.
     Report,
+    /// Having the server look behind a link.
+    Preview,
 }
 
 impl Class {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Default,
         Self::Login,
         Self::Register,
@@ -60,6 +62,7 @@ impl Class {
         Self::Invite,
         Self::KeyClaim,
         Self::Report,
+        Self::Preview,
     ];
 
     /// The name of this class in metrics and in the inventory.
@@ -73,6 +76,7 @@ impl Class {
             Self::Invite => "invite",
             Self::KeyClaim => "key_claim",
             Self::Report => "report",
+            Self::Preview => "preview",
         }
     }
 
@@ -90,6 +94,8 @@ impl Class {
             Self::Invite => (30, 1),
             Self::KeyClaim => (100, 10),
             Self::Report => (20, 1),
+            // Who opens a room sees many links at once.
+            Self::Preview => (60, 2),
         }
     }
 

@@ -67,6 +67,26 @@ impl<T: IncomingRequest> FromRequest<ClientApi> for Matrix<T> {
     }
 }
 
+/// A request whose body may be absent: everything in it may be, and some clients send none at all
+/// although the specification wants an object.
+#[derive(Clone, Copy, Debug)]
+pub struct MaybeBare<T>(pub T);
+
+impl<T: IncomingRequest> FromRequest<ClientApi> for MaybeBare<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ClientApi) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let arguments = path_arguments(&mut parts, api).await?;
+        let body = read_limited(&parts, body, api.clock()).await?;
+        if body.is_empty() {
+            return parse(parts, b"{}", &arguments).map(Self);
+        }
+        json::check(&body)?;
+        parse(parts, &body, &arguments).map(Self)
+    }
+}
+
 /// A request of which ruma asks for more than the specification does: what may be left out is
 /// filled in before it is parsed.
 #[derive(Clone, Copy, Debug)]

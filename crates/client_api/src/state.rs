@@ -9,6 +9,7 @@ use lifecycle::Lifecycle;
 use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use people::Directory;
+use previews::Previews;
 use reports::Reports;
 use rooms::Rooms;
 use ruma::{OwnedServerName, RoomVersionId, api::client::discovery::discover_support};
@@ -55,6 +56,8 @@ pub struct Owners {
     pub keys: Keys,
     /// What people have uploaded.
     pub media: Media,
+    /// What stands behind links, where the operator wants it told.
+    pub previews: Option<Previews>,
     /// What people report.
     pub reports: Reports,
     /// Finding people.
@@ -161,6 +164,12 @@ impl FromRef<ClientApi> for Keys {
 impl FromRef<ClientApi> for Media {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.media.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Option<Previews> {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.previews.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 22] = [
+const OWN: [&str; 24] = [
     "accounts",
     "audit",
     "blobs",
@@ -25,7 +25,9 @@ const OWN: [&str; 22] = [
     "media",
     "model",
     "oauth",
+    "outbound",
     "people",
+    "previews",
     "reports",
     "rooms",
     "seal",

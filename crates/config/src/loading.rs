@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, RateLimits,
-        Registration, Rooms, Seal, Server, Support,
+        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews,
+        RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -44,6 +44,8 @@ pub struct Config {
     pub rooms: Rooms,
     /// `[presence]`
     pub presence: Presence,
+    /// `[previews]`
+    pub previews: Previews,
     /// `[calls]`
     pub calls: Calls,
     /// `[support]`
@@ -191,6 +193,7 @@ impl Config {
         let encryption = Encryption::read(reader);
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
+        let previews = Previews::read(reader);
         let calls = Calls::read_checked(reader);
         let support = Support::read(reader);
         let rate_limits = RateLimits::read(reader);
@@ -206,6 +209,7 @@ impl Config {
             encryption: encryption?,
             rooms: rooms?,
             presence: presence?,
+            previews: previews?,
             calls: calls?,
             support: support?,
             rate_limits: rate_limits?,

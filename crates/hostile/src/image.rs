@@ -1,9 +1,11 @@
 //! Pictures, and what only looks like one.
 
-use std::{fs, io::Cursor, time::Duration};
+use std::{io::Cursor, time::Duration};
 
 use image::ImageReader;
 use media::thumbnail::{Method, Size, render};
+
+use crate::computed::computed;
 
 /// How long one thumbnail may take on a slow machine, in a program that is slowed down to be watched.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -38,13 +40,6 @@ pub fn image(data: &[u8]) {
         "image/png" => has_pixels_only(&made.bytes),
         _ => has_no_notes(&made.bytes),
     }
-}
-
-/// How long this thread has computed, whatever else the machine does; zero where no system tells.
-fn computed() -> Duration {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = told.split(' ').next().and_then(|first| first.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 /// The chunks of a PNG file are those of a picture, and no others.

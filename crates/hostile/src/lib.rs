@@ -7,6 +7,7 @@
 )]
 
 mod bus_message;
+mod computed;
 mod config_file;
 mod credentials;
 #[path = "../../client_api/tests/api/deployment.rs"]
@@ -16,6 +17,7 @@ mod filter;
 mod image;
 mod media_type;
 mod node;
+mod page;
 mod push_rules;
 mod request_body;
 mod room;
@@ -24,7 +26,7 @@ mod tokens;
 
 pub use self::{
     bus_message::bus_message, config_file::config_file, credentials::credentials, event::event,
-    filter::filter, image::image, media_type::media_type, push_rules::push_rules,
+    filter::filter, image::image, media_type::media_type, page::page, push_rules::push_rules,
     request_body::request_body, room::room, tokens::tokens,
 };
 
@@ -32,7 +34,7 @@ pub use self::{
 pub type Property = fn(&[u8]);
 
 /// Every property, by the name of its fuzz target and of the folder with its findings.
-pub const PROPERTIES: [(&str, Property); 11] = [
+pub const PROPERTIES: [(&str, Property); 12] = [
     ("bus_message", bus_message),
     ("config_file", config_file),
     ("credentials", credentials),
@@ -40,6 +42,7 @@ pub const PROPERTIES: [(&str, Property); 11] = [
     ("filter", filter),
     ("image", image),
     ("media_type", media_type),
+    ("page", page),
     ("push_rules", push_rules),
     ("request_body", request_body),
     ("room", room),

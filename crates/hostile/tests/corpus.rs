@@ -151,6 +151,7 @@ properties! {
     filter: 5_000,
     image: 1_000,
     media_type: 10_000,
+    page: 5_000,
     push_rules: 500,
     request_body: 600,
     room: 500,

@@ -21,6 +21,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it asks the server that it is to measure, and no other"
+    )]
     pub(crate) async fn open(url: &Url) -> Result<Self> {
         let name = url.host_str().context("the URL has no host")?;
         let port = url.port_or_known_default().context("the URL has no port")?;

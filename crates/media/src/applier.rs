@@ -45,7 +45,7 @@ impl Applier for MediaRows {
         let sealing = changes.iter().filter_map(|change| match &***change {
             Change::Add(file) => work.user(&file.owner),
             Change::Thumbnail(rendition) => Some(rendition.owner),
-            Change::Reserve(_) | Change::Tidy { .. } => None,
+            Change::Reserve(_) | Change::Forget(_) | Change::Tidy { .. } => None,
         });
         let scopes: Vec<Scope> = sealing.map(Scope::User).collect();
         work.keys = Some(self.keyring.keys_in(tx, scopes).await?);
@@ -60,7 +60,7 @@ impl Applier for MediaRows {
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<Outcome>, Refusal> {
         let outcome = work.check(change, context)?;
-        if outcome == Outcome::MadeBefore {
+        if matches!(outcome, Outcome::MadeBefore | Outcome::Forgotten(0)) {
             return Ok(Verdict::Nothing(outcome));
         }
         work.rows.push(Placed {
@@ -92,8 +92,11 @@ impl Applier for MediaRows {
                     writes.execute(rows::FORGET_EXPIRED, vec![before.into()]);
                     writes.execute(rows::FORGET_THUMBNAILS, Vec::new());
                 }
-                Change::Reserve(_) => {}
+                Change::Forget(_) | Change::Reserve(_) => {}
             }
+        }
+        for id in work.files.deleted() {
+            writes.execute(rows::FORGET_FILE, vec![id.as_str().into()]);
         }
         writes.insert(&rows::FILES, files);
         writes.insert(&rows::THUMBNAILS, thumbnails);

@@ -17,11 +17,20 @@ pub(crate) enum Change {
     Reserve(Reservation),
     /// Adds a thumbnail of a file.
     Thumbnail(Rendition),
+    /// Forgets the oldest files of an owner whose files are kept for a time only.
+    Forget(Expired),
     /// Forgets what nobody can use any more.
     Tidy {
         /// Ids that expired before this go.
         expired_before: Timestamp,
     },
+}
+
+/// Files that are to be forgotten, as many of them as one change may take.
+pub(crate) struct Expired {
+    pub(crate) owner: OwnedUserId,
+    /// What was stored before this goes.
+    pub(crate) stored_before: Timestamp,
 }
 
 /// A file whose blob is durable.
@@ -66,6 +75,8 @@ pub(crate) enum Outcome {
     Reserved(Timestamp),
     /// Another node, or another request, made the same thumbnail before.
     MadeBefore,
+    /// So many files are forgotten.
+    Forgotten(u64),
 }
 
 /// Why a change is refused.
@@ -89,6 +100,7 @@ impl Change {
         match self {
             Self::Add(file) => Some(&file.owner),
             Self::Reserve(wanted) => Some(&wanted.owner),
+            Self::Forget(expired) => Some(&expired.owner),
             Self::Thumbnail(_) | Self::Tidy { .. } => None,
         }
     }
@@ -98,7 +110,7 @@ impl Change {
         match self {
             Self::Add(file) => 512 + text(&file.content_type) + text(&file.file_name),
             Self::Thumbnail(_) => 512,
-            Self::Reserve(_) | Self::Tidy { .. } => 128,
+            Self::Reserve(_) | Self::Forget(_) | Self::Tidy { .. } => 128,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! - [`Media::reserve`] gives out an id before its content, for [`Media::upload_to`].
 //! - [`Media::open`] finds a file; [`StoredFile::open_range`] streams any part of it.
 //! - [`Media::thumbnail`] makes a small picture of it, once.
+//! - [`Media::redraw`] makes one of a picture that is not stored, and [`Media::upload_within`] keeps
+//!   what is kept for a time only, which [`Media::forget_older`] ends.
 //! - [`Media::sweep`] removes what interrupted uploads have left.
 //! - [`Media::keep_blobs_for_a_copy`] holds sweeps off, on every node.
 //!
@@ -16,6 +18,7 @@ mod applier;
 mod change;
 mod copying;
 mod download;
+mod forget;
 mod id;
 mod layout;
 mod reserve;
@@ -100,6 +103,14 @@ impl Usage {
         Self {
             files: self.files.saturating_add(1),
             size_bytes: self.size_bytes.saturating_add(size_bytes),
+        }
+    }
+
+    /// The same with one file less.
+    fn without(self, size_bytes: u64) -> Self {
+        Self {
+            files: self.files.saturating_sub(1),
+            size_bytes: self.size_bytes.saturating_sub(size_bytes),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Media {
         })?;
         match committed.take(ticket) {
             Some(Outcome::Reserved(expires_at)) => Ok(Reserved { id, expires_at }),
-            Some(Outcome::Done | Outcome::MadeBefore) | None => {
+            Some(Outcome::Done | Outcome::MadeBefore | Outcome::Forgotten(_)) | None => {
                 let sentence = "an id was not given out".to_owned();
                 Err(StoreError::Damaged(sentence).into())
             }

@@ -9,7 +9,7 @@ use crate::{
     change::{Placed, Rendition, Uploaded},
     reserve::MAX_PENDING,
     thumbnail::Size,
-    work::Pending,
+    work::{Pending, SizedFile},
 };
 
 /// A row, opened.
@@ -61,6 +61,12 @@ pub(crate) const FORGET_EXPIRED: &str = "DELETE FROM media_pending WHERE expires
 /// Forgets thumbnails of files that are gone.
 pub(crate) const FORGET_THUMBNAILS: &str = "DELETE FROM media_thumbnails WHERE NOT EXISTS \
      (SELECT 1 FROM media WHERE media.id = media_thumbnails.media)";
+
+/// Forgets a file. Its blob goes with the next sweep, its thumbnails with the next tidying.
+pub(crate) const FORGET_FILE: &str = "DELETE FROM media WHERE id = $1";
+
+/// How many files one change forgets: each is a statement under the lock of the log.
+const FORGOTTEN_AT_ONCE: i64 = 100;
 
 /// Whether there is anything that the two statements above would remove.
 const FORGETTABLE: &str = "SELECT CAST(1 AS BIGINT) WHERE EXISTS \
@@ -272,6 +278,24 @@ pub(crate) async fn usage(reader: &Reader, owner: i64) -> Result<Usage, StoreErr
         files: count(0)?,
         size_bytes: count(1)?,
     })
+}
+
+/// An owner's oldest files of those that were stored before a moment, with their sizes.
+pub(crate) async fn stored_before(
+    reader: &Reader,
+    owner: i64,
+    moment: i64,
+) -> Result<Vec<SizedFile>, StoreError> {
+    const READ: &str = "SELECT id, size_bytes FROM media \
+         WHERE owner = $1 AND created_at < $2 ORDER BY pos LIMIT $3";
+    let params = [owner.into(), moment.into(), FORGOTTEN_AT_ONCE.into()];
+    let rows = reader.query(READ, &params).await?;
+    rows.iter()
+        .map(|row| {
+            let size_bytes = u64::try_from(row.int(1)?).unwrap_or(0);
+            Ok((row.text(0)?.to_owned(), size_bytes))
+        })
+        .collect()
 }
 
 /// Whether there is anything to forget.

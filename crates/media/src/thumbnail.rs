@@ -120,6 +120,10 @@ impl fmt::Display for Size {
 pub struct Rendered {
     /// JPEG, or PNG where something of the picture can be seen through.
     pub content_type: &'static str,
+    /// How wide it is.
+    pub width: u32,
+    /// How high it is.
+    pub height: u32,
     /// The file.
     pub bytes: Vec<u8>,
 }
@@ -271,6 +275,8 @@ fn written(picture: &DynamicImage) -> Result<Rendered, RenderError> {
             .map_err(refused)?;
         return Ok(Rendered {
             content_type: "image/png",
+            width: picture.width(),
+            height: picture.height(),
             bytes,
         });
     }
@@ -281,6 +287,8 @@ fn written(picture: &DynamicImage) -> Result<Rendered, RenderError> {
         .map_err(refused)?;
     Ok(Rendered {
         content_type: "image/jpeg",
+        width: picture.width(),
+        height: picture.height(),
         bytes,
     })
 }

@@ -97,18 +97,30 @@ impl Media {
         if file.size_bytes() > MAX_SOURCE_BYTES {
             return Err(RenderError::TooLarge.into());
         }
-        let places = Arc::clone(&self.studio.places);
-        let waited = self.patiently(places.acquire_owned()).await?;
-        let place = waited.map_err(|_| StoreError::Unavailable("this node stops".to_owned()))?;
+        let place = self.place().await?;
         // Whoever had the place before may have made this very one.
         if let Some(made) = self.made_before(id, size).await? {
             return Ok(made);
         }
-        let rendered = self.render(&file, size, place).await?;
+        let content = read(&file).await?;
+        let rendered = self.render(content, size, place).await?;
         if let Err(refusal) = &rendered {
             self.studio.refused.insert(id.clone(), refusal.clone());
         }
         self.keep(id, &file, size, rendered?).await
+    }
+
+    /// Makes a small picture of one that came from elsewhere; neither of them is stored.
+    pub async fn redraw(&self, picture: Bytes, size: Size) -> Result<Rendered, ThumbnailError> {
+        let place = self.place().await?;
+        Ok(self.render(picture, size, place).await??)
+    }
+
+    /// Waits for a turn.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, ThumbnailError> {
+        let places = Arc::clone(&self.studio.places);
+        let waited = self.patiently(places.acquire_owned()).await?;
+        waited.map_err(|_| StoreError::Unavailable("this node stops".to_owned()).into())
     }
 
     async fn made_before(
@@ -137,14 +149,13 @@ impl Media {
     /// nobody waits for it any more.
     async fn render(
         &self,
-        file: &StoredFile,
+        content: impl AsRef<[u8]> + Send + 'static,
         size: Size,
         place: OwnedSemaphorePermit,
     ) -> Result<Result<Rendered, RenderError>, ThumbnailError> {
-        let content = read(file).await?;
         let work = tokio::task::spawn_blocking(move || {
             let _place = place;
-            thumbnail::render(&content, size)
+            thumbnail::render(content.as_ref(), size)
         });
         let Ok(ended) = self.patiently(work).await else {
             // It goes on where it is, and nobody begins it anew: a picture that is made to take

@@ -102,8 +102,22 @@ impl Media {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
+        let quota_bytes = self.limits.max_per_user_bytes;
+        self.upload_within(quota_bytes, file, source).await
+    }
+
+    /// Does the same for an owner who is not a person, and who has a quota of their own.
+    pub async fn upload_within<E>(
+        &self,
+        quota_bytes: u64,
+        file: NewFile,
+        source: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<MediaId, UploadError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
         let id = MediaId::generate(&*self.entropy);
-        self.store(&id, false, file, source).await?;
+        self.store((&id, false), quota_bytes, file, source).await?;
         Ok(id)
     }
 
@@ -117,13 +131,14 @@ impl Media {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        self.store(id, true, file, source).await
+        let quota_bytes = self.limits.max_per_user_bytes;
+        self.store((id, true), quota_bytes, file, source).await
     }
 
     async fn store<E>(
         &self,
-        id: &MediaId,
-        is_reserved: bool,
+        (id, is_reserved): (&MediaId, bool),
+        quota_bytes: u64,
         file: NewFile,
         source: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<(), UploadError>
@@ -131,10 +146,10 @@ impl Media {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         self.check_texts(&file)?;
-        let left_bytes = self.admit(id, is_reserved, &file.owner).await?;
+        let used_bytes = self.admit(id, is_reserved, &file.owner).await?;
         let bounds = Bounds {
             max_size_bytes: self.limits.max_size_bytes,
-            left_bytes,
+            left_bytes: quota_bytes.saturating_sub(used_bytes),
             announced_bytes: file.size_bytes,
         };
         bounds.check_announced()?;
@@ -156,7 +171,7 @@ impl Media {
             key,
             content_type: file.content_type,
             file_name: file.file_name,
-            quota_bytes: self.limits.max_per_user_bytes,
+            quota_bytes,
         };
         self.add(uploaded).await
     }
@@ -186,7 +201,7 @@ impl Media {
         }
     }
 
-    /// What can be refused before a byte has arrived; how many bytes the user may still upload.
+    /// What can be refused before a byte has arrived; how many bytes the user has uploaded.
     async fn admit(
         &self,
         id: &MediaId,
@@ -207,8 +222,7 @@ impl Media {
             Some(user) => rows::usage(&snapshot, user).await?,
             None => Usage::default(),
         };
-        let quota_bytes = self.limits.max_per_user_bytes;
-        Ok(quota_bytes.saturating_sub(usage.size_bytes))
+        Ok(usage.size_bytes)
     }
 
     fn check_texts(&self, file: &NewFile) -> Result<(), UploadError> {

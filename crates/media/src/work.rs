@@ -10,7 +10,7 @@ use store::{CheckContext, Journal, Staged, StoreError, Tx};
 
 use crate::{
     MediaId, Usage,
-    change::{Change, Outcome, Placed, Refusal, Rendition, Reservation, Uploaded},
+    change::{Change, Expired, Outcome, Placed, Refusal, Rendition, Reservation, Uploaded},
     reserve::{MAX_PENDING, UNUSED_FOR},
     rows,
     thumbnail::Size,
@@ -26,7 +26,9 @@ pub(crate) struct Work {
     /// By user, when each of their unused ids expires.
     expiries: Staged<i64, Vec<i64>>,
     /// The owners of files that exist.
-    files: Staged<String, i64>,
+    pub(crate) files: Staged<String, i64>,
+    /// By owner and moment, files that were stored before it, with their sizes.
+    expired: HashMap<(i64, i64), Vec<SizedFile>>,
     thumbnails: Staged<(String, Size), ()>,
 }
 
@@ -38,6 +40,9 @@ pub(crate) struct Pending {
     pub(crate) expires_at: i64,
 }
 
+/// The id of a file, and its size in bytes.
+pub(crate) type SizedFile = (String, u64);
+
 /// What was read for one change.
 #[derive(Default)]
 struct Loaded {
@@ -45,6 +50,7 @@ struct Loaded {
     pending: Option<(String, Pending)>,
     expiries: Option<(i64, Vec<i64>)>,
     file: Option<(String, i64)>,
+    expired: Option<((i64, i64), Vec<SizedFile>)>,
     thumbnail: Option<(String, Size)>,
 }
 
@@ -58,6 +64,7 @@ impl Work {
             pending: Staged::default(),
             expiries: Staged::default(),
             files: Staged::default(),
+            expired: HashMap::new(),
             thumbnails: Staged::default(),
         }
     }
@@ -92,6 +99,12 @@ impl Work {
             if let Some((id, owner)) = loaded.file {
                 self.files.load(id, owner);
             }
+            if let Some(((owner, moment), files)) = loaded.expired {
+                for (id, _) in &files {
+                    self.files.load(id.clone(), owner);
+                }
+                self.expired.insert((owner, moment), files);
+            }
             if let Some(thumbnail) = loaded.thumbnail {
                 self.thumbnails.load(thumbnail, ());
             }
@@ -124,6 +137,14 @@ impl Work {
                 let known = rows::has_thumbnail(tx, id, size).await?;
                 loaded.thumbnail = known.then(|| (id.into(), size));
             }
+            Change::Forget(expired) => {
+                if let Some(owner) = self.user(&expired.owner) {
+                    let moment = expired.stored_before.as_millis();
+                    loaded.usage = Some((owner, rows::usage(tx, owner).await?));
+                    let files = rows::stored_before(tx, owner, moment).await?;
+                    loaded.expired = Some(((owner, moment), files));
+                }
+            }
             Change::Tidy { .. } => {}
         }
         Ok(loaded)
@@ -139,6 +160,7 @@ impl Work {
             Change::Add(file) => self.add(file, context),
             Change::Reserve(wanted) => self.reserve(wanted, context),
             Change::Thumbnail(rendition) => self.add_thumbnail(rendition),
+            Change::Forget(expired) => Ok(self.forget(expired)),
             Change::Tidy { .. } => Ok(Outcome::Done),
         }
     }
@@ -211,6 +233,27 @@ impl Work {
         }
         self.thumbnails.put(key, ());
         Ok(Outcome::Done)
+    }
+
+    /// What another change of the batch has forgotten before is not counted twice.
+    fn forget(&mut self, expired: &Expired) -> Outcome {
+        let Some(owner) = self.user(&expired.owner) else {
+            return Outcome::Forgotten(0);
+        };
+        let key = (owner, expired.stored_before.as_millis());
+        let mut usage = self.usage.get(&owner).copied().unwrap_or_default();
+        let mut count = 0;
+        for (id, size_bytes) in self.expired.get(&key).into_iter().flatten() {
+            if self.files.get(id).is_some() {
+                self.files.remove(id);
+                usage = usage.without(*size_bytes);
+                count += 1;
+            }
+        }
+        if count > 0 {
+            self.usage.put(owner, usage);
+        }
+        Outcome::Forgotten(count)
     }
 
     pub(crate) fn settle(&mut self, keep: bool) {

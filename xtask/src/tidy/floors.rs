@@ -21,6 +21,7 @@ const FLOORS: [&[&str]; 8] = [
         "integrations",
         "lifecycle",
         "people",
+        "previews",
         "copy",
     ],
     &[

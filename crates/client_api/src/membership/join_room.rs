@@ -13,7 +13,12 @@ use store::Log;
 use tracing::instrument;
 
 use super::named;
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, people};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Matrix, MaybeBare},
+    people,
+};
 
 /// Joins a room by its id or an alias.
 ///
@@ -24,7 +29,7 @@ pub(crate) async fn join_room(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     caller: Caller,
-    Matrix(req): Matrix<join_room_by_id_or_alias::v3::Request>,
+    MaybeBare(req): MaybeBare<join_room_by_id_or_alias::v3::Request>,
 ) -> Result<Matrix<join_room_by_id_or_alias::v3::Response>, ApiError> {
     let room_id = named(&rooms, &req.room_id_or_alias).await?;
     join(&rooms, &accounts, &log, &caller, &room_id, req.reason).await?;
@@ -40,7 +45,7 @@ pub(crate) async fn join_room_by_id(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     caller: Caller,
-    Matrix(req): Matrix<join_room_by_id::v3::Request>,
+    MaybeBare(req): MaybeBare<join_room_by_id::v3::Request>,
 ) -> Result<Matrix<join_room_by_id::v3::Response>, ApiError> {
     join(&rooms, &accounts, &log, &caller, &req.room_id, req.reason).await?;
     Ok(Matrix(join_room_by_id::v3::Response::new(req.room_id)))

@@ -10,7 +10,12 @@ use store::Log;
 use tracing::instrument;
 
 use super::named;
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, people};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Matrix, MaybeBare},
+    people,
+};
 
 /// Asks to be let into a room.
 #[instrument(name = "client.knock_room", skip_all, fields(user.id = %caller.user_id))]
@@ -19,7 +24,7 @@ pub(crate) async fn knock_room(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    MaybeBare(req): MaybeBare<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let room_id = named(&rooms, &req.room_id_or_alias).await?;
     let user_id = &caller.user_id;

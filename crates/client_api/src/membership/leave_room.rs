@@ -8,7 +8,11 @@ use ruma::api::client::membership::leave_room::v3::{Request, Response};
 use store::Log;
 use tracing::instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::{Matrix, MaybeBare},
+};
 
 /// Leaves a room, declines an invitation to it, or takes a knock back.
 ///
@@ -18,7 +22,7 @@ pub(crate) async fn leave_room(
     State(rooms): State<Rooms>,
     State(log): State<Log>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    MaybeBare(req): MaybeBare<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let user_id = &caller.user_id;
     let (leave, reason) = (MemberChange::Leave, req.reason.as_deref());

@@ -174,6 +174,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         rooms,
         keys,
         media,
+        previews: None,
     }
 }
 

@@ -14,7 +14,9 @@ use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
+use outbound::{Outbound, Policy};
 use people::Directory;
+use previews::Previews;
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
@@ -32,6 +34,8 @@ pub(crate) struct Deployment {
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
     pub(crate) livekit_urls: Vec<String>,
+    /// Whether there are previews, and of what.
+    pub(crate) previews: Option<Policy>,
     pub(crate) support: Option<discover_support::Response>,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
@@ -70,6 +74,7 @@ impl Deployment {
             allow_unauthenticated_files: false,
             turn: None,
             livekit_urls: Vec::new(),
+            previews: None,
             support: None,
             location,
             key,
@@ -153,6 +158,16 @@ impl Deployment {
             max_per_user_bytes: 3_000_000,
         };
         let media = Media::new(log.clone(), keyring.clone(), blobs, entropy, limits);
+        let previews = self.previews.map(|policy| {
+            let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+            let outbound = Outbound::new(policy, Arc::clone(&clock), previews::USER_AGENT);
+            Previews::new(
+                outbound,
+                media.clone(),
+                clock,
+                owned_server_name!("localhost"),
+            )
+        });
         let sync = Sync::start(
             log.clone(),
             accounts.clone(),
@@ -171,6 +186,7 @@ impl Deployment {
             rooms,
             keys,
             media,
+            previews,
         }
     }
 }

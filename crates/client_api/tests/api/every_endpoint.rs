@@ -24,6 +24,7 @@ mod walk;
 use self::walk::{Generation, Walk};
 use crate::{
     people::contacts::turn_servers,
+    previews::pages::here,
     server::{Server, on_both_engines},
 };
 
@@ -36,6 +37,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.allow_unauthenticated_files = true;
     server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(discovery::support());
+    server.deployment.previews = Some(here());
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {

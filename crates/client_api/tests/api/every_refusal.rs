@@ -36,6 +36,7 @@ use self::{
 use crate::{
     every_endpoint,
     people::contacts::turn_servers,
+    previews::pages::here,
     server::{Server, on_both_engines},
 };
 
@@ -78,6 +79,7 @@ async fn every_route_refuses_what_it_must_and_keeps_nothing_of_it(mut server: Se
     server.deployment.allow_unauthenticated_files = true;
     server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(every_endpoint::discovery::support());
+    server.deployment.previews = Some(here());
     let stage = Stage::set(server.node().await).await;
     let inventory = routes::inventory();
     let mut faults = Vec::new();

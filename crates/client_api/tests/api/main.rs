@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod bare;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod dehydrated;
@@ -24,6 +26,8 @@ mod kept;
 mod peeking;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod previews;
 #[cfg(test)]
 mod relations;
 #[cfg(test)]

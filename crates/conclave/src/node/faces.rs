@@ -12,7 +12,9 @@ use client_api::{
 };
 use config::{Config, EmailAddress};
 use oauth::Pages;
+use outbound::{Outbound, Policy};
 use people::Directory;
+use previews::Previews;
 use ruma::{
     OwnedUserId,
     api::client::discovery::discover_support::{self, Contact, ContactRole},
@@ -60,6 +62,7 @@ pub(super) async fn build(
             rooms: owners.rooms.clone(),
             keys: owners.keys.clone(),
             media: owners.media.clone(),
+            previews: previews(config, owners, surroundings),
             reports: owners.reports.clone(),
             directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
             sync,
@@ -71,6 +74,24 @@ pub(super) async fn build(
     Ok(clients
         .merge(oauth::router(pages))
         .merge(health_routes(owners.log.clone(), stop)))
+}
+
+/// What may be told of links, where the operator wants it told.
+fn previews(config: &Config, owners: &Owners, surroundings: &Surroundings) -> Option<Previews> {
+    if !config.previews.enabled {
+        return None;
+    }
+    let policy = Policy {
+        allow_private_addresses: config.previews.allow_private_addresses,
+    };
+    let clock = &surroundings.clock;
+    let outbound = Outbound::new(policy, Arc::clone(clock), previews::USER_AGENT);
+    Some(Previews::new(
+        outbound,
+        owners.media.clone(),
+        Arc::clone(clock),
+        config.server.name.clone(),
+    ))
 }
 
 /// The link under which the first administrator is made.

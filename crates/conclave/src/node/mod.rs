@@ -13,6 +13,7 @@ use bus::Bus;
 use config::Loaded;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
+use ruma::ServerName;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -99,7 +100,7 @@ impl Node {
             node.serve_metrics(counted, doors.metrics, clock);
         }
         node.finish_what_was_begun();
-        node.keep_house();
+        node.keep_house(clock, &config.server.name);
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -145,7 +146,7 @@ impl Node {
 
     /// What is done every few hours, and when events are due that wait. Nobody waits for it: it is broken off when the node stops,
     /// between two changes, and goes on when one starts again.
-    fn keep_house(&self) {
+    fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
         let Owners {
             log,
             media,
@@ -154,6 +155,11 @@ impl Node {
             ..
         } = self.owners.clone();
         let (timer_rooms, timer_log) = (rooms.clone(), log.clone());
+        let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
+        let pictures = media.clone();
+        self.spawn(async move {
+            previews::forget_pictures_regularly(pictures, clock, &server_name).await;
+        });
         self.spawn(async move { media.sweep_regularly().await });
         self.spawn(async move { timer_rooms.send_delayed_regularly(&timer_log).await });
         self.spawn(async move { rooms.forget_transactions_regularly(&log).await });

@@ -37,6 +37,8 @@ impl Bench {
             ("registration.mode", "token"),
             ("registration.shared_secret", planting::SHARED_SECRET),
             ("server.trusted_proxies", "127.0.0.0/8"),
+            ("previews.enabled", "true"),
+            ("previews.allow_private_addresses", "true"),
             ("log.level", "trace"),
         ];
         if let Some(url) = &url {

@@ -191,6 +191,11 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
             "a session of user-interactive authentication",
             "a value that is refused",
             "the name of a file that does not arrive",
+            // Remembered in memory alone, and of a picture its pixels are kept.
+            "a link",
+            "the title of a page",
+            "what a page is about",
+            "a note in the picture of a page",
             "in the path of a request that broke off",
             "in a request that failed",
         ],

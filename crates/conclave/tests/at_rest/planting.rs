@@ -5,6 +5,7 @@ mod failures;
 mod files;
 mod kept;
 mod people;
+mod previews;
 mod rooms;
 mod sessions;
 
@@ -28,7 +29,7 @@ const V3: &str = "/_matrix/client/v3";
 pub(crate) struct Planted {
     /// Words in columns that are documented as readable; the last one was written last.
     pub(crate) readable: Vec<(&'static str, String)>,
-    /// How many files were uploaded.
+    /// How many files were stored.
     pub(crate) files: usize,
     /// An upload that has not ended.
     pub(crate) upload: TcpStream,
@@ -50,7 +51,7 @@ pub(crate) async fn plant(server: &TestServer, markers: &mut Markers) -> Planted
     encryption::keys(&alice, &bob, markers).await;
     encryption::to_device(&alice, &bob, markers).await;
     let session = encryption::backup(&alice, &room, markers).await;
-    let files = files::files(&alice, markers).await;
+    let files = files::files(&alice, markers).await + previews::previews(&alice, markers).await;
     sessions::sessions(&mut alice, &password, server, markers).await;
     failures::refused(&alice, server, markers).await;
     failures::broken_off(&alice, &room, server, markers).await;

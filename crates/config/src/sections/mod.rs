@@ -8,6 +8,7 @@ mod files;
 mod log;
 mod metrics;
 mod presence;
+mod previews;
 mod rate_limits;
 mod registration;
 mod rooms;
@@ -23,6 +24,7 @@ pub use files::Files;
 pub use log::{Log, LogFormat};
 pub use metrics::Metrics;
 pub use presence::Presence;
+pub use previews::Previews;
 pub use rate_limits::RateLimits;
 pub use registration::{Registration, RegistrationMode};
 pub use rooms::Rooms;
@@ -139,6 +141,7 @@ pub(crate) fn all() -> Vec<Section> {
         Encryption::describe(),
         Rooms::describe(),
         Presence::describe(),
+        Previews::describe(),
         Calls::describe(),
         Support::describe(),
         RateLimits::describe(),

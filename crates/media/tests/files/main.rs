@@ -3,6 +3,7 @@
 
 mod damage;
 mod fixture;
+mod forgetting;
 mod pending;
 mod ranges;
 mod sealed;

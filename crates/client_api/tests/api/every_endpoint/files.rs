@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::walk::Walk;
+use crate::{previews::pages::Pages, stage::encoded};
 
 /// A GIF of one grey pixel.
 pub(crate) const PICTURE: &[u8] =
@@ -49,6 +50,17 @@ pub(super) async fn story(walk: &Walk) {
     walk.get(&finn, &path).await;
     let path = format!("/_matrix/media/v3/thumbnail{place}?width=32&height=32");
     walk.ok("", "GET", &path, Value::Null).await;
+
+    // What stands behind a link.
+    let pages = Pages::open().await;
+    let asked = encoded(&pages.url("/minutes"));
+    for path in [
+        format!("{AUTHENTICATED}/preview_url?url={asked}&ts=1510610716656"),
+        format!("/_matrix/media/v3/preview_url?url={asked}"),
+    ] {
+        let told = walk.get(&finn, &path).await;
+        assert_eq!(told["og:title"], "Minutes of the meeting");
+    }
 
     let config = json!({"m.upload.size": 1_000_000});
     let path = format!("{AUTHENTICATED}/config");

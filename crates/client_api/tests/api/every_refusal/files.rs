@@ -25,9 +25,32 @@ pub(super) fn rows() -> Vec<Row> {
             NotNeeded,
         ),
     ];
+    rows.extend([
+        preview("GET /_matrix/client/v1/media/preview_url"),
+        preview("GET /_matrix/media/v3/preview_url"),
+    ]);
     rows.extend(downloads());
     rows.extend(uploads());
     rows
+}
+
+fn preview(route: &'static str) -> Row {
+    Row {
+        good: query("url={page}"),
+        missing: refused([lacks_parameter("url", "ts=1")]),
+        mistyped: refused([
+            bad_parameter("ts", "url=http://192.0.2.1/&ts=now"),
+            bad_parameter("url", "url=minutes"),
+            bad_parameter("only http and https", "url=file:///etc/passwd"),
+            bad_parameter("a name or a password", "url=http://me:secret@192.0.2.1/"),
+            bad_parameter("port 25", "url=http://192.0.2.1:25/"),
+        ]),
+        unknown: refused([
+            query("url=http://192.0.2.1/").gets(404, "M_NOT_FOUND", "url"),
+            query("url=http://169.254.169.254/latest/").gets(404, "M_NOT_FOUND", "url"),
+        ]),
+        ..bare(route, Needed)
+    }
 }
 
 fn downloads() -> Vec<Row> {

@@ -7,12 +7,16 @@ use serde_json::{Value, json};
 use super::row::Who;
 use crate::{
     every_endpoint::files::PICTURE,
+    previews::pages::Pages,
     server::{Node, User, password_of},
+    stage::encoded,
 };
 
 /// A node with people, a room, and something of everything.
 pub(super) struct Stage {
     pub(super) node: Node,
+    /// A site whose pages are told of.
+    pages: Pages,
     people: [User; 5],
     names: BTreeMap<&'static str, String>,
 }
@@ -28,6 +32,7 @@ impl Stage {
         ];
         let mut stage = Self {
             node,
+            pages: Pages::open().await,
             people,
             names: BTreeMap::new(),
         };
@@ -281,6 +286,7 @@ impl Stage {
         let (status, picture) = node.ask(&owner.token, "POST", path, PICTURE).await;
         assert_eq!(status, 200, "{picture}");
         let picture = media_id(&picture);
+        let page = encoded(&self.pages.url("/minutes"));
         let path = "/_matrix/media/v1/create";
         let pending = node.ok(&owner.token, "POST", path, Value::Null).await;
         let pending = media_id(&pending);
@@ -288,6 +294,7 @@ impl Stage {
             ("server_name", "localhost"),
             ("media_id", file.as_str()),
             ("picture", &picture),
+            ("page", &page),
             ("pending", &pending),
             ("filename", "minutes.json"),
         ] {

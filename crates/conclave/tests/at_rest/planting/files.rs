@@ -30,7 +30,7 @@ pub(super) async fn files(alice: &Client, markers: &mut Markers) -> usize {
 }
 
 /// A GIF of one pixel, with a comment.
-fn noted_picture(note: &str) -> Vec<u8> {
+pub(super) fn noted_picture(note: &str) -> Vec<u8> {
     let length = u8::try_from(note.len()).unwrap();
     [
         b"GIF89a\x01\0\x01\0\x80\0\0\x99\x99\x99\0\0\0",

@@ -1,0 +1,147 @@
+//! The client: what is asked for, and by which way an answer comes.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Response, header};
+use model::time::Clock;
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+use crate::{
+    Answer, FetchError, Resolve, SystemResolver,
+    connection::check,
+    deadline::Deadline,
+    exchange::{Begun, exchange},
+    tls,
+};
+
+/// How many redirects are followed.
+pub const MAX_REDIRECTS: usize = 5;
+
+/// What an operator allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Policy {
+    /// Whether addresses of this machine and of private networks are fetched from; those from
+    /// which nobody fetches anything are not among them.
+    pub allow_private_addresses: bool,
+}
+
+/// What a client is made of, where a test puts other parts in place.
+pub struct Parts {
+    /// What is allowed.
+    pub policy: Policy,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where names are looked up.
+    pub resolver: Arc<dyn Resolve>,
+    /// Whom protected connections trust.
+    pub roots: RootCertStore,
+    /// How this program calls itself.
+    pub user_agent: &'static str,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Get<'a> {
+    /// Where.
+    pub url: &'a Url,
+    /// The types of content that are wanted, as the header `Accept` says it.
+    pub accept: &'static str,
+    /// How long all of it may take: names, connections, redirects, and reading the body.
+    pub deadline: Duration,
+    /// Where redirects may lead.
+    pub redirects: Redirects,
+}
+
+/// Where redirects may lead, beside all that holds of every address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// Anywhere.
+    Anywhere,
+    /// Not from https to http: for a request that carries a secret, if only in its path.
+    Protected,
+}
+
+/// The one way out. Cheap to clone.
+#[derive(Clone)]
+pub struct Outbound(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) policy: Policy,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) tls: Arc<ClientConfig>,
+    user_agent: &'static str,
+}
+
+impl Outbound {
+    /// A client that asks the system for names and for whom to trust.
+    pub fn new(policy: Policy, clock: Arc<dyn Clock>, user_agent: &'static str) -> Self {
+        Self::of(Parts {
+            policy,
+            clock,
+            resolver: Arc::new(SystemResolver::default()),
+            roots: tls::system_roots(),
+            user_agent,
+        })
+    }
+
+    /// A client of these parts.
+    pub fn of(parts: Parts) -> Self {
+        Self(Arc::new(Inner {
+            policy: parts.policy,
+            clock: parts.clock,
+            resolver: parts.resolver,
+            tls: tls::client(parts.roots),
+            user_agent: parts.user_agent,
+        }))
+    }
+
+    /// Refuses an address that is never fetched, without asking anybody: what is wrong with it can
+    /// be told to who chose it.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Scheme`], [`FetchError::Credentials`] or [`FetchError::Port`].
+    pub fn check(url: &Url) -> Result<(), FetchError> {
+        check(url)
+    }
+
+    /// Asks for something, and gives the answer as soon as its head is here.
+    pub async fn get(&self, get: Get<'_>) -> Result<Answer, FetchError> {
+        let mut deadline = Deadline::new(self.0.clock.sleep(get.deadline));
+        let (url, begun) = deadline.race(self.follow(&get)).await?;
+        Answer::new(url, begun, deadline)
+    }
+
+    async fn follow(&self, get: &Get<'_>) -> Result<(Url, Begun), FetchError> {
+        let mut url = get.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let connection = self.connect(&url).await?;
+            let begun = exchange(connection, &url, get, self.0.user_agent).await?;
+            let Some(next) = next(&url, &begun.response)? else {
+                return Ok((url, begun));
+            };
+            let is_downgrade = url.scheme() == "https" && next.scheme() == "http";
+            if is_downgrade && get.redirects == Redirects::Protected {
+                return Err(FetchError::Downgrade);
+            }
+            url = next;
+        }
+        Err(FetchError::TooManyRedirects)
+    }
+}
+
+/// Where an answer leads, if it is a redirect.
+fn next<B>(url: &Url, response: &Response<B>) -> Result<Option<Url>, FetchError> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response.headers().get(header::LOCATION) else {
+        return Ok(None);
+    };
+    // Some servers write letters beyond ASCII as they are.
+    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| FetchError::NoRedirect)?;
+    let next = url.join(location).map_err(|_| FetchError::NoRedirect)?;
+    Ok(Some(next))
+}
