@@ -200,7 +200,7 @@ pub struct ThreadSubscriptions {
 }
 
 /// Threads by room and first event.
-pub type ByThread<T> = BTreeMap<OwnedRoomId, BTreeMap<OwnedEventId, T>>;
+pub(super) type ByThread<T> = BTreeMap<OwnedRoomId, BTreeMap<OwnedEventId, T>>;
 
 /// A thread that is followed.
 #[derive(Debug, Serialize)]
