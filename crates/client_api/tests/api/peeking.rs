@@ -297,7 +297,10 @@ async fn the_stream_has_what_happens_in_all_rooms_in_order(server: Server) {
         .get(&bob, &format!("events?from={before}&timeout=0"))
         .await;
     // Others may write meanwhile: where it ends is further on then.
-    assert_eq!((&told["chunk"], &told["start"]), (&json!([]), &json!(before)));
+    assert_eq!(
+        (&told["chunk"], &told["start"]),
+        (&json!([]), &json!(before))
+    );
     // When time is up it says so, and a token of a sync is as good.
     let rest = format!("events?from={}&timeout=5000", end(&told));
     let mut waiting = pin!(node.get(&bob, &rest));

@@ -13,7 +13,7 @@ use store::{Pos, Snapshot, StoreError};
 
 use super::{
     known::{Known, KnownRoom},
-    request::{SlidingRequest, hash_of},
+    request::SlidingRequest,
     response::SlidingResponse,
     room::Told,
     view::{Direct, View},
@@ -154,7 +154,6 @@ impl Asked<'_> {
 
 /// How a room that the user is in was told of, for what is told beside it.
 pub(super) struct ToldRoom {
-    pub(super) room_id: OwnedRoomId,
     /// After what the client is told of it; nothing where it is told in full.
     pub(super) since: Option<i64>,
     /// The events of its timeline, where it is told in full.
@@ -176,9 +175,10 @@ impl<'a> Moment<'a> {
         id.map_err(|_| StoreError::Damaged("room_names.name".to_owned()))
     }
 
-    /// Whether an invitation is told: not that of somebody who is ignored.
+    /// Whether a room is told of: not by the invitation of somebody who is ignored.
     pub(super) async fn is_welcome(&self, membership: &Membership) -> Result<bool, StoreError> {
-        if self.ignored.is_empty() {
+        let is_invite = membership.membership == MembershipState::Invite;
+        if !is_invite || self.ignored.is_empty() {
             return Ok(true);
         }
         let Some(room) = self.room(membership.room).await? else {
@@ -264,10 +264,10 @@ impl<'a> Moment<'a> {
                 }
                 new_rooms += 1;
             }
-            let Some(room_id) = self.room_id_in_view(membership).await? else {
+            if !self.is_welcome(membership).await? {
                 known.rooms.remove(room);
                 continue;
-            };
+            }
             let Told {
                 update,
                 since,
@@ -276,7 +276,7 @@ impl<'a> Moment<'a> {
             } = self.tell_room(membership, &in_view.wanted, before).await?;
             let has_gap = update.as_ref().is_some_and(|update| update.limited);
             if let Some(update) = update {
-                response.rooms.insert(room_id.clone(), update);
+                response.rooms.insert(self.room_id(*room).await?, update);
             }
             if is_over {
                 known.rooms.remove(room);
@@ -287,33 +287,14 @@ impl<'a> Moment<'a> {
             let kept = before.filter(|_| since.is_some() && !has_gap);
             let now = KnownRoom {
                 until: None,
-                state: hash_of(&in_view.wanted.state),
+                state: in_view.wanted.hash,
                 timeline: kept.map_or(timeline, |kept| kept.timeline.max(timeline)),
             };
             known.rooms.insert(*room, now);
             if membership.membership == MembershipState::Join {
-                told.insert(
-                    *room,
-                    ToldRoom {
-                        room_id,
-                        since,
-                        shown,
-                    },
-                );
+                told.insert(*room, ToldRoom { since, shown });
             }
         }
         Ok(told)
-    }
-
-    /// A room's id, unless the user is not to hear of it.
-    async fn room_id_in_view(
-        &self,
-        membership: &Membership,
-    ) -> Result<Option<OwnedRoomId>, StoreError> {
-        let is_invite = membership.membership == MembershipState::Invite;
-        if is_invite && !self.is_welcome(membership).await? {
-            return Ok(None);
-        }
-        self.room_id(membership.room).await.map(Some)
     }
 }

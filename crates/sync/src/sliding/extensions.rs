@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use model::filter::SyncFilter;
-use ruma::OwnedRoomId;
 use store::{Pos, StoreError};
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
     response::{
         AccountData, E2ee, Followed, Left, OfRooms, SlidingResponse, ThreadSubscriptions, ToDevice,
     },
-    view::View,
+    view::{InView, View},
 };
 use crate::{Boundary, reading::account_data_event, response::SyncResponse};
 
@@ -54,21 +53,21 @@ impl Moment<'_> {
         if let Some(asked) = &asked.account_data {
             known.extensions.account_data = hash_of(asked);
             let anew = known.extensions.account_data != before.account_data;
-            let selected = select(view, told, asked, anew);
+            let selected = self.select(view, told, asked, anew);
             extensions.account_data = self.account_data(&selected).await?;
         }
         known.extensions.receipts = 0;
         if let Some(asked) = &asked.receipts {
             known.extensions.receipts = hash_of(asked);
             let anew = known.extensions.receipts != before.receipts;
-            let selected = select(view, told, asked, anew);
+            let selected = self.select(view, told, asked, anew);
             extensions.receipts = self.receipts_of(&selected).await?;
         }
         known.extensions.typing = 0;
         if let Some(asked) = &asked.typing {
             known.extensions.typing = hash_of(asked);
             let anew = known.extensions.typing != before.typing;
-            let selected = select(view, told, asked, anew);
+            let selected = self.select(view, told, asked, anew);
             extensions.typing = self.typing_in(&selected).await?;
         }
         known.extensions.threads = u64::from(asked.threads.is_some());
@@ -147,7 +146,7 @@ impl Moment<'_> {
             let entries = of(*room, room_since).await?;
             let events: Vec<_> = entries.iter().map(account_data_event).collect();
             if !events.is_empty() {
-                told.rooms.insert(how.room_id.clone(), events);
+                told.rooms.insert(self.room_id(*room).await?, events);
             }
         }
         Ok(told)
@@ -214,7 +213,7 @@ impl Moment<'_> {
                     .retain(|receipt| receipt.user == own || how.shown.contains(&receipt.event_id));
             }
             if let Some(event) = reading.receipts(&given).await? {
-                told.rooms.insert(how.room_id.clone(), event);
+                told.rooms.insert(self.room_id(*room).await?, event);
             }
         }
         Ok(told)
@@ -246,31 +245,33 @@ impl Moment<'_> {
                 continue;
             };
             let event = reading.typing(&room, typists).await?;
-            told.rooms.insert(how.room_id.clone(), event);
+            told.rooms.insert(room.room_id.clone(), event);
         }
         Ok(told)
     }
-}
 
-/// The rooms that an extension is asked for, of those that are told of.
-fn select<'a>(
-    view: &View,
-    told: &'a HashMap<i64, ToldRoom>,
-    asked: &Selection,
-    anew: bool,
-) -> Selected<'a> {
-    let is_asked = |room: &i64, room_id: &OwnedRoomId| {
-        view.rooms.get(room).is_some_and(|in_view| {
-            in_view.in_lists.iter().any(|list| asked.has_list(list))
-                || in_view.is_subscribed && asked.has_room(room_id)
-        })
-    };
-    let rooms = view.order.iter().filter_map(|room| {
-        let how = told.get(room)?;
-        is_asked(room, &how.room_id).then_some((*room, how))
-    });
-    Selected {
-        rooms: rooms.collect(),
-        anew,
+    /// The rooms that an extension is asked for, of those that are told of.
+    fn select<'t>(
+        &self,
+        view: &View,
+        told: &'t HashMap<i64, ToldRoom>,
+        asked: &Selection,
+        anew: bool,
+    ) -> Selected<'t> {
+        let lists = &self.asked.request.lists;
+        let is_asked = |in_view: &InView| {
+            let mut in_lists = in_view.in_lists.iter().filter_map(|list| lists.get(*list));
+            let subscribed = in_view.subscribed.as_ref();
+            in_lists.any(|(name, _)| asked.has_list(name))
+                || subscribed.is_some_and(|room| asked.has_room(room))
+        };
+        let rooms = view.order.iter().filter_map(|room| {
+            let how = told.get(room)?;
+            is_asked(view.rooms.get(room)?).then_some((*room, how))
+        });
+        Selected {
+            rooms: rooms.collect(),
+            anew,
+        }
     }
 }

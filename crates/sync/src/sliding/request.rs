@@ -3,11 +3,13 @@
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    ops::Range,
+    sync::Arc,
     time::Duration,
 };
 
 use ruma::{
-    OwnedRoomId, UserId,
+    OwnedRoomId, UInt, UserId,
     api::client::sync::sync_events::v5::{
         Request,
         request::{ExtensionRoomConfig, Extensions, List, ListFilters},
@@ -58,16 +60,18 @@ pub struct SlidingRequest {
 
 /// One list: the rooms that pass, the liveliest first, and which part of them is in view.
 pub(super) struct AskedList {
-    /// First and last place, both included.
-    pub(super) ranges: Vec<(usize, usize)>,
+    /// First place and the one behind the last, in order and apart from each other.
+    pub(super) ranges: Vec<Range<usize>>,
     pub(super) filters: Option<ListFilters>,
     pub(super) wanted: Wanted,
 }
 
-/// What is told of a room.
-#[derive(Clone, Debug, Default)]
+/// What is told of a room. Cloning shares it: most rooms in view are told in the same way.
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
-    pub(super) state: RequiredState,
+    pub(super) state: Arc<RequiredState>,
+    /// A number for the state.
+    pub(super) hash: u64,
     pub(super) timeline: u32,
 }
 
@@ -134,17 +138,9 @@ impl SlidingRequest {
 impl AskedList {
     fn compile(list: List, reader: &UserId) -> Result<Self, SlidingRefusal> {
         bounded("lists: ranges", list.ranges.len(), MOST_RANGES)?;
-        let ranges = list.ranges.iter().map(|(first, last)| {
-            let (first, last) = (u64::from(*first), u64::from(*last));
-            if last < first {
-                return Err(SlidingRefusal::BadRange);
-            }
-            let place = |place| usize::try_from(place).unwrap_or(usize::MAX);
-            Ok((place(first), place(last)))
-        });
         let details = &list.room_details;
         Ok(Self {
-            ranges: ranges.collect::<Result<_, _>>()?,
+            ranges: ranges(&list.ranges)?,
             wanted: Wanted::compile(
                 &details.required_state,
                 details.timeline_limit.into(),
@@ -155,6 +151,27 @@ impl AskedList {
     }
 }
 
+/// Ranges as clients give them, both ends included: put in order, and joined where they meet.
+fn ranges(given: &[(UInt, UInt)]) -> Result<Vec<Range<usize>>, SlidingRefusal> {
+    let place = |place: UInt| usize::try_from(u64::from(place)).unwrap_or(usize::MAX);
+    let mut ranges = Vec::with_capacity(given.len());
+    for (first, last) in given {
+        if last < first {
+            return Err(SlidingRefusal::BadRange);
+        }
+        ranges.push(place(*first)..place(*last).saturating_add(1));
+    }
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut apart: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match apart.last_mut().filter(|before| range.start <= before.end) {
+            Some(before) => before.end = before.end.max(range.end),
+            None => apart.push(range),
+        }
+    }
+    Ok(apart)
+}
+
 impl Wanted {
     fn compile(
         state: &[(StateEventType, String)],
@@ -162,16 +179,22 @@ impl Wanted {
         reader: &UserId,
     ) -> Result<Self, SlidingRefusal> {
         bounded("required_state", state.len(), MOST_STATE)?;
+        let state = RequiredState::compile(state, reader);
         Ok(Self {
-            state: RequiredState::compile(state, reader),
+            hash: hash_of(&state),
+            state: Arc::new(state),
             timeline: u32::try_from(timeline).unwrap_or(u32::MAX),
         })
     }
 
     /// Both of what two parts of a request want of one room.
     pub(super) fn join(&mut self, other: &Self) {
-        self.state.join(&other.state);
         self.timeline = self.timeline.max(other.timeline);
+        if self.hash != other.hash {
+            let state = Arc::make_mut(&mut self.state);
+            state.join(&other.state);
+            self.hash = hash_of(state);
+        }
     }
 }
 
@@ -291,3 +314,24 @@ fn bounded(what: &'static str, count: usize, most: usize) -> Result<(), SlidingR
 
 /// Lists by name, as they stand in the answer.
 pub(super) type ByList<T> = BTreeMap<String, T>;
+
+#[cfg(test)]
+mod tests {
+    use ruma::uint;
+
+    use super::*;
+
+    #[test]
+    fn ranges_are_put_in_order_and_joined() {
+        let given = [
+            (uint!(9), uint!(9)),
+            (uint!(0), uint!(3)),
+            (uint!(2), uint!(5)),
+            (uint!(6), uint!(6)),
+        ];
+        assert_eq!(ranges(&given).unwrap(), [0..7, 9..10]);
+        assert!(ranges(&[(uint!(1), uint!(0))]).is_err());
+        let end = [(uint!(5), UInt::MAX)];
+        assert!(ranges(&end).unwrap()[0].contains(&1_000_000));
+    }
+}

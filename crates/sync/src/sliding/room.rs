@@ -11,7 +11,7 @@ use store::StoreError;
 use super::{
     answer::Moment,
     known::KnownRoom,
-    request::{Wanted, hash_of},
+    request::Wanted,
     required_state::members,
     response::{Hero, SlidingRoom},
     view::stamp,
@@ -48,7 +48,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     /// Whether the state is told as if the client had none of it.
     fn state_anew(&self) -> bool {
-        let asked = hash_of(&self.wanted.state);
+        let asked = self.wanted.hash;
         self.since.is_none() || self.before.is_none_or(|before| before.state != asked)
     }
 
@@ -112,7 +112,7 @@ impl Moment<'_> {
             return true;
         };
         membership.last_pos > since
-            || before.state != hash_of(&wanted.state)
+            || before.state != wanted.hash
             || before.timeline < wanted.timeline
             || self.is_read_on(membership.room, before)
     }

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
 };
 
@@ -30,11 +30,12 @@ pub(super) struct View {
 }
 
 /// One room in view.
-#[derive(Default)]
 pub(super) struct InView {
     pub(super) wanted: Wanted,
-    pub(super) in_lists: Vec<String>,
-    pub(super) is_subscribed: bool,
+    /// The places of the lists that have it, in the request.
+    pub(super) in_lists: Vec<usize>,
+    /// Its id, if it is subscribed to.
+    pub(super) subscribed: Option<OwnedRoomId>,
 }
 
 /// The rooms that the user marked as direct chats.
@@ -85,7 +86,7 @@ impl Moment<'_> {
         all.sort_unstable_by_key(|membership| Reverse((stamp(membership), membership.room)));
         let mut view = View::default();
         self.add_subscriptions(&all, &mut view).await?;
-        for (name, list) in &asked.request.lists {
+        for (number, (name, list)) in asked.request.lists.iter().enumerate() {
             let mut passing = Vec::with_capacity(all.len());
             for membership in &all {
                 if self.passes(membership, list.filters.as_ref()).await? {
@@ -94,15 +95,10 @@ impl Moment<'_> {
             }
             let count = passing.len();
             view.lists.insert(name.clone(), ListLength { count });
-            let places: BTreeSet<usize> = list
-                .ranges
-                .iter()
-                .flat_map(|(first, last)| (*first).min(count)..(*last).saturating_add(1).min(count))
-                .collect();
-            for place in places {
-                let room = view.see(passing[place]);
-                room.wanted.join(&list.wanted);
-                room.in_lists.push(name.clone());
+            for range in &list.ranges {
+                for room in &passing[range.start.min(count)..range.end.min(count)] {
+                    view.see(*room, &list.wanted).in_lists.push(number);
+                }
             }
         }
         Ok(view)
@@ -115,12 +111,10 @@ impl Moment<'_> {
     ) -> Result<(), StoreError> {
         let there: BTreeSet<i64> = all.iter().map(|membership| membership.room).collect();
         let names = self.inner().names();
-        for (room, wanted) in &self.asked.request.subscriptions {
-            let known = names.room(&self.snapshot, room.as_str()).await?;
+        for (room_id, wanted) in &self.asked.request.subscriptions {
+            let known = names.room(&self.snapshot, room_id.as_str()).await?;
             if let Some(room) = known.filter(|room| there.contains(room)) {
-                let room = view.see(room);
-                room.wanted.join(wanted);
-                room.is_subscribed = true;
+                view.see(room, wanted).subscribed = Some(room_id.clone());
             }
         }
         Ok(())
@@ -133,7 +127,7 @@ impl Moment<'_> {
         filters: Option<&ListFilters>,
     ) -> Result<bool, StoreError> {
         let is_invite = membership.membership == MembershipState::Invite;
-        if is_invite && !self.is_welcome(membership).await? {
+        if !self.is_welcome(membership).await? {
             return Ok(false);
         }
         let Some(filters) = filters else {
@@ -173,10 +167,21 @@ impl Moment<'_> {
 }
 
 impl View {
-    fn see(&mut self, room: i64) -> &mut InView {
-        self.rooms.entry(room).or_insert_with(|| {
-            self.order.push(room);
-            InView::default()
-        })
+    fn see(&mut self, room: i64, wanted: &Wanted) -> &mut InView {
+        match self.rooms.entry(room) {
+            Entry::Occupied(seen) => {
+                let seen = seen.into_mut();
+                seen.wanted.join(wanted);
+                seen
+            }
+            Entry::Vacant(place) => {
+                self.order.push(room);
+                place.insert(InView {
+                    wanted: wanted.clone(),
+                    in_lists: Vec::new(),
+                    subscribed: None,
+                })
+            }
+        }
     }
 }
