@@ -1,233 +1,27 @@
 //! Delayed events under the lock: what waits, and what becomes of it.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+mod rows;
+mod work;
 
-use futures_util::future::try_join_all;
+use std::time::Duration;
+
 use model::time::Timestamp;
-use ruma::{OwnedEventId, OwnedUserId};
 use seal::{Month, Scope};
-use store::{
-    CheckContext, ColumnType, Insert, Journal, Layered, Row, Staged, StoreError, Tx, Verdict,
-    Writes,
-};
+use store::{CheckContext, Verdict};
 
+use self::{
+    rows::{CANCELLED, DelayedRow, FAILED, NewColumns, SENT},
+    work::Waiting,
+};
 use super::{RoomsWork, hex};
 use crate::{
     NewDelayed, NewEvent, Rooms, RoomsOutcome, RoomsRefusal,
     change::DelayedStep,
     create::EVENT_OVERHEAD_BYTES,
-    delayed::{DelayHash, MAX_SCHEDULED, REMEMBERED, delayed_place},
+    delayed::{DelayHash, MAX_SCHEDULED, delayed_place},
 };
 
-const FIND: &str = "SELECT hash, user_id, room, delay_ms, running_since, due, finalised_at, \
-     outcome, event_id FROM delayed_events WHERE hash = $1";
-const FIND_TRANSACTION: &str = "SELECT hash FROM delayed_events WHERE txn_hash = $1";
-const COUNT: &str =
-    "SELECT COUNT(*), MIN(due) FROM delayed_events WHERE user_id = $1 AND due IS NOT NULL";
-
-const UPDATE: &str = "UPDATE delayed_events SET running_since = $2, due = $3, finalised_at = $4, \
-     outcome = $5, event_id = $6, pos = $7 WHERE hash = $1";
-const RESEAL: &str = "UPDATE delayed_events SET sealed = $2 WHERE hash = $1";
-const TRIM: &str = "DELETE FROM delayed_events WHERE user_id = $1 AND finalised_at IS NOT NULL \
-     AND pos <= (SELECT pos FROM delayed_events WHERE user_id = $1 AND finalised_at IS NOT NULL \
-     ORDER BY pos DESC LIMIT 1 OFFSET $2)";
-const FORGET: &str = "DELETE FROM delayed_events WHERE hash IN \
-     (SELECT hash FROM delayed_events WHERE finalised_at < $1 LIMIT 1000)";
-const DROP_USER: &str = "DELETE FROM delayed_events WHERE user_id = $1";
-
-static NEW: Insert = Insert {
-    table: "delayed_events",
-    columns: &[
-        ("hash", ColumnType::Bytes),
-        ("txn_hash", ColumnType::Bytes),
-        ("user_id", ColumnType::Int),
-        ("room", ColumnType::Int),
-        ("type", ColumnType::Text),
-        ("state_key", ColumnType::Text),
-        ("delay_ms", ColumnType::Int),
-        ("running_since", ColumnType::Int),
-        ("due", ColumnType::Int),
-        ("finalised_at", ColumnType::Int),
-        ("outcome", ColumnType::Text),
-        ("event_id", ColumnType::Text),
-        ("pos", ColumnType::Int),
-        ("sealed", ColumnType::Bytes),
-    ],
-    on_conflict: "",
-};
-
-/// A delayed event as the checks see it.
-#[derive(Clone)]
-struct DelayedRow {
-    user: i64,
-    room: i64,
-    delay: Duration,
-    running_since: Timestamp,
-    /// When it is sent; `None` once its fate is decided.
-    due: Option<Timestamp>,
-    finalised_at: Option<Timestamp>,
-    outcome: Option<&'static str>,
-    event_id: Option<OwnedEventId>,
-    pos: i64,
-    /// What only a new row writes.
-    new: Option<NewColumns>,
-    /// What is sealed from now on, if it is not what was.
-    sealed: Option<Vec<u8>>,
-}
-
-#[derive(Clone)]
-struct NewColumns {
-    txn_hash: DelayHash,
-    kind: String,
-    state_key: Option<String>,
-}
-
-/// How many a user has waiting, and when the first of them is sent.
-#[derive(Clone, Copy, Default)]
-struct Waiting {
-    count: i64,
-    first: Option<Timestamp>,
-}
-
-const SENT: &str = "sent";
-const CANCELLED: &str = "cancelled";
-const FAILED: &str = "failed";
-
-/// What a batch's changes name of delayed events.
-#[derive(Default)]
-pub(super) struct NamedDelayed {
-    hashes: BTreeSet<DelayHash>,
-    transactions: BTreeSet<DelayHash>,
-    schedulers: BTreeSet<OwnedUserId>,
-}
-
-impl NamedDelayed {
-    pub(super) fn add(&mut self, step: &DelayedStep) {
-        match step {
-            DelayedStep::Schedule(new) => {
-                self.transactions.insert(new.txn_hash);
-                self.schedulers.insert(new.sender.clone());
-            }
-            DelayedStep::Restart { hash }
-            | DelayedStep::Cancel { hash }
-            | DelayedStep::Fire { hash, .. }
-            | DelayedStep::Fail { hash, .. } => drop(self.hashes.insert(*hash)),
-            DelayedStep::DropUser { .. } | DelayedStep::Forget { .. } => {}
-        }
-    }
-}
-
-/// What one attempt at a batch knows of delayed events.
-#[derive(Default)]
-pub(super) struct DelayedWork {
-    rows: Staged<DelayHash, DelayedRow>,
-    transactions: Layered<DelayHash, DelayHash>,
-    /// By user, for those who schedule something.
-    waiting: Layered<i64, Waiting>,
-    /// Whose remembered ones may be too many.
-    trimmed: Journal<i64>,
-    dropped: Journal<i64>,
-    /// The moments before which fates are forgotten.
-    forgotten: Journal<Timestamp>,
-}
-
-impl DelayedWork {
-    pub(super) async fn read(
-        tx: &Tx,
-        named: &NamedDelayed,
-        user_ids: &HashMap<OwnedUserId, i64>,
-    ) -> Result<Self, StoreError> {
-        let mut work = Self::default();
-        let reading = named.hashes.iter().map(|hash| async move {
-            let row = tx.query_opt(FIND, &[hash[..].into()]).await?;
-            Ok::<_, StoreError>((*hash, row))
-        });
-        for (hash, row) in try_join_all(reading).await? {
-            if let Some(row) = row {
-                work.rows.load(hash, delayed_row(&row)?);
-            }
-        }
-        for transaction in &named.transactions {
-            let params = [transaction[..].into()];
-            if let Some(row) = tx.query_opt(FIND_TRANSACTION, &params).await? {
-                work.transactions.load(*transaction, hash_at(&row, 0)?);
-            }
-        }
-        for user in named.schedulers.iter().filter_map(|id| user_ids.get(id)) {
-            if let Some(row) = tx.query_opt(COUNT, &[(*user).into()]).await? {
-                let count = row.int(0)?;
-                let first = row.opt_int(1)?.map(Timestamp::from_millis);
-                work.waiting.load(*user, Waiting { count, first });
-            }
-        }
-        Ok(work)
-    }
-
-    pub(super) fn settle(&mut self, keep: bool) {
-        self.rows.settle(keep);
-        self.transactions.settle(keep);
-        self.waiting.settle(keep);
-        self.trimmed.settle(keep);
-        self.dropped.settle(keep);
-        self.forgotten.settle(keep);
-    }
-
-    /// What is wanted of an event, as it stands now.
-    fn row(&self, hash: &DelayHash) -> Result<DelayedRow, RoomsRefusal> {
-        let row = self.rows.get(hash).cloned();
-        row.ok_or(RoomsRefusal::NoSuchDelayedEvent)
-    }
-
-    /// Decides an event's fate.
-    fn finalise(
-        &mut self,
-        hash: &DelayHash,
-        row: DelayedRow,
-        (outcome, event_id): (&'static str, Option<OwnedEventId>),
-        context: &CheckContext<'_>,
-    ) {
-        let user = row.user;
-        let decided = DelayedRow {
-            due: None,
-            finalised_at: Some(context.now()),
-            outcome: Some(outcome),
-            event_id,
-            pos: context.pos().get(),
-            ..row
-        };
-        self.rows.put(*hash, decided);
-        if let Some(waiting) = self.waiting.get(&user).copied() {
-            let count = waiting.count - 1;
-            self.waiting.stage(user, Waiting { count, ..waiting });
-        }
-        self.trimmed.push(user);
-    }
-
-    pub(super) fn write(&mut self, writes: &mut Writes) {
-        let mut new = Vec::new();
-        for (hash, row) in self.rows.written() {
-            match &row.new {
-                Some(columns) => new.push(row_of(hash, row, columns)),
-                None => update(hash, row, writes),
-            }
-        }
-        writes.insert(&NEW, new);
-        let trimmed: BTreeSet<i64> = self.trimmed.take().into_iter().collect();
-        for user in trimmed {
-            writes.execute(TRIM, vec![user.into(), REMEMBERED.into()]);
-        }
-        for before in self.forgotten.take() {
-            writes.execute(FORGET, vec![before.as_millis().into()]);
-        }
-        // Last: what the same batch made of theirs goes too.
-        for user in self.dropped.take() {
-            writes.execute(DROP_USER, vec![user.into()]);
-        }
-    }
-}
+pub(super) use self::work::{DelayedWork, NamedDelayed};
 
 /// About what a change takes of a batch.
 pub(super) fn size_bytes(step: &DelayedStep) -> usize {
@@ -317,22 +111,15 @@ fn check_schedule(
         let sentence = "you are not in this room";
         return Err(RoomsRefusal::Forbidden(sentence.to_owned()));
     }
-    let user = work.user(&new.sender);
-    let waiting = work.delayed.waiting.get(&user).copied().unwrap_or_default();
-    let now = context.now();
-    if waiting.count >= MAX_SCHEDULED {
-        let first = waiting.first.unwrap_or(now);
-        let retry_after = first.since(now).max(Duration::from_secs(1));
-        return Err(RoomsRefusal::TooManyScheduled { retry_after });
-    }
+    let (user, now) = (work.user(&new.sender), context.now());
+    take_place(work, user, now, now.plus(new.delay))?;
     let sealed = seal_text(work, room.room, &new.hash, &new.text)?;
-    let due = now.plus(new.delay);
     let row = DelayedRow {
         user,
         room: room.room,
         delay: new.delay,
         running_since: now,
-        due: Some(due),
+        due: Some(now.plus(new.delay)),
         finalised_at: None,
         outcome: None,
         event_id: None,
@@ -346,13 +133,28 @@ fn check_schedule(
     };
     work.delayed.rows.put(new.hash, row);
     work.delayed.transactions.stage(new.txn_hash, new.hash);
-    let first = waiting.first.map_or(due, |first| first.min(due));
+    Ok(Verdict::Apply(RoomsOutcome::Scheduled(new.hash)))
+}
+
+/// Takes one of the places that a user has for what waits.
+fn take_place(
+    work: &mut RoomsWork,
+    user: i64,
+    now: Timestamp,
+    due: Timestamp,
+) -> Result<(), RoomsRefusal> {
+    let waiting = work.delayed.waiting.get(&user).copied().unwrap_or_default();
+    if waiting.count >= MAX_SCHEDULED {
+        let first = waiting.first.unwrap_or(now);
+        let retry_after = first.since(now).max(Duration::from_secs(1));
+        return Err(RoomsRefusal::TooManyScheduled { retry_after });
+    }
     let waiting = Waiting {
         count: waiting.count + 1,
-        first: Some(first),
+        first: Some(waiting.first.map_or(due, |first| first.min(due))),
     };
     work.delayed.waiting.stage(user, waiting);
-    Ok(Verdict::Apply(RoomsOutcome::Scheduled(new.hash)))
+    Ok(())
 }
 
 fn check_restart(
@@ -431,73 +233,4 @@ fn seal_text(
     work.keys
         .seal(scope, delayed_place(&hex(hash)), text)
         .map_err(|error| RoomsRefusal::Invalid(error.to_string()))
-}
-
-fn row_of(hash: &DelayHash, row: &DelayedRow, columns: &NewColumns) -> Vec<store::Value> {
-    let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millis);
-    vec![
-        hash[..].into(),
-        columns.txn_hash[..].into(),
-        row.user.into(),
-        row.room.into(),
-        columns.kind.as_str().into(),
-        columns.state_key.as_deref().into(),
-        i64::try_from(row.delay.as_millis())
-            .unwrap_or(i64::MAX)
-            .into(),
-        row.running_since.as_millis().into(),
-        millis(row.due).into(),
-        millis(row.finalised_at).into(),
-        row.outcome.into(),
-        row.event_id.as_ref().map(|id| id.as_str()).into(),
-        row.pos.into(),
-        row.sealed.clone().unwrap_or_default().into(),
-    ]
-}
-
-fn update(hash: &DelayHash, row: &DelayedRow, writes: &mut Writes) {
-    let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millis);
-    let params = vec![
-        hash[..].into(),
-        row.running_since.as_millis().into(),
-        millis(row.due).into(),
-        millis(row.finalised_at).into(),
-        row.outcome.into(),
-        row.event_id.as_ref().map(|id| id.as_str()).into(),
-        row.pos.into(),
-    ];
-    writes.execute(UPDATE, params);
-    if let Some(sealed) = &row.sealed {
-        writes.execute(RESEAL, vec![hash[..].into(), sealed.clone().into()]);
-    }
-}
-
-fn hash_at(row: &Row, index: usize) -> Result<DelayHash, StoreError> {
-    let hash = row.bytes(index)?.try_into();
-    hash.map_err(|_| StoreError::Damaged("delayed_events.hash".to_owned()))
-}
-
-fn delayed_row(row: &Row) -> Result<DelayedRow, StoreError> {
-    let damaged = |column: &str| StoreError::Damaged(format!("delayed_events.{column}"));
-    let outcome = match row.opt_text(7)? {
-        None => None,
-        Some(SENT) => Some(SENT),
-        Some(CANCELLED) => Some(CANCELLED),
-        Some(FAILED) => Some(FAILED),
-        Some(_) => return Err(damaged("outcome")),
-    };
-    let event_id = row.opt_text(8)?.map(OwnedEventId::try_from).transpose();
-    Ok(DelayedRow {
-        user: row.int(1)?,
-        room: row.int(2)?,
-        delay: Duration::from_millis(u64::try_from(row.int(3)?).map_err(|_| damaged("delay_ms"))?),
-        running_since: Timestamp::from_millis(row.int(4)?),
-        due: row.opt_int(5)?.map(Timestamp::from_millis),
-        finalised_at: row.opt_int(6)?.map(Timestamp::from_millis),
-        outcome,
-        event_id: event_id.map_err(|_| damaged("event_id"))?,
-        pos: 0,
-        new: None,
-        sealed: None,
-    })
 }
