@@ -6,6 +6,7 @@ mod cargo;
 mod console;
 mod fuzz;
 mod parts;
+mod python;
 mod report;
 mod servers;
 mod tidy;

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use crate::{
     cargo::{self, cargo},
     console::say,
+    python,
     report::Report,
     servers::{self, Servers},
     tidy,
@@ -18,6 +19,9 @@ use crate::{
 
 /// Names the variable that tells the client suite which server to start.
 const SERVER_VARIABLE: &str = "CONCLAVE_TEST_SERVER";
+
+/// Names the variable that tells the client suite which Python has its packages.
+const PYTHON_VARIABLE: &str = "CONCLAVE_TEST_PYTHON";
 
 /// Names the variable that says where the Matrix specification's data is.
 const SPECIFICATION_VARIABLE: &str = "MATRIX_SPEC_DIR";
@@ -192,6 +196,7 @@ pub(crate) fn clients(
         return Ok(());
     };
     servers::provide_npm()?;
+    servers::provide_python()?;
     let mut server = None;
     report.part("build of the server", |_| {
         server = build_server()?;
@@ -202,6 +207,12 @@ pub(crate) fn clients(
         return Ok(());
     };
     let packages = report.run("packages of the JavaScript client", npm_ci(&manifest))?;
+    let mut python = None;
+    report.part("packages of the Python client", |_| {
+        let requirements = manifest.with_file_name("python").join("requirements.txt");
+        python = Some(python::provide(&requirements)?);
+        Ok(true)
+    })?;
     let build = client_tests(&manifest, &["--no-run"]);
     if !packages || !report.run("build of the clients", build)? {
         report.skip("clients");
@@ -209,6 +220,7 @@ pub(crate) fn clients(
     }
     let mut command = client_tests(&manifest, filter.as_slice());
     command.env(SERVER_VARIABLE, server);
+    command.envs(python.map(|python| (PYTHON_VARIABLE, python)));
     servers.announce(&mut command);
     if !servers.have_postgres() {
         command.args(["--", "--skip", "on_postgres"]);

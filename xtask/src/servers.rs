@@ -57,6 +57,19 @@ pub(crate) fn provide_npm() -> anyhow::Result<()> {
     })
 }
 
+/// Installs what makes the environment of the Python client.
+pub(crate) fn provide_python() -> anyhow::Result<()> {
+    let installed = Command::new("python3")
+        .args(["-c", "import ensurepip, venv"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    install(if installed {
+        Vec::new()
+    } else {
+        vec!["python3", "python3-venv"]
+    })
+}
+
 fn missing_for(engine: Engine) -> Option<&'static str> {
     let missing = engine != Engine::Sqlite && !Postgres::is_installed();
     missing.then_some("postgresql")
