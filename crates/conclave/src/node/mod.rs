@@ -144,8 +144,8 @@ impl Node {
         });
     }
 
-    /// What is done every few hours, and when events are due that wait. Nobody waits for it: it is broken off when the node stops,
-    /// between two changes, and goes on when one starts again.
+    /// What is done every few hours, and what is sent when its time has come. Nobody waits for it:
+    /// it is broken off when the node stops, between two changes, and goes on when one starts again.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
         let Owners {
             log,
@@ -154,14 +154,14 @@ impl Node {
             keys,
             ..
         } = self.owners.clone();
-        let (timer_rooms, timer_log) = (rooms.clone(), log.clone());
         let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
         let pictures = media.clone();
         self.spawn(async move {
             previews::forget_pictures_regularly(pictures, clock, &server_name).await;
         });
         self.spawn(async move { media.sweep_regularly().await });
-        self.spawn(async move { timer_rooms.send_delayed_regularly(&timer_log).await });
+        let (waiting, waiting_log) = (rooms.clone(), log.clone());
+        self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
         self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
         self.spawn(async move { keys.trim_to_device_regularly().await });
     }
