@@ -58,6 +58,8 @@ impl Telephone {
             Some(service) => service,
             None => SyncService::builder(self.client.clone()).build().await?,
         };
+        let open: Vec<&RoomId> = self.timelines.keys().map(|room| &**room).collect();
+        service.room_list_service().subscribe_to_rooms(&open).await;
         service.start().await;
         self.service = Some(service);
         Ok(())
@@ -121,7 +123,8 @@ impl Telephone {
         Ok(())
     }
 
-    /// Waits until an open room shows these texts last but for its own, in this order, decrypted.
+    /// Waits until an open room shows these texts last but for its own, in this order, decrypted;
+    /// scrolls back where it shows fewer.
     pub(crate) async fn shows(&self, room: &RoomId, texts: &[String]) -> Result<()> {
         let timeline = self.timelines.get(room).context("the room is not open")?;
         let mut shown = Vec::new();
@@ -131,6 +134,9 @@ impl Telephone {
             let others = events.filter(|event| !event.is_own());
             let messages = others.filter_map(|event| event.content().as_message());
             shown = messages.map(|message| message.body().to_owned()).collect();
+            if shown.len() < texts.len() {
+                timeline.paginate_backwards(20).await?;
+            }
             Ok(shown.ends_with(texts).then_some(()))
         })
         .await;
