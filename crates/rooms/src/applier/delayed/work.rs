@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::try_join_all;
 use model::time::Timestamp;
-use ruma::OwnedUserId;
+use ruma::{OwnedEventId, OwnedUserId};
 use store::{CheckContext, Journal, Layered, Staged, StoreError, Tx, Writes};
 
 use super::rows::{DelayedRow, NEW, delayed_row, hash_at, row_of, update};
