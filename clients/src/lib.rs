@@ -10,6 +10,7 @@ pub mod device;
 pub mod marker;
 pub mod plain;
 pub mod postgres;
+pub mod scene;
 pub mod seen;
 pub mod server;
 pub mod verification;

@@ -9,8 +9,9 @@ mod player;
 use anyhow::{Result, ensure};
 use clients::{
     device::{Device, Person},
-    marker::{MARKER, search},
+    marker::MARKER,
     postgres::Database,
+    scene::on_a_server,
     server::{Encryption, NAME, Server},
 };
 use serde_json::json;
@@ -19,28 +20,14 @@ use self::{carol::Carol, player::Played};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_client_plays_the_story_and_restores_what_this_one_backed_up() -> Result<()> {
-    both_clients(None).await
+    on_a_server(Encryption::Private, None, story).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_another_client_plays_the_story() -> Result<()> {
     let database = Database::create().await?;
-    both_clients(Some(&database)).await?;
+    on_a_server(Encryption::Private, Some(&database), story).await?;
     database.remove().await
-}
-
-async fn both_clients(database: Option<&Database>) -> Result<()> {
-    let mut server = Server::start(Encryption::Private, database).await?;
-    let outcome = story(&server).await;
-    if outcome.is_err() {
-        println!("the server's last words:\n{}", server.last_words());
-    }
-    outcome?;
-    server.stop().await?;
-    let (data, output) = (server.data(), server.output_file());
-    let findings = search(&[&data, &output])?;
-    ensure!(findings.is_empty(), "readable at rest: {findings:#?}");
-    Ok(())
 }
 
 async fn story(server: &Server) -> Result<()> {

@@ -1,18 +1,12 @@
 //! Node, which plays the story of `clients/js`.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
+use clients::scene::played_by;
 use matrix_sdk::ruma::{OwnedEventId, OwnedRoomId};
 use serde_json::{Value, from_value};
-use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
-
-/// How long the whole story may take: two hundred messages on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(600);
+use tokio::process::Command;
 
 /// What another client needs to go on from what was played.
 pub(crate) struct Played {
@@ -27,30 +21,9 @@ pub(crate) struct Played {
 /// Plays the story in this scene.
 pub(crate) async fn play(scene: &Value) -> Result<Played> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("js");
-    let mut node = Command::new(node(&folder)?)
-        .arg("src/story.mjs")
-        .current_dir(&folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("cannot start Node")?;
-    if let Some(mut stdin) = node.stdin.take() {
-        // A story that does not read ends with a better reason.
-        let _ = stdin.write_all(scene.to_string().as_bytes()).await;
-    }
-    let output = timeout(PATIENCE, node.wait_with_output())
-        .await
-        .context("the story does not end")??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "the story failed, {}:\n{said}",
-        output.status
-    );
-    let mut outcome: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("the story's outcome is no JSON:\n{said}"))?;
+    let mut node = Command::new(node(&folder)?);
+    node.arg("src/story.mjs").current_dir(&folder);
+    let mut outcome = played_by(&mut node, scene).await?;
     Ok(Played {
         recovery_key: from_value(outcome["recoveryKey"].take())?,
         room: from_value(outcome["room"].take())?,

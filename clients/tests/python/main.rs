@@ -7,8 +7,9 @@ mod player;
 use anyhow::{Result, ensure};
 use clients::{
     device::{Device, Person},
-    marker::{MARKER, search},
+    marker::MARKER,
     postgres::Database,
+    scene::on_a_server,
     seen::Seen,
     server::{Encryption, NAME, Server},
 };
@@ -27,28 +28,14 @@ const EACH: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_in_python_talks_with_this_one() -> Result<()> {
-    both_clients(None).await
+    on_a_server(Encryption::Private, None, story).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_a_client_in_python_talks_with_this_one() -> Result<()> {
     let database = Database::create().await?;
-    both_clients(Some(&database)).await?;
+    on_a_server(Encryption::Private, Some(&database), story).await?;
     database.remove().await
-}
-
-async fn both_clients(database: Option<&Database>) -> Result<()> {
-    let mut server = Server::start(Encryption::Private, database).await?;
-    let outcome = story(&server).await;
-    if outcome.is_err() {
-        println!("the server's last words:\n{}", server.last_words());
-    }
-    outcome?;
-    server.stop().await?;
-    let (data, output) = (server.data(), server.output_file());
-    let findings = search(&[&data, &output])?;
-    ensure!(findings.is_empty(), "readable at rest: {findings:#?}");
-    Ok(())
 }
 
 async fn story(server: &Server) -> Result<()> {

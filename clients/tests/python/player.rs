@@ -3,17 +3,13 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use clients::scene::played_by;
 use matrix_sdk::ruma::{OwnedEventId, OwnedUserId};
 use serde_json::{Value, from_value};
-use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
-
-/// How long the whole story may take: two hundred messages on a machine with other work.
-const PATIENCE: Duration = Duration::from_secs(600);
+use tokio::process::Command;
 
 /// Names the variable that tells which Python has the client.
 const VARIABLE: &str = "CONCLAVE_TEST_PYTHON";
@@ -35,31 +31,10 @@ pub(crate) struct Played {
 /// Plays the story in this scene.
 pub(crate) async fn play(scene: &Value) -> Result<Played> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
-    let mut python = Command::new(python()?)
-        // It leaves nothing beside the sources.
-        .args(["-B", "story.py"])
-        .current_dir(&folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .context("cannot start Python")?;
-    if let Some(mut stdin) = python.stdin.take() {
-        // A story that does not read ends with a better reason.
-        let _ = stdin.write_all(scene.to_string().as_bytes()).await;
-    }
-    let output = timeout(PATIENCE, python.wait_with_output())
-        .await
-        .context("the story does not end")??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "the story failed, {}:\n{said}",
-        output.status
-    );
-    let mut outcome: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("the story's outcome is no JSON:\n{said}"))?;
+    let mut python = Command::new(python()?);
+    // It leaves nothing beside the sources.
+    python.args(["-B", "story.py"]).current_dir(&folder);
+    let mut outcome = played_by(&mut python, scene).await?;
     Ok(Played {
         user: from_value(outcome["user"].take())?,
         said: from_value(outcome["said"].take())?,

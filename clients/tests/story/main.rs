@@ -5,6 +5,7 @@ mod chapters;
 use anyhow::Result;
 use clients::{
     postgres::Database,
+    scene::on_a_server,
     server::{Encryption, Server},
 };
 
@@ -31,14 +32,8 @@ async fn on_postgres_people_talk_as_they_do_on_sqlite() -> Result<()> {
 }
 
 async fn two_people_talk(encryption: Encryption, database: Option<&Database>) -> Result<()> {
-    let mut server = Server::start(encryption, database).await?;
-    let outcome = story(&server, encryption).await;
-    if outcome.is_err() {
-        println!("the server's last words:\n{}", server.last_words());
-    }
-    outcome?;
-    server.stop().await?;
-    chapters::secrets::nothing_readable_is_left(&server)
+    let story = async |server: &Server| story(server, encryption).await;
+    on_a_server(encryption, database, story).await
 }
 
 async fn story(server: &Server, encryption: Encryption) -> Result<()> {

@@ -8,6 +8,7 @@ use clients::{
     device::{Device, Person},
     marker::MARKER,
     postgres::Database,
+    scene::on_a_server,
     server::{Encryption, Server},
 };
 use matrix_sdk::ruma::{
@@ -26,24 +27,14 @@ const TEXTS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_looks_through_a_window() -> Result<()> {
-    through_a_window(None).await
+    on_a_server(Encryption::Private, None, story).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_an_application_looks_through_a_window() -> Result<()> {
     let database = Database::create().await?;
-    through_a_window(Some(&database)).await?;
+    on_a_server(Encryption::Private, Some(&database), story).await?;
     database.remove().await
-}
-
-async fn through_a_window(database: Option<&Database>) -> Result<()> {
-    let mut server = Server::start(Encryption::Private, database).await?;
-    let outcome = story(&server).await;
-    if outcome.is_err() {
-        println!("the server's last words:\n{}", server.last_words());
-    }
-    outcome?;
-    server.stop().await
 }
 
 async fn story(server: &Server) -> Result<()> {
@@ -84,13 +75,14 @@ async fn story(server: &Server) -> Result<()> {
 
 /// Alice makes an encrypted room and asks Bob in, who learns of it and comes.
 async fn is_asked_in(laptop: &Device, telephone: &Telephone) -> Result<OwnedRoomId> {
+    let name = format!("{MARKER}, with a view");
     let request = assign!(Request::new(), {
         preset: Some(RoomPreset::PrivateChat),
         invite: vec![telephone.user()?],
-        name: Some("A room with a view".to_owned()),
+        name: Some(name.clone()),
     });
     let room = laptop.create_room(request).await?.room_id().to_owned();
-    telephone.accepts(&room, "A room with a view").await?;
+    telephone.accepts(&room, &name).await?;
     let bob = telephone.user()?;
     laptop
         .eventually("Alice sees Bob in the room", async || {
