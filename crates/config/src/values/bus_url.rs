@@ -78,7 +78,7 @@ impl Value for BusUrl {
     fn show(&self) -> String {
         let scheme = if self.tls { "tls" } else { "nats" };
         let who = match &self.credentials {
-            Some(BusCredentials::Password(user, _)) => format!("{user}:{MASK}@"),
+            Some(BusCredentials::Password(user, _)) => format!("{}:{MASK}@", escaped(user)),
             Some(BusCredentials::Token(_)) => format!("{MASK}@"),
             None => String::new(),
         };
@@ -107,6 +107,20 @@ fn read_credentials(text: &str) -> Result<BusCredentials, Rejection> {
     })
 }
 
+/// What is read as this text by [`unescaped`], and holds nothing that parts a URL.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 /// Replaces `%40` and the like.
 fn unescaped(text: &str) -> Option<String> {
     let mut parts = text.split('%');
@@ -132,7 +146,8 @@ fn read_host(text: &str) -> Option<String> {
         }
         _ => (text, PORT),
     };
-    let host = Host::parse(host).ok()?;
+    // An escape could stand for what parts hosts.
+    let host = Host::parse(host).ok().filter(|_| !host.contains('%'))?;
     (port > 0).then(|| format!("{host}:{port}"))
 }
 
@@ -180,6 +195,10 @@ mod tests {
                 "\"nats://me:********@a:4222,b:1\"",
             ),
             ("tls://s3cret@a", "\"tls://********@a:4222\""),
+            (
+                "nats://m%40e%3A:s3cret@a",
+                "\"nats://m%40e%3A:********@a:4222\"",
+            ),
         ] {
             let url = parse(url).unwrap();
             assert_eq!(url.show(), shown);
@@ -203,6 +222,7 @@ mod tests {
             "nats://a b",
             "nats://a/subject",
             "nats://a?tls=1",
+            "nats://a%2Cb",
             "nats://me:p@ss@a",
             "nats://me:p/ss@a",
             "nats://me:p%4@a",
