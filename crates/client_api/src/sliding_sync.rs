@@ -9,10 +9,15 @@ use axum::{
 };
 use http::StatusCode;
 use ruma::api::{client::sync::sync_events::v5::Request, error::ErrorKind};
-use sync::{SlidingError, SlidingRefusal, SlidingRequest, Sync, Syncer};
+use sync::{SlidingError, SlidingRefusal, SlidingRequest, Sync};
 use tracing::Instrument;
 
-use crate::{caller::Caller, error::ApiError, matrix::Matrix, presence, sync::note_presence};
+use crate::{
+    caller::Caller,
+    error::ApiError,
+    matrix::Matrix,
+    sync::{check_presence, note_presence, syncer},
+};
 
 /// Tells what changed in a window onto the user's rooms, or waits until something does.
 ///
@@ -29,20 +34,10 @@ pub(crate) fn sliding_sync(
 
 async fn answer(sync: &Sync, asking: Box<(Caller, Request)>) -> Result<Response, ApiError> {
     let (caller, req) = *asking;
-    if !presence::is_known(&req.set_presence) {
-        let sentence = format_args!("set_presence: {} is unknown", req.set_presence);
-        return Err(ApiError::invalid_param(sentence));
-    }
-    let device_id = caller.device_id.as_deref();
-    let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
+    check_presence(&req.set_presence)?;
+    let syncer = syncer(&caller)?;
     Box::pin(note_presence(sync, caller.user, &req.set_presence)).await?;
     let request = Box::new(SlidingRequest::compile(req, &caller.user_id)?);
-    let syncer = Syncer {
-        user: caller.user,
-        user_id: &caller.user_id,
-        device_id,
-        session: caller.session,
-    };
     let answer = sync.sliding(syncer, &request).await?;
     Ok(Json(answer).into_response())
 }

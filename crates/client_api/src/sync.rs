@@ -52,17 +52,13 @@ async fn answer(
         .map(str::parse::<SyncToken>)
         .transpose();
     let since = since.map_err(|error| ApiError::invalid_param(format!("since: {error}")))?;
-    if !presence::is_known(&req.set_presence) {
-        let sentence = format_args!("set_presence: {} is unknown", req.set_presence);
-        return Err(ApiError::invalid_param(sentence));
-    }
+    check_presence(&req.set_presence)?;
     let state_at = match (req.use_state_after, early.is_wanted()?) {
         (true, _) => StateAt::End,
         (false, true) => StateAt::EndByEarlyName,
         (false, false) => StateAt::Start,
     };
-    let device_id = caller.device_id.as_deref();
-    let device_id = device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?;
+    let syncer = syncer(caller)?;
     // Boxed, like all that a waiting sync has behind it.
     let filter = Box::pin(filter_of(accounts, caller.user, req.filter.as_ref())).await?;
     let request = SyncRequest {
@@ -73,14 +69,28 @@ async fn answer(
         timeout: req.timeout.unwrap_or(Duration::ZERO),
     };
     Box::pin(note_presence(sync, caller.user, &req.set_presence)).await?;
-    let syncer = Syncer {
-        user: caller.user,
-        user_id: &caller.user_id,
-        device_id,
-        session: caller.session,
-    };
     let answer = sync.sync(syncer, &request).await?;
     Ok(Json(answer).into_response())
+}
+
+/// Refuses a state of presence that the specification does not have.
+pub(crate) fn check_presence(state: &PresenceState) -> Result<(), ApiError> {
+    if presence::is_known(state) {
+        return Ok(());
+    }
+    let sentence = format_args!("set_presence: {state} is unknown");
+    Err(ApiError::invalid_param(sentence))
+}
+
+/// Who syncs: a device.
+pub(crate) fn syncer(caller: &Caller) -> Result<Syncer<'_>, ApiError> {
+    let device_id = caller.device_id.as_deref();
+    Ok(Syncer {
+        user: caller.user,
+        user_id: &caller.user_id,
+        device_id: device_id.ok_or_else(|| ApiError::forbidden("only a device syncs"))?,
+        session: caller.session,
+    })
 }
 
 impl From<SyncError> for ApiError {

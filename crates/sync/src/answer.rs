@@ -71,14 +71,19 @@ impl Inner {
             ephemeral,
         };
         response.next_batch = token.to_string();
-        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
-        let joined = memberships.iter().filter(joined);
         Ok(Turn {
             response,
             head,
-            joined: joined.map(|membership| membership.room).collect(),
+            joined: joined_rooms(&memberships),
         })
     }
+}
+
+/// The rooms that somebody is in.
+pub(crate) fn joined_rooms(memberships: &[Membership]) -> BTreeSet<i64> {
+    let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
+    let joined = memberships.iter().filter(joined);
+    joined.map(|membership| membership.room).collect()
 }
 
 impl Reading<'_> {

@@ -17,7 +17,7 @@ use crate::{
     render::Reader,
     response::{ClientEvent, StateAt},
     rooms_part::RoomReader,
-    sync::{Inner, Syncer},
+    sync::{Inner, SyncError, Syncer},
 };
 
 /// Why somebody is told nothing.
@@ -35,6 +35,16 @@ pub enum LookError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<SyncError> for LookError {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::SessionEnded => Self::SessionEnded,
+            SyncError::Locked => Self::Locked,
+            SyncError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A room as it is now.

@@ -93,6 +93,19 @@ impl RoomReader<'_> {
         }
     }
 
+    /// Whether somebody asked the user in whom they ignore.
+    pub(crate) async fn is_ignored(
+        &self,
+        room: &Room,
+        membership: &Membership,
+    ) -> Result<bool, StoreError> {
+        if self.ignored.is_empty() {
+            return Ok(false);
+        }
+        let inviter = self.inviter(room, membership).await?;
+        Ok(inviter.is_some_and(|inviter| self.ignored.contains(&inviter)))
+    }
+
     /// Who asked the user in, as the user knows it from the invitation.
     pub(crate) async fn inviter(
         &self,

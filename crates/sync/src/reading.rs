@@ -142,7 +142,7 @@ impl Reading<'_> {
                     updates.join.insert(id, told);
                 }
             }
-            MembershipState::Invite if self.is_ignored(room, membership, reader).await? => {}
+            MembershipState::Invite if reader.is_ignored(room, membership).await? => {}
             MembershipState::Invite => {
                 let events = reader.stripped(room, membership).await?;
                 let invite_state = Events { events };
@@ -160,19 +160,6 @@ impl Reading<'_> {
             }
         }
         Ok(())
-    }
-
-    async fn is_ignored(
-        &self,
-        room: &Room,
-        membership: &Membership,
-        reader: &RoomReader<'_>,
-    ) -> Result<bool, StoreError> {
-        if reader.ignored.is_empty() {
-            return Ok(false);
-        }
-        let inviter = reader.inviter(room, membership).await?;
-        Ok(inviter.is_some_and(|inviter| reader.ignored.contains(&inviter)))
     }
 
     async fn beside_events<'e>(

@@ -216,13 +216,18 @@ impl Inner {
         request: &SyncRequest,
         since: Option<SyncToken>,
     ) -> Result<Turn, SyncError> {
+        self.admit(syncer).await?;
+        Ok(self.answer(syncer, request, since).await?)
+    }
+
+    /// Lets a syncer look at what this node has, as of now, if their session lives on.
+    pub(crate) async fn admit(&self, syncer: Syncer<'_>) -> Result<(), SyncError> {
         self.log.barrier().await?;
         match self.standing(syncer).await? {
-            Standing::Good => {}
-            Standing::Locked => return Err(SyncError::Locked),
-            Standing::Ended => return Err(SyncError::SessionEnded),
+            Standing::Good => Ok(()),
+            Standing::Locked => Err(SyncError::Locked),
+            Standing::Ended => Err(SyncError::SessionEnded),
         }
-        Ok(self.answer(syncer, request, since).await?)
     }
 
     /// A token proves that its device has what came before it, if it is of this epoch: tells

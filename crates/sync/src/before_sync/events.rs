@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use accounts::Standing;
 use model::filter::{EventFilter, SyncFilter};
 use rooms::{Bundles, Direction, History, Membership, PageRequest, Room, StoredEvent};
 use ruma::{RoomId, events::room::member::MembershipState};
@@ -11,6 +10,7 @@ use store::{Pos, StoreError};
 use super::{EventStream, Look, LookError, RoomSet, hidden};
 use crate::{
     Sync,
+    answer::joined_rooms,
     sync::{Inner, LONGEST_WAIT, Syncer},
     token::Boundary,
 };
@@ -104,12 +104,7 @@ impl Inner {
         from: Option<Boundary>,
         room_id: Option<&RoomId>,
     ) -> Result<Turn, LookError> {
-        self.log.barrier().await?;
-        match self.standing(syncer).await? {
-            Standing::Good => {}
-            Standing::Locked => return Err(LookError::Locked),
-            Standing::Ended => return Err(LookError::SessionEnded),
-        }
+        self.admit(syncer).await?;
         let snapshot = self.log.database().snapshot().await?;
         let look = Look::of(self, &snapshot, syncer, SyncFilter::default()).await?;
         let behind = look.head().saturating_add(1);
@@ -155,9 +150,7 @@ impl Look<'_> {
                 self.read_own(membership, from, &mut found).await?;
             }
         }
-        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
-        let joined = memberships.iter().filter(joined);
-        Ok((found, joined.map(|membership| membership.room).collect()))
+        Ok((found, joined_rooms(&memberships)))
     }
 
     fn has_news(&self, membership: &Membership, from: i64) -> bool {

@@ -5,7 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use accounts::Standing;
 use model::filter::SyncFilter;
 use rooms::{Membership, ReceiptEntry};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, events::room::member::MembershipState};
@@ -19,8 +18,8 @@ use super::{
     view::{Direct, View},
 };
 use crate::{
-    SyncError, SyncToken, Syncer, reading::Reading, render::Reader, response::StateAt,
-    rooms_part::RoomReader, sync::Inner, unread::Judge,
+    SyncError, SyncToken, Syncer, answer::joined_rooms, reading::Reading, render::Reader,
+    response::StateAt, rooms_part::RoomReader, sync::Inner, unread::Judge,
 };
 
 /// How many rooms are told of in full in one answer, at most: the next one, which does not wait,
@@ -79,13 +78,7 @@ impl Asked<'_> {
 
     /// Looks once for news.
     pub(super) async fn turn(&self) -> Result<SlidingTurn, SyncError> {
-        let inner = self.inner;
-        inner.log.barrier().await?;
-        match inner.standing(self.syncer).await? {
-            Standing::Good => {}
-            Standing::Locked => return Err(SyncError::Locked),
-            Standing::Ended => return Err(SyncError::SessionEnded),
-        }
+        self.inner.admit(self.syncer).await?;
         Ok(self.answer().await?)
     }
 
@@ -106,8 +99,6 @@ impl Asked<'_> {
             .extend(&view, &told, &mut known, &mut response)
             .await?;
         response.lists = view.lists;
-        let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
-        let joined = moment.memberships.iter().filter(joined);
         Ok(SlidingTurn {
             token: SyncToken {
                 epoch: snapshot.epoch(),
@@ -118,7 +109,7 @@ impl Asked<'_> {
             response,
             known,
             head: snapshot.head(),
-            joined: joined.map(|membership| membership.room).collect(),
+            joined: joined_rooms(&moment.memberships),
         })
     }
 
@@ -127,18 +118,22 @@ impl Asked<'_> {
         let snapshot = inner.log.database().snapshot().await?;
         let memberships = inner.rooms.memberships(&snapshot, user).await?;
         let accounts = &inner.accounts;
-        let direct = accounts
-            .account_data_at(&snapshot, user, 0, Direct::KIND)
-            .await?;
         let judge = inner.judge(&snapshot, user, user_id).await?;
-        let receipts = match self.since_pos() {
-            Some(since) => {
-                let rooms = &inner.rooms;
-                rooms
-                    .receipts_near(&snapshot, user, since, snapshot.head().get())
-                    .await?
+        // Many connections are for messages to the device alone, and ask for no rooms.
+        let asks_for_rooms = self.request.asks_for_rooms();
+        let direct = match asks_for_rooms {
+            true => {
+                let kind = Direct::KIND;
+                accounts.account_data_at(&snapshot, user, 0, kind).await?
             }
-            None => HashMap::new(),
+            false => None,
+        };
+        let receipts = match self.since_pos() {
+            Some(since) if asks_for_rooms => {
+                let (rooms, head) = (&inner.rooms, snapshot.head().get());
+                rooms.receipts_near(&snapshot, user, since, head).await?
+            }
+            _ => HashMap::new(),
         };
         Ok(Moment {
             receipts,
@@ -185,8 +180,8 @@ impl<'a> Moment<'a> {
             return Ok(false);
         };
         let filter = SyncFilter::default();
-        let inviter = self.reader(&filter).inviter(&room, membership).await?;
-        Ok(inviter.is_none_or(|inviter| !self.ignored.contains(&inviter)))
+        let reader = self.reader(&filter);
+        Ok(!reader.is_ignored(&room, membership).await?)
     }
 
     pub(super) fn reader<'m>(&'m self, filter: &'m SyncFilter) -> RoomReader<'m> {

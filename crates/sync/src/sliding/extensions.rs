@@ -49,25 +49,26 @@ impl Moment<'_> {
         if asked.e2ee {
             extensions.e2ee = Some(self.e2ee(before.e2ee != 0).await?);
         }
-        known.extensions.account_data = 0;
-        if let Some(asked) = &asked.account_data {
-            known.extensions.account_data = hash_of(asked);
-            let anew = known.extensions.account_data != before.account_data;
-            let selected = self.select(view, told, asked, anew);
+        let select = |asked: &Option<Selection>, before: u64| match asked {
+            Some(asked) => {
+                let hash = hash_of(asked);
+                (hash, Some(self.select(view, told, asked, hash != before)))
+            }
+            None => (0, None),
+        };
+        let (hash, selected) = select(&asked.account_data, before.account_data);
+        known.extensions.account_data = hash;
+        if let Some(selected) = selected {
             extensions.account_data = self.account_data(&selected).await?;
         }
-        known.extensions.receipts = 0;
-        if let Some(asked) = &asked.receipts {
-            known.extensions.receipts = hash_of(asked);
-            let anew = known.extensions.receipts != before.receipts;
-            let selected = self.select(view, told, asked, anew);
+        let (hash, selected) = select(&asked.receipts, before.receipts);
+        known.extensions.receipts = hash;
+        if let Some(selected) = selected {
             extensions.receipts = self.receipts_of(&selected).await?;
         }
-        known.extensions.typing = 0;
-        if let Some(asked) = &asked.typing {
-            known.extensions.typing = hash_of(asked);
-            let anew = known.extensions.typing != before.typing;
-            let selected = self.select(view, told, asked, anew);
+        let (hash, selected) = select(&asked.typing, before.typing);
+        known.extensions.typing = hash;
+        if let Some(selected) = selected {
             extensions.typing = self.typing_in(&selected).await?;
         }
         known.extensions.threads = u64::from(asked.threads.is_some());

@@ -135,6 +135,13 @@ impl SlidingRequest {
     }
 }
 
+impl SlidingRequest {
+    /// Whether there may be any room in view.
+    pub(super) fn asks_for_rooms(&self) -> bool {
+        !self.lists.is_empty() || !self.subscriptions.is_empty()
+    }
+}
+
 impl AskedList {
     fn compile(list: List, reader: &UserId) -> Result<Self, SlidingRefusal> {
         bounded("lists: ranges", list.ranges.len(), MOST_RANGES)?;

@@ -56,13 +56,13 @@ impl RequiredState {
     }
 
     /// Whether members come as they speak.
-    pub(super) fn is_lazy(&self) -> bool {
+    fn is_lazy(&self) -> bool {
         let members = self.types.get(MEMBER);
         members.is_some_and(|keys| keys.lazy && !keys.all)
     }
 
     /// Whether an event is wanted, whoever speaks.
-    pub(super) fn wants(&self, event: &Pdu) -> bool {
+    fn wants(&self, event: &Pdu) -> bool {
         let Some((kind, key)) = event.state_slot() else {
             return false;
         };
@@ -85,8 +85,33 @@ impl RequiredState {
                 .collect(),
             false => self.named_in(state),
         };
+        self.add_speakers(state, speakers, &mut found);
+        found
+    }
+
+    /// What is wanted of a change of a state, in the same order.
+    pub(super) fn of_change(
+        &self,
+        changed: &[Arc<Pdu>],
+        state: &RoomState,
+        speakers: &BTreeSet<&UserId>,
+    ) -> Vec<Arc<Pdu>> {
+        let wanted = changed.iter().filter(|event| self.wants(event));
+        let mut found: Vec<Arc<Pdu>> = wanted.cloned().collect();
+        self.add_speakers(state, speakers, &mut found);
+        found
+    }
+
+    /// Adds those who speak, where members come as they do, and puts all in order.
+    fn add_speakers(
+        &self,
+        state: &RoomState,
+        speakers: &BTreeSet<&UserId>,
+        found: &mut Vec<Arc<Pdu>>,
+    ) {
         if self.is_lazy() {
-            found.extend(members(state, speakers));
+            let member = |user: &&UserId| state.get(MEMBER, user.as_str()).cloned();
+            found.extend(speakers.iter().filter_map(member));
         }
         found.sort_unstable_by(|one, other| {
             let place = |event: &Pdu| (event.depth(), event.origin_server_ts());
@@ -94,7 +119,6 @@ impl RequiredState {
             place(one).cmp(&place(other)).then_with(ids)
         });
         found.dedup_by(|one, other| one.event_id() == other.event_id());
-        found
     }
 
     fn named_in(&self, state: &RoomState) -> Vec<Arc<Pdu>> {
@@ -109,15 +133,6 @@ impl RequiredState {
         }
         found
     }
-}
-
-/// The member events of some people.
-pub(super) fn members<'a>(
-    state: &'a RoomState,
-    people: &'a BTreeSet<&UserId>,
-) -> impl Iterator<Item = Arc<Pdu>> + 'a {
-    let member = |user: &&UserId| state.get(MEMBER, user.as_str()).cloned();
-    people.iter().filter_map(member)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use super::{
     answer::Moment,
     known::KnownRoom,
     request::Wanted,
-    required_state::members,
     response::{Hero, SlidingRoom},
     view::stamp,
 };
@@ -32,6 +31,17 @@ pub(super) struct Told {
     pub(super) shown: Vec<OwnedEventId>,
     /// Whether the user has no more to do with the room.
     pub(super) is_over: bool,
+}
+
+impl Told {
+    fn nothing(since: Option<i64>) -> Self {
+        Self {
+            update: None,
+            since,
+            shown: Vec::new(),
+            is_over: false,
+        }
+    }
 }
 
 /// One room that the user is in, and what the client wants and has of it.
@@ -68,12 +78,7 @@ impl Moment<'_> {
         before: Option<KnownRoom>,
     ) -> Result<Told, StoreError> {
         let since = before.and_then(|before| before.until.or(self.asked.since_pos()));
-        let nothing = Told {
-            update: None,
-            since,
-            shown: Vec::new(),
-            is_over: false,
-        };
+        let nothing = Told::nothing(since);
         let is_joined = membership.membership == MembershipState::Join;
         if is_joined && !self.may_have_news(membership, wanted, before, since) {
             return Ok(nothing);
@@ -154,12 +159,7 @@ impl Moment<'_> {
             && !news
             && !is_read;
         if since.is_some() && is_empty {
-            return Ok(Told {
-                update: None,
-                since,
-                shown: Vec::new(),
-                is_over: false,
-            });
+            return Ok(Told::nothing(since));
         }
         self.add_counts(&telling, &mut update).await?;
         let shown = shown
@@ -168,9 +168,8 @@ impl Moment<'_> {
             .map(|event| event.pdu.event_id().to_owned());
         Ok(Told {
             update: Some(update),
-            since,
             shown: shown.collect(),
-            is_over: false,
+            ..Told::nothing(since)
         })
     }
 
@@ -226,21 +225,9 @@ impl Moment<'_> {
             .map(|event| event.pdu.sender())
             .collect();
         let changed = self.changed_state(telling).await?;
-        let state = if telling.state_anew() {
-            wanted.state.of(&room.state, &speakers)
-        } else {
-            let mut state: Vec<Arc<Pdu>> = changed
-                .iter()
-                .filter(|event| wanted.state.wants(event))
-                .cloned()
-                .collect();
-            if wanted.state.is_lazy() {
-                state.extend(members(&room.state, &speakers));
-                state.sort_by(|one, other| one.event_id().cmp(other.event_id()));
-                state.dedup_by(|one, other| one.event_id() == other.event_id());
-                state.sort_by_key(|event| event.depth());
-            }
-            state
+        let state = match telling.state_anew() {
+            true => wanted.state.of(&room.state, &speakers),
+            false => wanted.state.of_change(&changed, &room.state, &speakers),
         };
         let now = self.inner().clock.now();
         let render = |event: &Arc<Pdu>| -> ClientEvent { state_event(event, now, None) };
