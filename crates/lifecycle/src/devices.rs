@@ -15,7 +15,11 @@ impl Lifecycle {
         let mut intent = Intent::new();
         self.accounts.add_sign_out(&mut intent, session, by);
         let device = (session.user, &*session.user_id);
-        self.add_drop_belongings(&mut intent, device, std::slice::from_ref(&session.device_id));
+        self.add_drop_belongings(
+            &mut intent,
+            device,
+            std::slice::from_ref(&session.device_id),
+        );
         self.commit(intent).await
     }
 

@@ -36,13 +36,7 @@ pub type Whose<'a> = (i64, &'a UserId);
 
 impl Lifecycle {
     /// Puts the procedures together over their owners.
-    pub fn new(
-        log: Log,
-        accounts: Accounts,
-        keys: Keys,
-        rooms: Rooms,
-        pushers: Pushers,
-    ) -> Self {
+    pub fn new(log: Log, accounts: Accounts, keys: Keys, rooms: Rooms, pushers: Pushers) -> Self {
         Self {
             log,
             accounts,

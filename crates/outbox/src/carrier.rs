@@ -198,7 +198,12 @@ impl Outbox {
         let gives_up = |write: LocalWrite, pos: i64, before: Timestamp, fault: &str| {
             let (pos, before): (Value, Value) = (pos.into(), before.as_millis().into());
             let fault: String = fault.chars().take(MAX_FAULT_CHARS).collect();
-            let dead = vec![pos.clone(), before.clone(), now.as_millis().into(), fault.into()];
+            let dead = vec![
+                pos.clone(),
+                before.clone(),
+                now.as_millis().into(),
+                fault.into(),
+            ];
             let kept_since = now.minus(KEEP_DEAD).as_millis();
             write
                 .and(GIVE_UP, with(dead))

@@ -73,7 +73,8 @@ impl Outbox {
     /// Forgets the dead letters of a lane, or of one of its targets; tells how many.
     pub async fn forget(&self, lane: &str, target: Option<&str>) -> Result<usize, StoreError> {
         let which = vec![lane.into(), target.unwrap_or_default().into()];
-        self.settle(lane, LocalWrite::new().and(FORGET, which)).await
+        self.settle(lane, LocalWrite::new().and(FORGET, which))
+            .await
     }
 
     /// Beside the lane's holder: a letter that comes to wait while the last one of its target is

@@ -149,16 +149,21 @@ impl<'a> FanOut<'a> {
         loop {
             let newest = inner.rooms.newest(snapshot, room, first - 1, until, EVENTS);
             let (events, more) = newest.await?;
-            let invited = events.iter().filter_map(|event| self.invited(event));
-            let invited: Vec<Member> = invited.collect();
             let prepared: Vec<_> = events
                 .iter()
                 .map(|event| (event, PushEvent::new(&event.pdu)))
                 .collect();
-            for member in members.iter().chain(&invited) {
+            for member in members.iter() {
                 let part = (&events[..], &prepared[..]);
                 self.note_member(snapshot, room, member, part, letters)
                     .await?;
+            }
+            for (index, event) in events.iter().enumerate() {
+                if let Some(member) = self.invited(event) {
+                    let part = (std::slice::from_ref(event), &prepared[index..=index]);
+                    self.note_member(snapshot, room, &member, part, letters)
+                        .await?;
+                }
             }
             match events.first() {
                 Some(oldest) if more => until = oldest.ord - 1,
@@ -176,8 +181,8 @@ impl<'a> FanOut<'a> {
             return None;
         }
         let user = self.watched.by_name(<&UserId>::try_from(name).ok()?)?;
-        let since = event.pos.get();
-        Some(Member { user, since })
+        // Of the room they may see nothing; this is for them.
+        Some(Member { user, since: 0 })
     }
 
     /// Which of some events notify one person.
@@ -192,7 +197,10 @@ impl<'a> FanOut<'a> {
         let Some(person) = self.watched.person(member.user) else {
             return Ok(());
         };
-        let judge = self.inner.judge(snapshot, member.user, &person.user_id).await?;
+        let judge = self
+            .inner
+            .judge(snapshot, member.user, &person.user_id)
+            .await?;
         let looking = Looking {
             rooms: &self.inner.rooms,
             snapshot,

@@ -178,9 +178,7 @@ impl ToGateways {
         for (done, one) in news.iter().enumerate() {
             let event = match one {
                 News::Event(event) => Some(&**event),
-                News::HasRead | News::Nothing
-                    if last_event.is_none() && done + 1 == news.len() =>
-                {
+                News::HasRead | News::Nothing if last_event.is_none() && done + 1 == news.len() => {
                     if self.knows(pusher, unread) {
                         continue;
                     }

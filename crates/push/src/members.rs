@@ -50,9 +50,8 @@ impl Members {
         room: &Room,
         watched: &Watched,
     ) -> Result<Arc<[Member]>, StoreError> {
-        let stands = |kept: &Kept| {
-            kept.state_pos == room.state_pos() && kept.version == watched.version
-        };
+        let stands =
+            |kept: &Kept| kept.state_pos == room.state_pos() && kept.version == watched.version;
         if let Some(kept) = self.rooms.get(&room.room).filter(stands) {
             return Ok(kept.members);
         }

@@ -76,8 +76,7 @@ impl Reader {
         if event.redacted_by.is_some() || self.judge.ignored.contains(event.pdu.sender()) {
             return Ok(News::Nothing);
         }
-        let history = inner.rooms.history(snapshot, &room, &self.user_id).await?;
-        if !history.shows(&event) || !self.is_in(&room) {
+        if !self.may_see(inner, snapshot, &room, &event).await? {
             return Ok(News::Nothing);
         }
         let looking = Looking {
@@ -101,10 +100,25 @@ impl Reader {
         Ok(News::Event(Box::new(self.told(&room, event, actions))))
     }
 
-    /// Whether the reader is in the room, or asked into it.
-    fn is_in(&self, room: &Room) -> bool {
-        let member = room.state.get("m.room.member", self.user_id.as_str());
-        member.is_some_and(|member| matches!(member.membership(), Some(Join | Invite)))
+    /// Whether the reader is in the room and sees the event there, or it asks them into the room.
+    async fn may_see(
+        &self,
+        inner: &Inner,
+        snapshot: &Snapshot,
+        room: &Room,
+        event: &StoredEvent,
+    ) -> Result<bool, StoreError> {
+        let Some(member) = room.state.get("m.room.member", self.user_id.as_str()) else {
+            return Ok(false);
+        };
+        Ok(match member.membership() {
+            Some(Invite) => member.event_id() == event.pdu.event_id(),
+            Some(Join) => {
+                let history = inner.rooms.history(snapshot, room, &self.user_id);
+                history.await?.shows(event)
+            }
+            _ => false,
+        })
     }
 
     async fn has_read(
@@ -113,11 +127,9 @@ impl Reader {
         event: &StoredEvent,
     ) -> Result<bool, StoreError> {
         let read = looking.read().await?;
-        let threads = looking.rooms.threads_of(
-            looking.snapshot,
-            looking.room,
-            [event].into_iter(),
-        );
+        let threads = looking
+            .rooms
+            .threads_of(looking.snapshot, looking.room, [event].into_iter());
         let threads = threads.await?;
         Ok(read.has(threads.get(event.pdu.event_id()), event.ord))
     }

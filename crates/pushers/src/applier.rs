@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use ruma::OwnedUserId;
 use seal::{Keyring, Place, Scope};
-use store::{
-    Applier, CheckContext, ColumnType, Insert, StoreError, Tx, Verdict, Writes,
-};
+use store::{Applier, CheckContext, ColumnType, Insert, StoreError, Tx, Verdict, Writes};
 
 use crate::work::{Content, PusherRow, Work};
 

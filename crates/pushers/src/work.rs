@@ -36,7 +36,8 @@ pub struct Work {
     pub(crate) rows: Staged<i64, PusherRow>,
 }
 
-const BY_USER: &str = "SELECT id, user_id, hash, device_id, session FROM pushers WHERE user_id = $1";
+const BY_USER: &str =
+    "SELECT id, user_id, hash, device_id, session FROM pushers WHERE user_id = $1";
 const BY_HASH: &str = "SELECT id, user_id, hash, device_id, session FROM pushers WHERE hash = $1";
 const BY_ID: &str = "SELECT id, user_id, hash, device_id, session FROM pushers WHERE id = $1";
 

@@ -139,7 +139,6 @@ impl UnreadCache {
                 .build(),
         }
     }
-
 }
 
 impl Rooms {

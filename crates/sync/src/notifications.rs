@@ -17,12 +17,7 @@ use ruma::{OwnedRoomId, OwnedUserId, push::Action};
 use store::{Snapshot, StoreError};
 
 use crate::{
-    Sync,
-    render::Reader,
-    response::ClientEvent,
-    sync::Inner,
-    telling::Telling,
-    token::Boundary,
+    Sync, render::Reader, response::ClientEvent, sync::Inner, telling::Telling, token::Boundary,
 };
 
 /// How often one page looks into a room, and at how many events each time: what does not notify

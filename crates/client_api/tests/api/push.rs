@@ -73,13 +73,15 @@ async fn couple(server: &Server) -> (Node, User, User, Room, Gateway) {
     (node, ada, ben, room, gateway)
 }
 
-async fn a_gateway_is_told_what_notifies_and_what_its_client_asked_to_be_passed_on(
-    server: Server,
-) {
+async fn a_gateway_is_told_what_notifies_and_what_its_client_asked_to_be_passed_on(server: Server) {
     let node = server.node().await;
     let (ada, ben) = (node.someone("ada").await, node.someone("ben").await);
     let gateway = Gateway::open().await;
-    node.push_to(&ada, &gateway, json!({ "silent": [1, "é"] })).await;
+    node.push_to(&ada, &gateway, json!({ "silent": [1, "é"] }))
+        .await;
+    let name = format!("profile/{}/displayname", ben.user_id);
+    node.call(&ben, "PUT", &name, json!({ "displayname": "Ben" }))
+        .await;
     let room = json!({
         "preset": "public_chat",
         "name": "Kitchen",
@@ -89,18 +91,25 @@ async fn a_gateway_is_told_what_notifies_and_what_its_client_asked_to_be_passed_
     node.go(&ada, "join", &room).await;
     let carl = node.someone("carl").await;
     node.go(&carl, "join", &room).await;
-    let event = node.say(&ben, &room, &format!("soup, {}?", ada.localpart())).await;
+    let content = json!({
+        "msgtype": "m.text",
+        "body": "soup?",
+        "m.mentions": { "user_ids": [ada.user_id] },
+    });
+    let event = node
+        .send(&ben, &room, "m.room.message", content.clone())
+        .await;
     let told = gateway.took(1).await;
     let expected = json!({
         "event_id": event,
         "room_id": room,
         "type": "m.room.message",
         "sender": ben.user_id,
-        "sender_display_name": ben.localpart(),
+        "sender_display_name": "Ben",
         "room_name": "Kitchen",
         "room_alias": format!("#kitchen-{}:localhost", ben.localpart()),
         "prio": "high",
-        "content": { "msgtype": "m.text", "body": format!("soup, {}?", ada.localpart()) },
+        "content": content,
         "counts": { "unread": 1 },
         "devices": [{
             "app_id": "org.example.app",
@@ -116,7 +125,8 @@ async fn a_brief_gateway_is_told_no_more_than_which_event_and_how_much_is_unread
     let node = server.node().await;
     let (ada, ben) = (node.someone("ada").await, node.someone("ben").await);
     let gateway = Gateway::open().await;
-    node.push_to(&ada, &gateway, json!({ "format": "event_id_only" })).await;
+    node.push_to(&ada, &gateway, json!({ "format": "event_id_only" }))
+        .await;
     let room = node.public(&ben).await;
     node.go(&ada, "join", &room).await;
     let carl = node.someone("carl").await;
@@ -141,13 +151,21 @@ async fn only_what_notifies_is_told(server: Server) {
     let (node, ada, ben, room, gateway) = couple(&server).await;
     // Her own words, a topic, a quiet room, somebody whom she ignores, and a reaction.
     let own = node.say(&ada, &room, "mine").await;
-    node.set(&ben, &room, ("m.room.topic", ""), json!({ "topic": "soup" })).await;
-    let reaction = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": own, "key": "👍" } });
+    node.set(
+        &ben,
+        &room,
+        ("m.room.topic", ""),
+        json!({ "topic": "soup" }),
+    )
+    .await;
+    let reaction =
+        json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": own, "key": "👍" } });
     node.send(&ben, &room, "m.reaction", reaction).await;
     let quiet = node.public(&ben).await;
     node.go(&ada, "join", &quiet).await;
     let rule = format!("pushrules/global/room/{quiet}");
-    node.call(&ada, "PUT", &rule, json!({ "actions": [] })).await;
+    node.call(&ada, "PUT", &rule, json!({ "actions": [] }))
+        .await;
     node.say(&ben, &quiet, "nobody hears this").await;
     let carl = node.someone("carl").await;
     node.go(&carl, "join", &room).await;
@@ -163,7 +181,9 @@ async fn who_is_asked_into_a_room_is_told(server: Server) {
     let (ada, ben) = (node.someone("ada").await, node.someone("ben").await);
     let gateway = Gateway::open().await;
     node.push_to(&ada, &gateway, json!({})).await;
-    let room = node.create(&ben, json!({ "preset": "private_chat", "name": "Den" })).await;
+    let room = node
+        .create(&ben, json!({ "preset": "private_chat", "name": "Den" }))
+        .await;
     node.say(&ben, &room, "not for her yet").await;
     node.on(&ben, "invite", &room, &ada).await;
     let told = gateway.took(1).await;
@@ -209,7 +229,8 @@ async fn who_reads_on_has_less_on_their_other_devices(server: Server) {
     let last = node.say(&ben, &room, "two").await;
     let told = gateway.took(2).await;
     assert_eq!(told[1]["counts"]["unread"], 2, "{told:?}");
-    node.read(&ada, &room, "m.read.private", &last, json!({})).await;
+    node.read(&ada, &room, "m.read.private", &last, json!({}))
+        .await;
     let told = gateway.took(3).await;
     let expected = json!({
         "counts": { "unread": 0 },
@@ -243,7 +264,12 @@ async fn a_gateway_that_is_away_is_told_all_in_order_when_it_is_back(server: Ser
 async fn a_gateway_that_talks_nonsense_is_tried_again_and_leads_nowhere(server: Server) {
     let (node, _ada, ben, room, gateway) = couple(&server).await;
     let mut said = Vec::new();
-    for mood in [Mood::Babbles, Mood::NeverEnds, Mood::LeadsInside, Mood::Says(429)] {
+    for mood in [
+        Mood::Babbles,
+        Mood::NeverEnds,
+        Mood::LeadsInside,
+        Mood::Says(429),
+    ] {
         gateway.is(mood);
         let before = gateway.asked();
         said.push(node.say(&ben, &room, "soup").await);
@@ -334,7 +360,8 @@ async fn a_pusher_goes_with_its_session(server: Server) {
             "password": PASSWORD,
         },
     });
-    node.call(&again, "POST", "account/password", new_password).await;
+    node.call(&again, "POST", "account/password", new_password)
+        .await;
     assert_eq!(node.pushers(&again).await.len(), 0);
 }
 
@@ -399,7 +426,9 @@ async fn what_cannot_be_a_pusher_is_refused(server: Server) {
     ];
     for bad in bad {
         let path = "/_matrix/client/v3/pushers/set";
-        let refused = node.refused(&ada.token, "POST", path, &bad.to_string()).await;
+        let refused = node
+            .refused(&ada.token, "POST", path, &bad.to_string())
+            .await;
         assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()), "{bad}");
     }
     assert!(node.pushers(&ada).await.is_empty());

@@ -51,7 +51,8 @@ impl Administration {
         target: Option<&str>,
     ) -> Result<Answer, Refusal> {
         let replaying = async {
-            self.record(Act::DeliveriesReplayed, lane, target).await?;
+            self.record_letters(Act::DeliveriesReplayed, lane, target)
+                .await?;
             self.owners.outbox.replay(lane, target).await
         };
         let count = replaying.await;
@@ -66,7 +67,8 @@ impl Administration {
         target: Option<&str>,
     ) -> Result<Answer, Refusal> {
         let forgetting = async {
-            self.record(Act::DeliveriesForgotten, lane, target).await?;
+            self.record_letters(Act::DeliveriesForgotten, lane, target)
+                .await?;
             self.owners.outbox.forget(lane, target).await
         };
         let count = forgetting.await;
@@ -75,7 +77,12 @@ impl Administration {
         Ok(Answer::DeadLettersForgotten { count })
     }
 
-    async fn record(&self, act: Act, lane: &str, target: Option<&str>) -> Result<(), StoreError> {
+    async fn record_letters(
+        &self,
+        act: Act,
+        lane: &str,
+        target: Option<&str>,
+    ) -> Result<(), StoreError> {
         let record = Record::new(act, Actor::CommandLine).with("lane", lane);
         let record = match target {
             Some(target) => record.with("target", target),

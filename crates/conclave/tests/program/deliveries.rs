@@ -95,7 +95,9 @@ async fn people(server: &TestServer, gateway: SocketAddr) -> (Client, Client, St
     let alice = Client::sign_in(server.address(), "alice", PASSWORD).await;
     let bob = Client::sign_in(server.address(), "bob", PASSWORD).await;
     let room = json!({ "preset": "public_chat" });
-    let room = bob.ask("POST", "/_matrix/client/v3/createRoom", &room).await;
+    let room = bob
+        .ask("POST", "/_matrix/client/v3/createRoom", &room)
+        .await;
     let room = room.unwrap()["room_id"].as_str().unwrap().to_owned();
     let join = format!("/_matrix/client/v3/join/{room}");
     alice.ask("POST", &join, &json!({})).await.unwrap();
@@ -163,7 +165,10 @@ async fn what_was_given_up_is_listed_tried_again_and_forgotten() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = Gateway::open(listener, "400 Bad Request").await;
     let (_alice, bob, room) = people(&server, gateway.address).await;
-    assert_eq!(printed(&server.command(&["delivery", "dead"], "").await), "");
+    assert_eq!(
+        printed(&server.command(&["delivery", "dead"], "").await),
+        ""
+    );
     let event = say(&bob, &room, 1).await;
     gateway.has(std::slice::from_ref(&event)).await;
     let dead = eventually_within(PATIENCE, "a letter is dead", || async {
@@ -187,5 +192,8 @@ async fn what_was_given_up_is_listed_tried_again_and_forgotten() {
     // Without a server, too.
     let forgotten = printed(&server.command(&["delivery", "forget", "push"], "").await);
     assert_eq!(forgotten, "forgotten: 1\n");
-    assert_eq!(printed(&server.command(&["delivery", "dead"], "").await), "");
+    assert_eq!(
+        printed(&server.command(&["delivery", "dead"], "").await),
+        ""
+    );
 }

@@ -144,6 +144,7 @@ pub(crate) fn all() -> Vec<Section> {
         Rooms::describe(),
         Presence::describe(),
         Previews::describe(),
+        Push::describe(),
         Calls::describe(),
         Support::describe(),
         RateLimits::describe(),

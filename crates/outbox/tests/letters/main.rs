@@ -116,7 +116,9 @@ async fn what_fails_for_too_long_is_given_up(server: Server) {
     server.clock.advance(Post::PATIENCE / 2);
     node.rest("ada", 2).await;
     node.put(&[("ada", 2)]).await;
-    server.clock.advance(Post::PATIENCE / 2 + Duration::from_secs(1));
+    server
+        .clock
+        .advance(Post::PATIENCE / 2 + Duration::from_secs(1));
     eventually("the old letter dies", || async {
         server.clock.advance(Duration::from_secs(1));
         (node.dead().await == [("ada".to_owned(), 1, "away".to_owned())]).then_some(())
@@ -135,7 +137,8 @@ async fn what_is_refused_is_given_up_and_the_next_goes_on(server: Server) {
     let node = server.node().await;
     let post = Arc::new(Post::new(Mood::Refuses(3)));
     let carrying = node.carry(&post).await;
-    node.put(&[("ada", 1), ("ada", 2), ("ada", 3), ("ada", 4)]).await;
+    node.put(&[("ada", 1), ("ada", 2), ("ada", 3), ("ada", 4)])
+        .await;
     post.has("ada", vec![1, 2, 4]).await;
     node.is_empty().await;
     // The fault is kept, as far as anybody would read it.
@@ -228,7 +231,12 @@ async fn whoever_goes_on_delivers_all_that_was_not_noted(server: Server) {
     }
     carrying.abort();
     post.is(Mood::Takes);
-    let total = |post: &Post| names.iter().map(|name| post.took(name).len()).sum::<usize>();
+    let total = |post: &Post| {
+        names
+            .iter()
+            .map(|name| post.took(name).len())
+            .sum::<usize>()
+    };
     for life in 1..=20 {
         let carrying = node.carry(&post).await;
         let wanted = usize::try_from(life * TARGETS * LETTERS / 25).unwrap();

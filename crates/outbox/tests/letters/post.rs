@@ -8,9 +8,7 @@ use store::{
     Begin, Database, DatabaseOptions, LeasedCursor, LocalWrite, Location, Log, LogBuilder, Pos,
     StoreError,
 };
-use testkit::{
-    clock::FakeClock, entropy::SeededEntropy, eventually, postgres::TestDatabase,
-};
+use testkit::{clock::FakeClock, entropy::SeededEntropy, eventually, postgres::TestDatabase};
 use tokio::{sync::Notify, task::JoinHandle};
 
 /// A database and a clock.
@@ -137,7 +135,9 @@ impl Node {
     pub(crate) async fn is_empty(&self) {
         eventually("nothing waits", || async {
             let waiting = self.outbox.waiting().await.unwrap();
-            let none = waiting.iter().all(|lane| (lane.letters, lane.targets) == (0, 0));
+            let none = waiting
+                .iter()
+                .all(|lane| (lane.letters, lane.targets) == (0, 0));
             none.then_some(())
         })
         .await;

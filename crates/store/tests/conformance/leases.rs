@@ -51,8 +51,14 @@ fn note(id: i64) -> LocalWrite {
 }
 
 async fn notes(node: &Node) -> Vec<i64> {
-    let rows = node.database().query("SELECT id FROM scratch ORDER BY id", &[]).await;
-    rows.unwrap().iter().map(|row| row.int(0).unwrap()).collect()
+    let rows = node
+        .database()
+        .query("SELECT id FROM scratch ORDER BY id", &[])
+        .await;
+    rows.unwrap()
+        .iter()
+        .map(|row| row.int(0).unwrap())
+        .collect()
 }
 
 conformance! {
