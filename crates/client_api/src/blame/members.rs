@@ -14,8 +14,9 @@ const MAX_BODY_BYTES: usize = 16 * 1024;
 /// How often it is read again.
 const MAX_ATTEMPTS: usize = 100;
 
-/// A tag decides what the members beside it must be, so it is blamed last.
-const TAG: &str = "type";
+/// A tag decides what the members beside it must be, so it is blamed last, and never for one that is
+/// missing.
+const TAGS: [&str; 2] = ["type", "kind"];
 
 /// The way to a value.
 #[derive(Clone)]
@@ -45,18 +46,60 @@ impl Reading<'_> {
         if complaint_about(&body)? != complaint {
             return None;
         }
+        let about = |body: &Value| (attempts.get() < MAX_ATTEMPTS).then(|| complaint_about(body));
         let mut path = Vec::new();
         while let Some(step) = {
-            let without = |step: &Step| {
-                let left = without(&body, &path, step);
-                (attempts.get() < MAX_ATTEMPTS).then(|| complaint_about(&left))
-            };
-            at_fault(steps(&body, &path), complaint, without)
+            let steps = steps(&body, &path);
+            let quoted = quoted(&steps, complaint, |step| about(&other(&body, &path, step)?));
+            let without = |step: &Step| about(&without(&body, &path, step));
+            quoted.or_else(|| at_fault(steps, complaint, without))
         } {
             path.push(step);
         }
         Some(written(&path))
     }
+}
+
+/// The step to a value that the complaint quotes: with another one it quotes that.
+fn quoted(
+    steps: &[Step],
+    complaint: &str,
+    with_other: impl Fn(&Step) -> Option<Option<String>>,
+) -> Option<Step> {
+    let is_quoted = |step: &&Step| {
+        let told = with_other(step).flatten();
+        told.is_some_and(|told| differs_by_quote(&told, complaint))
+    };
+    steps.iter().find(is_quoted).cloned()
+}
+
+/// Whether two complaints say the same of two values, the one longer than the other.
+fn differs_by_quote(longer: &str, complaint: &str) -> bool {
+    let alike = complaint.bytes().zip(longer.bytes());
+    let begin = alike.take_while(|(one, other)| one == other).count();
+    let rest = longer
+        .get(begin..)
+        .and_then(|rest| rest.strip_prefix(OTHER));
+    rest.is_some_and(|rest| complaint.get(begin..) == Some(rest))
+}
+
+/// What is put behind a value, so that it is another.
+const OTHER: &str = "0";
+
+/// The body with another value of the same type where a step leads to a number or a text.
+fn other(body: &Value, path: &[Step], step: &Step) -> Option<Value> {
+    let mut body = body.clone();
+    let mut steps = path.iter().chain([step]);
+    let value = steps.try_fold(&mut body, |value, step| match step {
+        Step::Member(name) => value.get_mut(name),
+        Step::Item(index) => value.get_mut(index),
+    })?;
+    *value = match &*value {
+        Value::Number(number) => serde_json::from_str(&format!("{number}{OTHER}")).ok()?,
+        Value::String(text) => format!("{text}{OTHER}").into(),
+        _ => return None,
+    };
+    Some(body)
 }
 
 /// The step without which the complaint changes.
@@ -76,7 +119,10 @@ fn at_fault(
             Step::Member(name)
                 if complaint.starts_with("missing field ")
                     && left == Some(format!("missing field `{name}`")) => {}
-            Step::Member(name) if name == TAG => tag = Some(step),
+            Step::Member(name) if TAGS.contains(&name.as_str()) => {
+                let is_of_another = complaint.starts_with("missing field ");
+                tag = Some(step).filter(|_| !is_of_another);
+            }
             _ => return Some(step),
         }
     }

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 /// Columns that take what people, their programs and operators say, and what they say there.
 /// A column without kinds takes keys and hashes of the server's own making.
 ///
-/// Not here, because they do not exist yet: pushers and their outbox, rows of
-/// idempotency other than those of events and of messages to devices. Receipts and typing hold
-/// nothing that anybody wrote.
+/// Not here, because they do not exist yet: rows of idempotency other than those of events and of
+/// messages to devices. Receipts, typing and what waits to leave hold nothing that anybody wrote.
 pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
     (
         &["accounts.password_hash"],
@@ -158,6 +157,16 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
     ),
     (&["key_backups.auth_data"], &["the data of a backup"]),
     (&["key_backup_sessions.sealed"], &["a key in a backup"]),
+    (
+        &["pushers.sealed"],
+        &[
+            "the address of a push gateway",
+            "the app of a pusher",
+            "a push key",
+            "the name of an app",
+        ],
+    ),
+    (&["pushers.hash"], &["the app of a pusher", "a push key"]),
     (&["reports.reason"], &["the reason of a report"]),
     (&["media.file_name"], &["the name of a file"]),
     (&["media.content_type"], &["the type of a file"]),

@@ -1,4 +1,4 @@
-//! What the server keeps for somebody: account data, tags, push rules, filters.
+//! What the server keeps for somebody: account data, tags, push rules, pushers, filters.
 
 use serde_json::json;
 
@@ -23,7 +23,23 @@ pub(super) async fn kept(alice: &Client, room: &str, markers: &mut Markers) -> S
     let filter = json!({ "room": { "timeline": { "types": [markers.new_for("a filter")] } } });
     ask(alice, "POST", &format!("{mine}/filter"), filter).await;
     push_rules(alice, markers).await;
+    pusher(alice, markers).await;
     kind
+}
+
+/// Nobody answers at the gateway: what is to be told waits.
+async fn pusher(alice: &Client, markers: &mut Markers) {
+    let gateway = markers.new_for("the address of a push gateway");
+    let pusher = json!({
+        "kind": "http",
+        "app_id": markers.new_for("the app of a pusher"),
+        "pushkey": markers.new_for("a push key"),
+        "app_display_name": markers.new_for("the name of an app"),
+        "device_display_name": "Phone",
+        "lang": "en",
+        "data": { "url": format!("https://{gateway}.invalid/_matrix/push/v1/notify") },
+    });
+    ask(alice, "POST", "pushers/set", pusher).await;
 }
 
 async fn push_rules(alice: &Client, markers: &mut Markers) {
