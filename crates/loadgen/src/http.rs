@@ -1,5 +1,7 @@
 //! One connection that is kept alive, as a client of HTTP/1.1.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -13,6 +15,23 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use url::Url;
+
+use crate::moment;
+
+/// A whole answer that has not been read yet, so that reading it is not measured.
+pub(crate) struct Answer {
+    pub(crate) bytes: Bytes,
+    /// When the last of it had come.
+    pub(crate) at: Instant,
+    /// From the first byte of the request to the last of the answer.
+    pub(crate) took: Duration,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.bytes)?)
+    }
+}
 
 /// A connection to one server.
 pub(crate) struct Connection {
@@ -52,17 +71,33 @@ impl Connection {
         token: Option<&str>,
         body: &Value,
     ) -> Result<Value> {
+        let answer = self.timed(method, path, token, body).await?;
+        answer.json()
+    }
+
+    /// Sends JSON and measures how long the whole answer takes to come; anything but a success is
+    /// an error.
+    pub(crate) async fn timed(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: &Value,
+    ) -> Result<Answer> {
         let body = match method {
             Method::GET => Bytes::new(),
             _ => Bytes::from(serde_json::to_vec(body)?),
         };
-        let (status, answer) = self
+        let began = moment::now();
+        let (status, bytes) = self
             .exchange(method, path, token, "application/json", body)
             .await?;
+        let at = moment::now();
         if !status.is_success() {
-            bail!("{path}: {status}: {}", String::from_utf8_lossy(&answer));
+            bail!("{path}: {status}: {}", String::from_utf8_lossy(&bytes));
         }
-        Ok(serde_json::from_slice(&answer)?)
+        let took = at - began;
+        Ok(Answer { bytes, at, took })
     }
 
     /// Sends bytes and takes bytes.
