@@ -179,10 +179,9 @@ impl Stage {
         let url = &server.url;
         let writer = Client::register(url, &format!("load-{run}-writer")).await?;
         let shared = load.few.min(load.rooms);
-        let many = Reader::new(url, &format!("load-{run}-many"), load.rooms);
-        let mut many = many.await?;
-        let few = Reader::new(url, &format!("load-{run}-few"), load.few);
-        let mut few = few.await?;
+        let [many, few] = ["many", "few"].map(|who| format!("load-{run}-{who}"));
+        let mut many = Reader::new(url, &many, load.rooms).await?;
+        let mut few = Reader::new(url, &few, load.few).await?;
         many.share(&writer.person, shared).await?;
         few.share(&writer.person, shared).await?;
         let written = many.enliven(load.window + load.few).await?;
