@@ -15,6 +15,9 @@ const RESTARTS: u32 = 7;
 /// How much smaller a trial is.
 const TRIAL: u32 = 10;
 
+/// A trial of initial syncs.
+const SMALL: [&str; 4] = ["--rooms", "4", "--members", "5"];
+
 /// A load that has servers of its own.
 struct Load {
     part: Part,
@@ -102,8 +105,11 @@ impl Bench<'_> {
             servers.push(kind.start(&folder)?);
             started.push((kind, folder));
         }
-        let mut clean = self.load_silently(title, &servers, &["initial", "--keep", file])?;
-        for restart in 1..=RESTARTS {
+        let sizes: &[&str] = if self.options.trial { &SMALL } else { &[] };
+        let load = [&["initial", "--keep", file], sizes].concat();
+        let mut clean = self.load_silently(title, &servers, &load)?;
+        let restarts = if self.options.trial { 2 } else { RESTARTS };
+        for restart in 1..=restarts {
             let mut again = Vec::new();
             for (server, (kind, folder)) in servers.into_iter().zip(&started) {
                 again.push(kind.restart(server, folder)?);
@@ -111,9 +117,10 @@ impl Bench<'_> {
             servers = again;
             let load = ["initial", "--again", file];
             // Each call tells the figures of those before it too.
-            clean &= match restart {
-                RESTARTS => self.load(title, &servers, &load)?,
-                _ => self.load_silently(title, &servers, &load)?,
+            clean &= if restart == restarts {
+                self.load(title, &servers, &load)?
+            } else {
+                self.load_silently(title, &servers, &load)?
             };
         }
         Ok(clean)
