@@ -16,7 +16,7 @@ pub(crate) struct Initial {
     #[arg(long, default_value_t = 10)]
     pub(crate) messages: usize,
     /// How long a message is.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 280)]
     pub(crate) body_bytes: usize,
     /// How many syncs make one turn.
     #[arg(long, default_value_t = 40)]
