@@ -33,10 +33,16 @@ impl Answer {
     }
 }
 
-/// A connection to one server.
+/// How long a connection may rest: servers close those that rest for a minute or so, and one that
+/// is closed just now takes a request with it.
+const RESTS: Duration = Duration::from_secs(10);
+
+/// A connection to one server, opened again after a rest.
 pub(crate) struct Connection {
+    url: Url,
     host: String,
     sender: SendRequest<Full<Bytes>>,
+    used: Instant,
 }
 
 impl Connection {
@@ -58,9 +64,20 @@ impl Connection {
             let _: Result<(), hyper::Error> = connection.await;
         });
         Ok(Self {
+            url: url.clone(),
             host: format!("{name}:{port}"),
             sender,
+            used: moment::now(),
         })
+    }
+
+    /// Opens it again if it was closed, or might be any moment.
+    async fn refresh(&mut self) -> Result<()> {
+        if self.sender.is_closed() || self.used.elapsed() > RESTS {
+            let url = self.url.clone();
+            *self = Self::open(&url).await?;
+        }
+        Ok(())
     }
 
     /// Sends JSON and takes JSON; anything but a success is an error.
@@ -88,6 +105,7 @@ impl Connection {
             Method::GET => Bytes::new(),
             _ => Bytes::from(serde_json::to_vec(body)?),
         };
+        self.refresh().await?;
         let began = moment::now();
         let (status, bytes) = self
             .exchange(method, path, token, "application/json", body)
@@ -131,8 +149,12 @@ impl Connection {
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        self.sender.ready().await?;
+        self.refresh().await?;
+        let failed = |error| anyhow!("{path}: {error}");
+        self.sender.ready().await.map_err(failed)?;
         let answer = self.sender.send_request(request.body(Full::new(body))?);
-        answer.await.map_err(|error| anyhow!("{path}: {error}"))
+        let answer = answer.await.map_err(failed);
+        self.used = moment::now();
+        answer
     }
 }
