@@ -3,18 +3,23 @@
 //! The two are measured in turn, never both under load, and all figures of a run come from one
 //! machine and one hour: only their ratios mean anything elsewhere.
 
+mod large;
+mod messages;
+mod part;
 mod server;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, ensure};
 
-use self::server::{Kind, Running};
+use self::{
+    part::Part,
+    server::{Kind, Running},
+};
 use crate::{
     cargo::{cargo, release_folder},
     console::say,
@@ -26,10 +31,13 @@ pub(crate) struct Options {
     /// A Python environment with Synapse in it (`docs/performance.md` says how to make one).
     #[arg(long)]
     synapse: Option<PathBuf>,
+    /// Measures this part alone; can be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// How often each server has its turn.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
-    /// How long one turn takes.
+    /// How long one turn of sending takes.
     #[arg(long, default_value_t = 10)]
     seconds: u32,
     /// How many messages stand in the database whose size and whose server's memory are measured.
@@ -38,130 +46,83 @@ pub(crate) struct Options {
     /// A folder for the figures as JSON, one file for each load.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Measures this program of ours, instead of a build of what stands here.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Makes rooms and crowds ten times smaller, to see that everything works: the figures mean
+    /// nothing.
+    #[arg(long)]
+    trial: bool,
 }
 
-/// Builds what is needed and puts every load on; says whether nothing was lost on the way.
+/// Builds what is needed and puts the loads on; says whether nothing was lost on the way.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
-    let status = cargo(["build", "--release", "-p", "conclave", "-p", "loadgen"]).status()?;
-    ensure!(status.success(), "the release build failed");
+    let mut build = vec!["build", "--release", "-p", "loadgen"];
+    if options.program.is_none() {
+        build.extend(["-p", "conclave"]);
+    }
+    ensure!(cargo(build).status()?.success(), "the release build failed");
     if let Some(folder) = &options.json {
         fs::create_dir_all(folder)?;
     }
+    let bin = release_folder();
+    let program = options.program.clone();
     let bench = Bench {
         options,
-        bin: release_folder(),
+        ours: Kind::Conclave(program.unwrap_or_else(|| bin.join("conclave"))),
+        theirs: options.synapse.clone().map(Kind::Synapse),
+        loadgen: bin.join("loadgen"),
         scratch: tempfile::tempdir()?,
     };
-    let mut kinds = vec![Kind::Conclave(bench.bin.join("conclave"))];
-    kinds.extend(options.synapse.clone().map(Kind::Synapse));
-    bench.cold_starts(&kinds)?;
-    let beside = bench.side_by_side(&kinds)?;
-    let under_a_reader = bench.under_a_reader(&kinds[0])?;
-    let kept = bench.kept(&kinds[0])?;
-    Ok(beside && under_a_reader && kept)
+    let messages = bench.messages()?;
+    let large = bench.large()?;
+    Ok(messages && large)
 }
 
 struct Bench<'a> {
     options: &'a Options,
-    bin: PathBuf,
+    ours: Kind,
+    theirs: Option<Kind>,
+    loadgen: PathBuf,
     scratch: tempfile::TempDir,
 }
 
 impl Bench<'_> {
-    /// From the start of the process to the first answer, with an empty database.
-    fn cold_starts(&self, kinds: &[Kind]) -> anyhow::Result<()> {
-        let mut times: Vec<Vec<Duration>> = kinds.iter().map(|_| Vec::new()).collect();
-        for round in 0..self.options.rounds.max(5) {
-            for (kind, times) in kinds.iter().zip(&mut times) {
-                let folder = self.folder(&format!("cold-{}-{round}", kind.name()))?;
-                let running = kind.start(&folder)?;
-                times.push(running.took);
-            }
-        }
-        say("== cold start, from the process to the first answer");
-        for (kind, times) in kinds.iter().zip(&mut times) {
-            times.sort_unstable();
-            let median = times[times.len() / 2];
-            say(format_args!("  {:<10} {median:?}   {times:?}", kind.name()));
-        }
-        Ok(())
+    fn wants(&self, part: Part) -> bool {
+        part.is_among(&self.options.only)
     }
 
-    fn side_by_side(&self, kinds: &[Kind]) -> anyhow::Result<bool> {
-        let mut servers = Vec::new();
-        for kind in kinds {
-            let folder = self.folder(kind.name())?;
-            let running = kind.start(&folder)?;
-            let resident = running.resident_kib()? / 1024;
-            say(format_args!(
-                "== resident after the start of {}: {resident} MiB",
-                kind.name()
-            ));
-            servers.push(running);
-        }
-        let seconds = self.options.seconds.to_string();
-        let loads: [(&str, &[&str]); 6] = [
-            ("send: 20 rooms, 64 connections", &["send"]),
-            ("send: one connection", &["send", "--connections", "1"]),
-            (
-                "send: 64 connections in one room",
-                &["send", "--rooms", "1"],
-            ),
-            (
-                "send, with receipts, typing and messages to devices",
-                &["send", "--mixed"],
-            ),
-            ("2,000 held polls", &["hold"]),
-            ("files of 64 MiB", &["files"]),
-        ];
-        let mut clean = true;
-        for (title, load) in loads {
-            let mut load = load.to_vec();
-            if load[0] == "send" {
-                load.extend(["--seconds", &seconds]);
-            }
-            clean &= self.load(title, &servers, &load)?;
-        }
-        Ok(clean)
+    /// The servers that are compared, ours first.
+    fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        std::iter::once(&self.ours).chain(&self.theirs)
     }
 
-    /// The first load while somebody reads one moment of the database, as a backup does.
-    fn under_a_reader(&self, kind: &Kind) -> anyhow::Result<bool> {
-        let folder = self.folder("reader")?;
-        let server = [kind.start(&folder)?];
-        let seconds = self.options.seconds.to_string();
-        let load = ["send", "--seconds", &seconds];
-        let before = self.load("send, before a snapshot is held", &server, &load)?;
-        let reader = rusqlite::Connection::open(folder.join("data/conclave.db"))?;
-        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM log;")?;
-        let during = self.load("send, while a snapshot is held", &server, &load)?;
-        reader.execute_batch("ROLLBACK")?;
-        Ok(before && during)
-    }
-
-    /// What so many messages leave in memory and on disk.
-    fn kept(&self, kind: &Kind) -> anyhow::Result<bool> {
-        let folder = self.folder("kept")?;
-        let server = kind.start(&folder)?;
-        let messages = self.options.messages.to_string();
-        let load = ["send", "--messages", &messages];
-        let title = format!("{messages} messages, in memory and on disk");
-        let servers = [server];
-        let clean = self.load(&title, &servers, &load)?;
-        let [server] = servers;
-        server.stop()?;
-        let bytes = fs::metadata(folder.join("data/conclave.db"))?.len();
-        // The figure is what the load wrote, and twenty rooms besides.
-        let each = bytes / (u64::from(self.options.messages) * u64::from(self.options.rounds));
-        say(format_args!(
-            "  on disk: {bytes} bytes, {each} for each message"
-        ));
-        Ok(clean)
+    /// Starts each of them with an empty database.
+    fn start_both(&self, name: &str) -> anyhow::Result<Vec<Running>> {
+        let start = |kind: &Kind| kind.start(&self.folder(&format!("{name}-{}", kind.name()))?);
+        self.kinds().map(start).collect()
     }
 
     fn load(&self, title: &str, servers: &[Running], load: &[&str]) -> anyhow::Result<bool> {
         say(format_args!("== {title}"));
-        let mut command = Command::new(self.bin.join("loadgen"));
+        let status = self.command(title, servers, load).status();
+        Ok(status.context("cannot start loadgen")?.success())
+    }
+
+    /// The same without a word: a later call tells the figures of this one too.
+    fn load_silently(
+        &self,
+        title: &str,
+        servers: &[Running],
+        load: &[&str],
+    ) -> anyhow::Result<bool> {
+        let mut command = self.command(title, servers, load);
+        let status = command.stdout(Stdio::null()).status();
+        Ok(status.context("cannot start loadgen")?.success())
+    }
+
+    fn command(&self, title: &str, servers: &[Running], load: &[&str]) -> Command {
+        let mut command = Command::new(&self.loadgen);
         for (server, flags) in servers
             .iter()
             .zip([["--url", "--pid"], ["--against", "--against-pid"]])
@@ -177,11 +138,8 @@ impl Bench<'_> {
                 .collect();
             command.arg("--json").arg(folder.join(name + ".json"));
         }
-        let status = command
-            .args(load)
-            .status()
-            .context("cannot start loadgen")?;
-        Ok(status.success())
+        command.args(load);
+        command
     }
 
     fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {

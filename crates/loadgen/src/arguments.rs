@@ -1,9 +1,13 @@
 //! What is asked on the command line.
 
+mod loads;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
+
+pub(crate) use self::loads::{Account, FanOut, History, Initial, Joins, LargeRoom, Memory};
 
 #[derive(Parser)]
 #[command(
@@ -48,6 +52,20 @@ pub(crate) enum Load {
     Hold(Hold),
     /// Uploads and downloads files.
     Files(Files),
+    /// Syncs for the first time: everything that a person's rooms show.
+    Initial(Initial),
+    /// Syncs of somebody who is in many rooms: what is new in one of them, and a window onto all.
+    Account(Account),
+    /// Sends to a room where everybody waits for it.
+    FanOut(FanOut),
+    /// Lets people join one room.
+    Joins(Joins),
+    /// Reads a long room from its end to its beginning.
+    History(History),
+    /// Sends to, and syncs, a room with very many members, beside one with few.
+    LargeRoom(LargeRoom),
+    /// Measures the memory of a server with many people in many rooms, some of whom sync.
+    Memory(Memory),
 }
 
 #[derive(Args, Clone)]

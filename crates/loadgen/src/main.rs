@@ -4,6 +4,8 @@
 //! run reads back what it wrote and counts what was lost, doubled, reordered or altered.
 
 mod arguments;
+mod crowd;
+mod faults;
 mod http;
 mod load;
 mod matrix;
@@ -11,6 +13,7 @@ mod moment;
 mod process;
 mod report;
 mod stage;
+mod sync;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,8 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
 
+use crate::moment;
+
 /// A process on this machine, with all of its children.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process {
@@ -12,6 +14,15 @@ pub(crate) struct Process {
 
 /// `USER_HZ`: what `/proc` counts CPU time in, on every Linux there is.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// How long a process is watched that may have nothing left to do.
+const WATCHED: Duration = Duration::from_millis(200);
+
+/// What a process without work may use in that time.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// How often it is watched at most.
+const WATCHES: u32 = 150;
 
 impl Process {
     pub(crate) fn new(pid: u32) -> Self {
@@ -26,6 +37,18 @@ impl Process {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
         Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+    }
+
+    /// Waits until the process has nothing left to do, or has had time enough for it.
+    pub(crate) async fn settle(self) -> Result<()> {
+        for _ in 0..WATCHES {
+            let before = self.cpu_time()?;
+            moment::pause(WATCHED).await;
+            if self.cpu_time()?.saturating_sub(before) <= IDLE {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Resident memory.

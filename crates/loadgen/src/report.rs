@@ -1,6 +1,7 @@
 //! Figures, side by side.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs,
     io::{self, Write},
@@ -9,15 +10,30 @@ use std::{
 };
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::faults::Faults;
 
 /// The figures of one server, by name, one for each round.
-#[derive(Default, Serialize)]
-pub(crate) struct Figures(BTreeMap<&'static str, Vec<f64>>);
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Figures(BTreeMap<Cow<'static, str>, Vec<f64>>);
 
 impl Figures {
-    pub(crate) fn add(&mut self, name: &'static str, value: f64) {
-        self.0.entry(name).or_default().push(value);
+    pub(crate) fn add(&mut self, name: impl Into<Cow<'static, str>>, value: f64) {
+        self.0.entry(name.into()).or_default().push(value);
+    }
+
+    /// Adds the median and the 99th percentile of what one round's requests took.
+    pub(crate) fn add_latencies(&mut self, what: &str, mut latencies: Vec<Duration>) {
+        latencies.sort_unstable();
+        let ms = |share| millis(percentile(&latencies, share));
+        self.add(format!("{what} p50, ms"), ms(0.5));
+        self.add(format!("{what} p99, ms"), ms(0.99));
+    }
+
+    /// How many rounds have this figure.
+    pub(crate) fn rounds(&self, name: &str) -> usize {
+        self.0.get(name).map_or(0, Vec::len)
     }
 
     /// The round in the middle: one that was disturbed does not count.
@@ -25,28 +41,6 @@ impl Figures {
         let mut values = self.0.get(name)?.clone();
         values.sort_by(f64::total_cmp);
         values.get(values.len() / 2).copied()
-    }
-}
-
-/// What reading back found.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Faults {
-    pub(crate) lost: usize,
-    pub(crate) doubled: usize,
-    pub(crate) reordered: usize,
-    pub(crate) altered: usize,
-}
-
-impl Faults {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.reordered += other.reordered;
-        self.altered += other.altered;
-    }
-
-    fn is_none(self) -> bool {
-        self.lost + self.doubled + self.reordered + self.altered == 0
     }
 }
 
@@ -125,6 +119,76 @@ pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {
     sorted.get(index.min(last)).copied().unwrap_or_default()
 }
 
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of requests")]
+pub(crate) fn count(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size of memory")]
+pub(crate) fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1_048_576.0
+}
+
 pub(crate) fn complain(error: &anyhow::Error) -> io::Result<()> {
     writeln!(io::stderr(), "{error:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn durations(millis: impl IntoIterator<Item = u64>) -> Vec<Duration> {
+        millis.into_iter().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let hundred = durations(1..=100);
+        assert_eq!(percentile(&hundred, 0.5), Duration::from_millis(51));
+        assert_eq!(percentile(&hundred, 0.99), Duration::from_millis(100));
+        assert_eq!(percentile(&hundred, 1.0), Duration::from_millis(100));
+        assert_eq!(percentile(&durations([7]), 0.99), Duration::from_millis(7));
+        assert_eq!(percentile(&[], 0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn one_disturbed_round_does_not_count() {
+        let mut figures = Figures::default();
+        for value in [2.0, 90.0, 1.0] {
+            figures.add("rate", value);
+        }
+        assert_eq!(figures.median("rate"), Some(2.0));
+        assert_eq!(figures.median("another"), None);
+        assert_eq!((figures.rounds("rate"), figures.rounds("another")), (3, 0));
+    }
+
+    #[test]
+    fn latencies_are_added_in_any_order() {
+        let mut figures = Figures::default();
+        figures.add_latencies("send", durations([30, 10, 20]));
+        assert_eq!(figures.median("send p50, ms"), Some(20.0));
+        assert_eq!(figures.median("send p99, ms"), Some(30.0));
+    }
+
+    #[test]
+    fn figures_are_read_again_as_they_were_written() {
+        let mut figures = Figures::default();
+        figures.add("a rate", 1.5);
+        figures.add("a rate", 2.5);
+        let json = serde_json::to_string(&figures).unwrap();
+        assert_eq!(json, r#"{"a rate":[1.5,2.5]}"#);
+        let mut again: Figures = serde_json::from_str(&json).unwrap();
+        again.add("a rate", 0.5);
+        assert_eq!(again.median("a rate"), Some(1.5));
+    }
+
+    #[test]
+    fn three_figures_are_enough() {
+        let shown = [1234.5, 56.78, 3.456, 0.012_34].map(short);
+        assert_eq!(shown, ["1234", "56.8", "3.46", "0.0123"]);
+    }
 }

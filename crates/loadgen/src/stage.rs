@@ -3,7 +3,10 @@
 use anyhow::Result;
 use url::Url;
 
-use crate::matrix::{Client, Person};
+use crate::{
+    crowd::{HANDS, share_out},
+    matrix::{Client, Person},
+};
 
 /// One server with people and rooms.
 pub(crate) struct Stage {
@@ -18,12 +21,18 @@ pub(crate) struct Room {
 
 /// Makes people; `run` keeps the names of different runs apart.
 pub(crate) async fn people(url: &Url, run: &str, count: usize) -> Result<Vec<Person>> {
-    let mut people = Vec::with_capacity(count);
-    for index in 0..count {
-        let client = Client::register(url, &format!("load-{run}-{index}")).await?;
-        people.push(client.person);
-    }
-    Ok(people)
+    share_out(url, HANDS, count, async |connection, index| {
+        Person::register(connection, &format!("load-{run}-{index}")).await
+    })
+    .await
+}
+
+/// Lets people into a room, in any order.
+pub(crate) async fn join(url: &Url, people: &[Person], room: &str) -> Result<()> {
+    let joined = share_out(url, HANDS, people.len(), async |connection, index| {
+        people[index].join(connection, room).await
+    });
+    joined.await.map(drop)
 }
 
 impl Stage {

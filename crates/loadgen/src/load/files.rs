@@ -5,15 +5,13 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::Method;
 
-use super::{
-    Server, run_name,
-    send::{count, mib},
-};
+use super::{Server, run_name};
 use crate::{
     arguments::Files,
     matrix::{Client, text},
     moment,
     process::Process,
+    report::{count, mib},
 };
 
 pub(super) async fn run(servers: &mut [Server], load: &Files, rounds: u32) -> Result<()> {

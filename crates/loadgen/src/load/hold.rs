@@ -7,14 +7,13 @@ use hyper::Method;
 use serde_json::Value;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use super::{
-    Server, run_name,
-    send::{count, mib},
-};
+use super::{Server, run_name};
 use crate::{
     arguments::Hold,
     matrix::{Client, escaped, text},
-    moment, stage,
+    moment,
+    report::{count, mib},
+    stage,
 };
 
 /// How long the polls are held: longer than it takes to open them all.

@@ -1,17 +1,31 @@
 //! The loads: each gives every server its turn, round by round.
 
+mod account;
+mod fan_out;
 mod files;
+mod history;
 mod hold;
+mod initial;
+mod joins;
+mod large_room;
+mod memory;
 mod send;
+
+use std::time::Duration;
 
 use anyhow::Result;
 use url::Url;
 
 use crate::{
     arguments::{Arguments, Load},
+    faults::Faults,
+    moment,
     process::Process,
-    report::{Faults, Figures, Measured, Report},
+    report::{Figures, Measured, Report},
 };
+
+/// How long a server whose process is not known may still be at work with what came before.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
 /// One of the servers, and what was measured of it so far.
 pub(crate) struct Server {
@@ -19,6 +33,24 @@ pub(crate) struct Server {
     pub(crate) process: Option<Process>,
     pub(crate) figures: Figures,
     pub(crate) faults: Faults,
+}
+
+impl Server {
+    /// CPU time so far, if the process is known.
+    fn cpu_time(&self) -> Result<Option<Duration>> {
+        self.process.map(Process::cpu_time).transpose()
+    }
+
+    /// Waits until the server has nothing left to do.
+    async fn settle(&self) -> Result<()> {
+        match self.process {
+            Some(process) => process.settle().await,
+            None => {
+                moment::pause(SETTLED_AFTER).await;
+                Ok(())
+            }
+        }
+    }
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Report> {
@@ -35,11 +67,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report> {
             faults: Faults::default(),
         })
         .collect();
-    match &arguments.load {
-        Load::Send(load) => send::run(&mut servers, load, asked.rounds).await?,
-        Load::Hold(load) => hold::run(&mut servers, load).await?,
-        Load::Files(load) => files::run(&mut servers, load, asked.rounds).await?,
-    }
+    put_on(&mut servers, &arguments.load, asked.rounds).await?;
     let measured = servers.into_iter().map(|server| Measured {
         url: server.url.to_string(),
         figures: server.figures,
@@ -51,6 +79,26 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Report> {
     })
 }
 
+async fn put_on(servers: &mut [Server], load: &Load, rounds: u32) -> Result<()> {
+    match load {
+        Load::Send(load) => send::run(servers, load, rounds).await,
+        Load::Hold(load) => hold::run(servers, load).await,
+        Load::Files(load) => files::run(servers, load, rounds).await,
+        Load::Initial(load) => initial::run(servers, load, rounds).await,
+        Load::Account(load) => account::run(servers, load, rounds).await,
+        Load::FanOut(load) => fan_out::run(servers, load, rounds).await,
+        Load::Joins(load) => joins::run(servers, load, rounds).await,
+        Load::History(load) => history::run(servers, load, rounds).await,
+        Load::LargeRoom(load) => large_room::run(servers, load, rounds).await,
+        Load::Memory(load) => memory::run(servers, load).await,
+    }
+}
+
+/// The first size for the first server, and the other for the one that it is compared with.
+fn sizes(first: usize, against: Option<usize>) -> impl Iterator<Item = usize> {
+    std::iter::once(first).chain(std::iter::repeat(against.unwrap_or(first)))
+}
+
 /// A name that no earlier run has used.
 pub(crate) fn run_name() -> Result<String> {
     let since = std::fs::read_to_string("/proc/uptime")?;
@@ -60,4 +108,16 @@ pub(crate) fn run_name() -> Result<String> {
         std::process::id(),
         hundredths.replace('.', "")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_server_has_the_first_ones_size_unless_told() {
+        let both = |against| sizes(5, against).take(2).collect::<Vec<_>>();
+        assert_eq!(both(None), [5, 5]);
+        assert_eq!(both(Some(2)), [5, 2]);
+    }
 }

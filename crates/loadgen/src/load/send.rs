@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use super::{Server, run_name};
 use crate::{
     arguments::Send,
+    faults::Faults,
     matrix::{Client, escaped},
     moment,
-    report::{Faults, percentile},
+    report::{count, mib},
     stage::Stage,
 };
 
@@ -89,22 +90,14 @@ async fn turn(
         told.push(said??);
     }
     let took = began.elapsed().as_secs_f64();
-    let mut latencies: Vec<Duration> = told
+    let latencies: Vec<Duration> = told
         .iter()
         .flat_map(|told| told.latencies.clone())
         .collect();
-    latencies.sort_unstable();
     let sent = count(latencies.len());
     let figures = &mut server.figures;
     figures.add("messages acknowledged, per second", sent / took);
-    figures.add(
-        "send p50, ms",
-        percentile(&latencies, 0.5).as_secs_f64() * 1e3,
-    );
-    figures.add(
-        "send p99, ms",
-        percentile(&latencies, 0.99).as_secs_f64() * 1e3,
-    );
+    figures.add_latencies("send", latencies);
     let others: usize = told.iter().map(|told| told.others).sum();
     if others > 0 {
         figures.add("other requests, per second", count(others) / took);
@@ -219,14 +212,4 @@ async fn read_back(stage: &Stage, told: &[Told]) -> Result<Faults> {
         }
     }
     Ok(faults)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a count of requests")]
-pub(super) fn count(count: usize) -> f64 {
-    count as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size of memory")]
-pub(super) fn mib(bytes: u64) -> f64 {
-    bytes as f64 / 1_048_576.0
 }
