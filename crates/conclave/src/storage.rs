@@ -35,6 +35,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         media::MIGRATIONS,
         reports::MIGRATIONS,
         sync::MIGRATIONS,
+        search::MIGRATIONS,
     ]
 }
 

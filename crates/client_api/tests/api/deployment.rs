@@ -15,15 +15,18 @@ use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
 use outbound::{Outbound, Policy};
+use parking_lot::Mutex;
 use people::Directory;
 use previews::Previews;
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
+use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 /// A database, its master key and a clock.
@@ -39,6 +42,10 @@ pub(crate) struct Deployment {
     pub(crate) support: Option<discover_support::Response>,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
+    /// Whether its nodes keep the index of what was said.
+    pub(crate) keeps_index: bool,
+    /// What keeps it, of each node in the order of their starts.
+    pub(crate) indexing: Mutex<Vec<JoinHandle<()>>>,
     directory: tempfile::TempDir,
     bus: Bus,
 }
@@ -78,6 +85,8 @@ impl Deployment {
             support: None,
             location,
             key,
+            keeps_index: false,
+            indexing: Mutex::default(),
             directory,
             bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
         }
@@ -103,6 +112,7 @@ impl Deployment {
                 media::MIGRATIONS,
                 reports::MIGRATIONS,
                 sync::MIGRATIONS,
+                search::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -176,10 +186,20 @@ impl Deployment {
             self.bus.beside(NodeId::generate(&SeededEntropy::new(seed))),
             true,
         );
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
+        if self.keeps_index {
+            self.keep_index(search.clone());
+        }
         Owners {
             sync: sync.await.unwrap(),
             reports: Reports::new(log.clone(), keyring),
             directory: Directory::new(accounts.clone(), rooms.clone()),
+            search,
             log,
             accounts,
             lifecycle,
@@ -188,5 +208,14 @@ impl Deployment {
             media,
             previews,
         }
+    }
+
+    fn keep_index(&self, search: Search) {
+        let mut indexing = self.indexing.lock();
+        if matches!(self.location, Location::Sqlite(_)) {
+            // The node before this one has stopped.
+            indexing.iter().for_each(JoinHandle::abort);
+        }
+        indexing.push(tokio::spawn(async move { search.keep_index().await }));
     }
 }

@@ -31,6 +31,8 @@ mod previews;
 #[cfg(test)]
 mod relations;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;

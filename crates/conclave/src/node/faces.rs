@@ -65,6 +65,7 @@ pub(super) async fn build(
             previews: previews(config, owners, surroundings),
             reports: owners.reports.clone(),
             directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
+            search: owners.search.clone(),
             sync,
         },
     );

@@ -144,14 +144,16 @@ impl Node {
         });
     }
 
-    /// What is done every few hours, and what is sent when its time has come. Nobody waits for it:
-    /// it is broken off when the node stops, between two changes, and goes on when one starts again.
+    /// What is done every few hours, what is sent when its time has come, and what follows the log.
+    /// Nobody waits for it: it is broken off when the node stops, between two changes, and goes on
+    /// when one starts again.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
         let Owners {
             log,
             media,
             rooms,
             keys,
+            search,
             ..
         } = self.owners.clone();
         let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
@@ -164,6 +166,7 @@ impl Node {
         self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
         self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
         self.spawn(async move { keys.trim_to_device_regularly().await });
+        self.spawn(async move { search.keep_index().await });
     }
 
     /// Runs something until the node stops.

@@ -12,6 +12,7 @@ use lifecycle::Lifecycle;
 use media::Media;
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use search::Search;
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
 
@@ -31,6 +32,7 @@ pub(crate) struct Owners {
     pub(crate) blobs: Blobs,
     pub(crate) reports: Reports,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) search: Search,
 }
 
 impl Owners {
@@ -82,6 +84,12 @@ impl Owners {
         );
         let reports = Reports::new(log.clone(), keyring.clone());
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
         Ok(Self {
             log,
             accounts,
@@ -91,6 +99,7 @@ impl Owners {
             blobs,
             reports,
             lifecycle,
+            search,
         })
     }
 }

@@ -1,0 +1,218 @@
+//! What a step of the indexing changes: postings that come and go, in the blocks where they stand.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use seal::Keyring;
+use store::{LocalWrite, Pos, Reader, StoreError, Value};
+
+use crate::{
+    block::{Block, Posting, beginning},
+    blocks::{self, Indexes, Key},
+    room_index::RoomIndex,
+    statement::ManyRows,
+    text::Text,
+};
+
+static PUT_BLOCKS: ManyRows = ManyRows::of_columns(
+    "INSERT INTO search_postings (room, token, first, postings) VALUES ",
+    " ON CONFLICT (room, token, first) DO UPDATE SET postings = excluded.postings",
+    4,
+);
+
+const DELETE_BLOCK: &str =
+    "DELETE FROM search_postings WHERE room = $1 AND token = $2 AND first = $3";
+
+static PUT_EVENTS: ManyRows = ManyRows::of_columns(
+    "INSERT INTO search_events (pos, tokens) VALUES ",
+    " ON CONFLICT (pos) DO UPDATE SET tokens = excluded.tokens",
+    2,
+);
+
+const READ_EVENT: &str = "SELECT tokens FROM search_events WHERE pos = $1";
+
+const DELETE_EVENT: &str = "DELETE FROM search_events WHERE pos = $1";
+
+/// An event of a room's timeline.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) room: i64,
+    pub(crate) pos: Pos,
+    pub(crate) ord: i64,
+}
+
+/// What comes into the index, and what leaves it.
+pub(crate) struct Changes<'a> {
+    keyring: &'a Keyring,
+    indexes: Indexes,
+    added: Vec<(Place, BTreeMap<i64, u8>)>,
+    removed: Vec<Place>,
+    postings: usize,
+}
+
+impl<'a> Changes<'a> {
+    pub(crate) fn new(keyring: &'a Keyring) -> Self {
+        Self {
+            keyring,
+            indexes: Indexes::new(),
+            added: Vec::new(),
+            removed: Vec::new(),
+            postings: 0,
+        }
+    }
+
+    fn index(&mut self, room: i64) -> &RoomIndex {
+        let new = || Arc::new(RoomIndex::new(self.keyring, room));
+        self.indexes.entry(room).or_insert_with(new)
+    }
+
+    /// An event is found by the words of its text.
+    pub(crate) fn add(&mut self, place: Place, text: &Text) {
+        let tokens = self.index(place.room).tokens(text);
+        self.postings += tokens.len();
+        if !tokens.is_empty() {
+            self.added.push((place, tokens));
+        }
+    }
+
+    /// An event is found no longer.
+    pub(crate) fn remove(&mut self, place: Place) {
+        self.index(place.room);
+        self.removed.push(place);
+    }
+
+    /// Whether nothing comes and nothing leaves.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+
+    /// How many postings come.
+    pub(crate) fn postings(&self) -> usize {
+        self.postings
+    }
+
+    /// What has to be written. What stands in the index is as in `reader` until then: one node
+    /// alone writes it at a time.
+    pub(crate) async fn to_write(&self, reader: &Reader) -> Result<LocalWrite, StoreError> {
+        let mut removed = Vec::new();
+        for place in &self.removed {
+            let row = reader.query_opt(READ_EVENT, &[place.pos.get().into()]);
+            if let Some(row) = row.await? {
+                let index = &self.indexes[&place.room];
+                removed.push((*place, index.open_tokens(place.pos, row.bytes(0)?)?));
+            }
+        }
+        let mut touched = self.touched(reader, &removed).await?;
+        for (place, tokens) in &removed {
+            for token in tokens {
+                touched.remove((place.room, *token), place.ord);
+            }
+        }
+        for (place, tokens) in &self.added {
+            for (token, weight) in tokens {
+                let posting = Posting {
+                    ord: place.ord,
+                    weight: *weight,
+                };
+                touched.put((place.room, *token), posting);
+            }
+        }
+        let mut write = touched.to_write(&self.indexes);
+        let rows = self.added.iter().flat_map(|(place, tokens)| {
+            let index = &self.indexes[&place.room];
+            let tokens = index.seal_tokens(place.pos, tokens.keys().copied());
+            [place.pos.get().into(), Value::from(tokens)]
+        });
+        for (sql, params) in PUT_EVENTS.exact(rows.collect()) {
+            write = write.and(sql, params);
+        }
+        for (place, _) in removed {
+            write = write.and(DELETE_EVENT, vec![place.pos.get().into()]);
+        }
+        Ok(write)
+    }
+
+    /// The blocks that change. What comes stands behind all that is there, in the last block.
+    async fn touched(
+        &self,
+        reader: &Reader,
+        removed: &[(Place, Vec<i64>)],
+    ) -> Result<Touched, StoreError> {
+        let mut wanted = BTreeMap::new();
+        for (place, tokens) in &self.added {
+            for token in tokens.keys() {
+                let first = wanted.entry((place.room, *token)).or_insert(place.ord);
+                *first = place.ord.min(*first);
+            }
+        }
+        let of_added = wanted.into_iter().map(|((room, token), ord)| (room, token, ord));
+        let of_removed = removed.iter().flat_map(|(place, tokens)| {
+            let wanted = |token: &i64| (place.room, *token, place.ord);
+            tokens.iter().map(wanted)
+        });
+        let blocks = blocks::around(reader, &self.indexes, of_added.chain(of_removed)).await?;
+        Ok(Touched {
+            blocks: blocks.into_iter().collect(),
+            changed: BTreeSet::new(),
+        })
+    }
+}
+
+/// Blocks that were read, and which of them have changed.
+struct Touched {
+    blocks: BTreeMap<Key, Block>,
+    changed: BTreeSet<Key>,
+}
+
+impl Touched {
+    fn put(&mut self, (room, token): (i64, i64), posting: Posting) {
+        let ord = posting.ord;
+        let new = (room, token, beginning(ord, None));
+        let key = self.key((room, token), ord).unwrap_or(new);
+        let block = self.blocks.entry(key).or_default();
+        block.put(posting);
+        self.changed.insert(key);
+        if let Some((first, rest)) = block.overflow() {
+            self.blocks.insert((room, token, first), rest);
+            self.changed.insert((room, token, first));
+        }
+    }
+
+    fn remove(&mut self, (room, token): (i64, i64), ord: i64) {
+        let Some(key) = self.key((room, token), ord) else {
+            return;
+        };
+        if let Some(block) = self.blocks.get_mut(&key) {
+            block.remove(ord);
+            self.changed.insert(key);
+        }
+    }
+
+    /// The block in which a place stands.
+    fn key(&self, (room, token): (i64, i64), ord: i64) -> Option<Key> {
+        let mut before = self.blocks.range((room, token, i64::MIN)..=(room, token, ord));
+        before.next_back().map(|(key, _)| *key)
+    }
+
+    fn to_write(&self, indexes: &Indexes) -> LocalWrite {
+        let mut write = LocalWrite::new();
+        let mut rows: Vec<Value> = Vec::new();
+        for key in &self.changed {
+            let (room, token, first) = *key;
+            let key_values = [room.into(), token.into(), first.into()];
+            match self.blocks.get(key).filter(|block| !block.is_empty()) {
+                Some(block) => {
+                    rows.extend(key_values);
+                    rows.push(indexes[&room].seal_block(*key, block).into());
+                }
+                None => write = write.and(DELETE_BLOCK, key_values.to_vec()),
+            }
+        }
+        for (sql, params) in PUT_BLOCKS.exact(rows) {
+            write = write.and(sql, params);
+        }
+        write
+    }
+}
