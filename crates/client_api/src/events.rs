@@ -93,7 +93,7 @@ impl<'a> RoomView<'a> {
         events: impl Iterator<Item = &'e StoredEvent>,
     ) -> Result<Bundles, StoreError> {
         let events: Vec<_> = events.collect();
-        let reader = (self.caller.user, &self.history);
+        let reader = (self.caller.user, &*self.history);
         self.rooms
             .bundles(&self.snapshot, &self.room, reader, &events)
             .await

@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use store::{Reader, Row, StoreError};
+use store::{Reader, Row, StoreError, Value};
 
 use crate::{block::Block, room_index::RoomIndex, statement::ManyRows};
 
 /// Of each room and token the block in which a place stands, or the last one before it.
-static AROUND: ManyRows = ManyRows::of_integers(
+static AROUND: ManyRows = ManyRows::new(
     "WITH wanted (room, token, ord) AS (VALUES ",
     "), placed (room, token, first) AS MATERIALIZED (SELECT w.room, w.token, \
      (SELECT MAX(q.first) FROM search_postings q WHERE q.room = w.room AND q.token = w.token \
@@ -34,12 +34,12 @@ pub(crate) type Indexes = HashMap<i64, Arc<RoomIndex>>;
 pub(crate) async fn around(
     reader: &Reader,
     indexes: &Indexes,
-    wanted: impl IntoIterator<Item = Wanted>,
+    wanted: &[Wanted],
 ) -> Result<HashMap<Key, Block>, StoreError> {
-    let wanted = wanted.into_iter();
-    let values = wanted.flat_map(|(room, token, ord)| [room.into(), token.into(), ord.into()]);
+    let values = |wanted: &Wanted| [wanted.0.into(), wanted.1.into(), wanted.2.into()];
+    let values: Vec<Value> = wanted.iter().flat_map(values).collect();
     let mut found = HashMap::new();
-    for (sql, params) in AROUND.padded(values.collect()) {
+    for (sql, params) in AROUND.padded(values) {
         for row in reader.query(sql, &params).await? {
             let key = key_in(&row)?;
             if let Some(index) = indexes.get(&key.0) {

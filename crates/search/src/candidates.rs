@@ -22,7 +22,7 @@ const MOST: usize = 2_000;
 
 /// How often the index is read for that, at most, beyond once for each room: each time it is up to
 /// 8,192 postings.
-const MOST_READINGS: usize = 128;
+const MOST_READINGS: usize = 256;
 
 /// A room in which something was found, and what the user may see of it.
 #[derive(Clone)]
@@ -142,7 +142,7 @@ impl Gathering<'_> {
                 .iter()
                 .map(|source| (source.room, source.token(word), last))
                 .collect();
-            let found = blocks::around(self.snapshot, &indexes, wanted).await?;
+            let found = blocks::around(self.snapshot, &indexes, &wanted).await?;
             let mut found: HashMap<(i64, i64), _> = found
                 .into_iter()
                 .map(|((room, token, first), block)| ((room, token), (first, block)))

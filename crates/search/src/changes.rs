@@ -6,30 +6,34 @@ use std::{
 };
 
 use seal::Keyring;
-use store::{LocalWrite, Pos, Reader, StoreError, Value};
+use store::{ColumnType, Insert, LocalWrite, Pos, Reader, StoreError, Value};
 
 use crate::{
     block::{Block, Posting, beginning},
-    blocks::{self, Indexes, Key},
+    blocks::{self, Indexes, Key, Wanted},
     room_index::RoomIndex,
-    statement::ManyRows,
     text::Text,
 };
 
-static PUT_BLOCKS: ManyRows = ManyRows::of_columns(
-    "INSERT INTO search_postings (room, token, first, postings) VALUES ",
-    " ON CONFLICT (room, token, first) DO UPDATE SET postings = excluded.postings",
-    4,
-);
+static PUT_BLOCKS: Insert = Insert {
+    table: "search_postings",
+    columns: &[
+        ("room", ColumnType::Int),
+        ("token", ColumnType::Int),
+        ("first", ColumnType::Int),
+        ("postings", ColumnType::Bytes),
+    ],
+    on_conflict: "ON CONFLICT (room, token, first) DO UPDATE SET postings = excluded.postings",
+};
 
 const DELETE_BLOCK: &str =
     "DELETE FROM search_postings WHERE room = $1 AND token = $2 AND first = $3";
 
-static PUT_EVENTS: ManyRows = ManyRows::of_columns(
-    "INSERT INTO search_events (pos, tokens) VALUES ",
-    " ON CONFLICT (pos) DO UPDATE SET tokens = excluded.tokens",
-    2,
-);
+static PUT_EVENTS: Insert = Insert {
+    table: "search_events",
+    columns: &[("pos", ColumnType::Int), ("tokens", ColumnType::Bytes)],
+    on_conflict: "ON CONFLICT (pos) DO UPDATE SET tokens = excluded.tokens",
+};
 
 const READ_EVENT: &str = "SELECT tokens FROM search_events WHERE pos = $1";
 
@@ -119,15 +123,13 @@ impl<'a> Changes<'a> {
                 touched.put((place.room, *token), posting);
             }
         }
-        let mut write = touched.to_write(&self.indexes);
-        let rows = self.added.iter().flat_map(|(place, tokens)| {
+        let rows = self.added.iter().map(|(place, tokens)| {
             let index = &self.indexes[&place.room];
             let tokens = index.seal_tokens(place.pos, tokens.keys().copied());
-            [place.pos.get().into(), Value::from(tokens)]
+            vec![place.pos.get().into(), tokens.into()]
         });
-        for (sql, params) in PUT_EVENTS.exact(rows.collect()) {
-            write = write.and(sql, params);
-        }
+        let mut write = touched.to_write(&self.indexes);
+        write = write.and_insert(&PUT_EVENTS, rows.collect());
         for (place, _) in removed {
             write = write.and(DELETE_EVENT, vec![place.pos.get().into()]);
         }
@@ -152,7 +154,8 @@ impl<'a> Changes<'a> {
             let wanted = |token: &i64| (place.room, *token, place.ord);
             tokens.iter().map(wanted)
         });
-        let blocks = blocks::around(reader, &self.indexes, of_added.chain(of_removed)).await?;
+        let wanted: Vec<Wanted> = of_added.chain(of_removed).collect();
+        let blocks = blocks::around(reader, &self.indexes, &wanted).await?;
         Ok(Touched {
             blocks: blocks.into_iter().collect(),
             changed: BTreeSet::new(),
@@ -198,21 +201,18 @@ impl Touched {
 
     fn to_write(&self, indexes: &Indexes) -> LocalWrite {
         let mut write = LocalWrite::new();
-        let mut rows: Vec<Value> = Vec::new();
+        let mut rows = Vec::new();
         for key in &self.changed {
             let (room, token, first) = *key;
-            let key_values = [room.into(), token.into(), first.into()];
+            let mut row: Vec<Value> = vec![room.into(), token.into(), first.into()];
             match self.blocks.get(key).filter(|block| !block.is_empty()) {
                 Some(block) => {
-                    rows.extend(key_values);
-                    rows.push(indexes[&room].seal_block(*key, block).into());
+                    row.push(indexes[&room].seal_block(*key, block).into());
+                    rows.push(row);
                 }
-                None => write = write.and(DELETE_BLOCK, key_values.to_vec()),
+                None => write = write.and(DELETE_BLOCK, row),
             }
         }
-        for (sql, params) in PUT_BLOCKS.exact(rows) {
-            write = write.and(sql, params);
-        }
-        write
+        write.and_insert(&PUT_BLOCKS, rows)
     }
 }

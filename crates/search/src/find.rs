@@ -18,7 +18,8 @@ const MOST_ROOMS: usize = 1_000;
 /// How many candidates are judged for one page, how many at once, and how much text is read for
 /// it: what does not fit must not make one request read everything.
 const MOST_JUDGED: usize = 1_024;
-const AT_ONCE: usize = 32;
+const FEWEST_AT_ONCE: usize = 8;
+const MOST_AT_ONCE: usize = 64;
 const MOST_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// A page of results.
@@ -160,7 +161,8 @@ async fn page(
     let mut hits = Vec::new();
     let (mut judged, mut bytes) = (0, 0);
     let list = &candidates.list;
-    for part in list.chunks(AT_ONCE) {
+    let at_once = limit.clamp(FEWEST_AT_ONCE, MOST_AT_ONCE);
+    for part in list.chunks(at_once) {
         let (mut found, read) = judge.judge(part, &candidates.sights).await?;
         bytes += read;
         for candidate in part {

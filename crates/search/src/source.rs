@@ -143,6 +143,11 @@ impl List {
                 };
                 wanted = before;
             }
+            // The other words are rarer: what lies between is not read.
+            if self.ahead.back().is_some_and(|(oldest, _)| *oldest > wanted) {
+                self.ahead.clear();
+                self.at_once = 1;
+            }
             match self.ahead.pop_front() {
                 Some((first, block)) => (self.first, self.block) = (first, block),
                 None if self.is_read => return Place::Nowhere,

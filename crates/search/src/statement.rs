@@ -7,11 +7,9 @@ use store::Value;
 /// How many rows a statement has places for.
 const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
 
-/// A statement with a list of rows in it.
+/// A statement with a list of rows of integers in it. Those that are left over are NULL.
 pub(crate) struct ManyRows {
     before: &'static str,
-    /// What stands around each parameter, where the statement does not tell its type.
-    around: (&'static str, &'static str),
     behind: &'static str,
     /// How many values a row has.
     width: usize,
@@ -19,33 +17,10 @@ pub(crate) struct ManyRows {
 }
 
 impl ManyRows {
-    /// Of integers, which the statement reads; rows that are left over are NULL.
-    pub(crate) const fn of_integers(
-        before: &'static str,
-        behind: &'static str,
-        width: usize,
-    ) -> Self {
-        Self::new(before, ("CAST(", " AS BIGINT)"), behind, width)
-    }
-
-    /// Of values that go into columns.
-    pub(crate) const fn of_columns(
-        before: &'static str,
-        behind: &'static str,
-        width: usize,
-    ) -> Self {
-        Self::new(before, ("", ""), behind, width)
-    }
-
-    const fn new(
-        before: &'static str,
-        around: (&'static str, &'static str),
-        behind: &'static str,
-        width: usize,
-    ) -> Self {
+    /// The list stands between two parts of the text.
+    pub(crate) const fn new(before: &'static str, behind: &'static str, width: usize) -> Self {
         Self {
             before,
-            around,
             behind,
             width,
             by_size: [const { OnceLock::new() }; SIZES.len()],
@@ -71,32 +46,15 @@ impl ManyRows {
         statements.into_iter()
     }
 
-    /// The statements that these rows need, exactly.
-    pub(crate) fn exact(
-        &'static self,
-        mut values: Vec<Value>,
-    ) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
-        let mut statements = Vec::new();
-        while !values.is_empty() {
-            let rows = values.len() / self.width;
-            let size = SIZES.iter().rposition(|size| *size <= rows).unwrap_or(0);
-            let rest = values.split_off((SIZES[size] * self.width).min(values.len()));
-            statements.push((self.sized(size), values));
-            values = rest;
-        }
-        statements.into_iter()
-    }
-
     fn sized(&'static self, size: usize) -> &'static str {
         self.by_size[size].get_or_init(|| {
             let mut text = self.before.to_owned();
-            let (left, right) = self.around;
             for row in 0..SIZES[size] {
                 text.push_str(if row == 0 { "(" } else { "), (" });
                 for column in 0..self.width {
                     let comma = if column == 0 { "" } else { ", " };
                     let number = row * self.width + column + 1;
-                    write!(text, "{comma}{left}${number}{right}").expect("a string takes all");
+                    write!(text, "{comma}CAST(${number} AS BIGINT)").expect("a string takes all");
                 }
             }
             text + ")" + self.behind
@@ -108,15 +66,14 @@ impl ManyRows {
 mod tests {
     use super::*;
 
-    static READ: ManyRows = ManyRows::of_integers("VALUES ", " END", 2);
-    static WRITE: ManyRows = ManyRows::of_columns("VALUES ", "", 1);
+    static READ: ManyRows = ManyRows::new("VALUES ", " END", 2);
 
     fn integers(count: i64) -> Vec<Value> {
         (0..count).map(Value::Int).collect()
     }
 
     #[test]
-    fn rows_are_padded_or_cut_to_the_sizes_that_there_are() {
+    fn rows_are_padded_to_the_sizes_that_there_are() {
         let statements: Vec<_> = READ.padded(integers(4)).collect();
         let text = "VALUES (CAST($1 AS BIGINT), CAST($2 AS BIGINT)), \
                     (CAST($3 AS BIGINT), CAST($4 AS BIGINT)), ";
@@ -124,12 +81,6 @@ mod tests {
         assert_eq!((statements.len(), statements[0].1.len()), (1, 8));
         assert_eq!(statements[0].1[3..5], [Value::Int(3), Value::Null]);
 
-        let sizes = |count| {
-            let statements = WRITE.exact(integers(count));
-            statements.map(|(_, values)| values.len()).collect::<Vec<_>>()
-        };
-        assert_eq!(sizes(0), [0; 0]);
-        assert_eq!(sizes(342), [256, 64, 16, 4, 1, 1]);
         let of_reading: Vec<_> = READ.padded(integers(1_200)).map(|(_, all)| all.len()).collect();
         assert_eq!(of_reading, [512, 512, 512]);
     }

@@ -137,6 +137,12 @@ fn weight(times: u64, length: u64) -> u8 {
     u8::try_from(part).unwrap_or(u8::MAX).max(1)
 }
 
+/// The words by which a folded text is found.
+#[cfg(test)]
+pub(crate) fn words_of(folded: &str) -> Vec<String> {
+    counted(folded).0.into_keys().map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

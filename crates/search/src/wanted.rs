@@ -110,7 +110,29 @@ fn lookups_of(run: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use model::search_text::fold;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::text::words_of;
+
+    proptest! {
+        /// What stands in a text is found by the index.
+        #[test]
+        fn what_is_looked_up_of_a_term_is_in_the_index_of_a_text_where_it_stands(
+            term in "([a-cA-Cé会议室たー ]|[0-9]){1,12}",
+            text in "([a-cA-Cé会议室たー ]|[0-9]){0,24}",
+        ) {
+            let wanted = Wanted::new(&term).unwrap();
+            let text = format!("{text} {term}");
+            let folded = fold(&text);
+            let words = words_of(&folded);
+            for word in wanted.lookups() {
+                prop_assert!(words.contains(word), "{word} of {words:?}");
+            }
+            prop_assert_eq!(wanted.stands_in(&text), !wanted.is_empty());
+        }
+    }
 
     fn stands(term: &str, text: &str) -> bool {
         Wanted::new(term).unwrap().stands_in(text)

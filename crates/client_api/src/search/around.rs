@@ -1,6 +1,6 @@
 //! A result with what was said around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{event::Pdu, filter::EventFilter};
 use rooms::{Direction, Page, PageRequest, Rooms, StoredEvent};
@@ -24,18 +24,18 @@ const SPARE: usize = 16;
 
 /// What is told around each result.
 pub(super) struct Around<'a> {
-    pub(super) rooms: &'a Rooms,
-    pub(super) ignored: &'a std::collections::BTreeSet<OwnedUserId>,
-    pub(super) before: usize,
-    pub(super) after: usize,
-    pub(super) profiles: bool,
+    rooms: &'a Rooms,
+    ignored: &'a BTreeSet<OwnedUserId>,
+    before: usize,
+    after: usize,
+    profiles: bool,
 }
 
 impl<'a> Around<'a> {
     /// As much as was asked for, or as one answer with so many results has room for.
     pub(super) fn new(
         rooms: &'a Rooms,
-        ignored: &'a std::collections::BTreeSet<OwnedUserId>,
+        ignored: &'a BTreeSet<OwnedUserId>,
         asked: &Asked,
         results: usize,
     ) -> Self {

@@ -66,10 +66,11 @@ pub(crate) async fn search_events(
     if let Some(asked) = &req.search_categories.room_events {
         let criteria = criteria(asked, req.next_batch.as_deref())?;
         let group_by = group_by(&asked.groupings)?;
-        let found = search.find(caller.user, &caller.user_id, &criteria).await;
-        let found = found.map_err(ApiError::internal)?;
+        // Before a snapshot is held: nobody waits for a second one.
         let ignored = accounts.ignored_users(caller.user).await;
         let ignored = ignored.map_err(ApiError::internal)?;
+        let found = search.find(caller.user, &caller.user_id, &criteria).await;
+        let found = found.map_err(ApiError::internal)?;
         let telling = Telling {
             rooms: &rooms,
             clock: &*clock,
