@@ -107,6 +107,7 @@ use crate::{
         delete_profile_field::delete_profile_field, get_profile::get_profile,
         get_profile_field::get_profile_field, set_profile_field::set_profile_field,
     },
+    pusher::{get_pushers::get_pushers, set_pusher::set_pusher},
     push_rule::{
         delete_pushrule::delete_pushrule, get_pushrule::get_pushrule,
         get_pushrule_actions::get_pushrule_actions, get_pushrule_enabled::get_pushrule_enabled,
@@ -333,6 +334,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_device, Suspended).class(Class::Login),
         by_caller(delete_devices, Suspended).class(Class::Login),
         // Push notifications
+        by_caller(get_pushers, Suspended),
+        by_caller(set_pusher, Suspended),
         by_caller(get_notifications, Suspended),
         // Push notifications: push rules
         by_caller(get_pushrules_all, Suspended),

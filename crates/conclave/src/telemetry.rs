@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 25] = [
+const OWN: [&str; 28] = [
     "accounts",
     "audit",
     "blobs",
@@ -26,8 +26,11 @@ const OWN: [&str; 25] = [
     "model",
     "oauth",
     "outbound",
+    "outbox",
     "people",
     "previews",
+    "push",
+    "pushers",
     "reports",
     "rooms",
     "seal",

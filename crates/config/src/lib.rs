@@ -22,7 +22,7 @@ pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
     Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
-    Previews, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
+    Previews, Push, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
 };
 pub use values::{
     BusCredentials, BusUrl, DatabaseUrl, EmailAddress, FilesUrl, IpNetwork, LogFilter, PageUrl,

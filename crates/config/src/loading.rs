@@ -9,7 +9,7 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews,
+        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews, Push,
         RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
@@ -46,6 +46,8 @@ pub struct Config {
     pub presence: Presence,
     /// `[previews]`
     pub previews: Previews,
+    /// `[push]`
+    pub push: Push,
     /// `[calls]`
     pub calls: Calls,
     /// `[support]`
@@ -194,6 +196,7 @@ impl Config {
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
         let previews = Previews::read(reader);
+        let push = Push::read(reader);
         let calls = Calls::read_checked(reader);
         let support = Support::read(reader);
         let rate_limits = RateLimits::read(reader);
@@ -210,6 +213,7 @@ impl Config {
             rooms: rooms?,
             presence: presence?,
             previews: previews?,
+            push: push?,
             calls: calls?,
             support: support?,
             rate_limits: rate_limits?,

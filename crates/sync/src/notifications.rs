@@ -12,7 +12,7 @@ use model::{
     push_rules::{PushEvent, PushReader, matching},
     time::Timestamp,
 };
-use rooms::{Bundles, History, Room, StoredEvent};
+use rooms::{Bundles, History, Judge, Looking, Read, Room, StoredEvent};
 use ruma::{OwnedRoomId, OwnedUserId, push::Action};
 use store::{Snapshot, StoreError};
 
@@ -23,7 +23,6 @@ use crate::{
     sync::Inner,
     telling::Telling,
     token::Boundary,
-    unread::{Judge, Looking, Read},
 };
 
 /// How often one page looks into a room, and at how many events each time: what does not notify

@@ -10,7 +10,9 @@ const FLOORS: [&[&str]; 8] = [
     &["store", "bus", "blobs", "outbound", "ldap"],
     &["seal"],
     &["audit"],
-    &["accounts", "rooms", "media", "keys", "calls", "reports"],
+    &[
+        "accounts", "rooms", "media", "keys", "calls", "reports", "pushers", "outbox",
+    ],
     &[
         "sync",
         "push",

@@ -13,7 +13,9 @@ use bus::Bus;
 use config::Loaded;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
+use push::{Gateways, Push};
 use ruma::ServerName;
+use store::{Begin, LeasedCursor};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -101,6 +103,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
+        node.deliver(faces::gateways(config, &surroundings));
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -144,29 +147,47 @@ impl Node {
         });
     }
 
-    /// What is done every few hours, what is sent when its time has come, and what follows the log.
-    /// Nobody waits for it: it is broken off when the node stops, between two changes, and goes on
-    /// when one starts again.
+    /// What is done every few hours by one node for all, what is sent when its time has come, and
+    /// what is written from the log. Nobody waits for it: it is broken off when the node stops,
+    /// between two changes, and goes on when one starts again, or at another.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
+        let owners = self.owners.clone();
+        let (waiting, waiting_log) = (owners.rooms.clone(), owners.log.clone());
+        self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let search = owners.search.clone();
+        self.spawn(async move { search.keep_index().await });
+        let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
+        let log = owners.log.clone();
+        let house = move |_: LeasedCursor| {
+            let owners = owners.clone();
+            let (clock, server_name) = (Arc::clone(&clock), server_name.clone());
+            async move {
+                tokio::join!(
+                    previews::forget_pictures_regularly(owners.media.clone(), clock, &server_name),
+                    owners.media.sweep_regularly(),
+                    owners.rooms.forget_transactions_regularly(&owners.log),
+                    owners.keys.trim_to_device_regularly(),
+                );
+                Ok(())
+            }
+        };
+        self.spawn(async move {
+            LeasedCursor::run(&log, "house", Begin::AtTheHead, house).await;
+        });
+    }
+
+    /// What leaves the server, whenever that is this node's to do.
+    fn deliver(&self, gateways: Gateways) {
         let Owners {
             log,
-            media,
+            accounts,
             rooms,
-            keys,
-            search,
+            pushers,
+            outbox,
             ..
         } = self.owners.clone();
-        let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
-        let pictures = media.clone();
-        self.spawn(async move {
-            previews::forget_pictures_regularly(pictures, clock, &server_name).await;
-        });
-        self.spawn(async move { media.sweep_regularly().await });
-        let (waiting, waiting_log) = (rooms.clone(), log.clone());
-        self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
-        self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
-        self.spawn(async move { keys.trim_to_device_regularly().await });
-        self.spawn(async move { search.keep_index().await });
+        let push = Push::new(log, accounts, rooms, pushers, outbox, gateways);
+        self.spawn(async move { push.run().await });
     }
 
     /// Runs something until the node stops.
