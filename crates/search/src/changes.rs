@@ -102,8 +102,8 @@ impl<'a> Changes<'a> {
     pub(crate) async fn to_write(&self, reader: &Reader) -> Result<LocalWrite, StoreError> {
         let mut removed = Vec::new();
         for place in &self.removed {
-            let row = reader.query_opt(READ_EVENT, &[place.pos.get().into()]);
-            if let Some(row) = row.await? {
+            let params = [place.pos.get().into()];
+            if let Some(row) = reader.query_opt(READ_EVENT, &params).await? {
                 let index = &self.indexes[&place.room];
                 removed.push((*place, index.open_tokens(place.pos, row.bytes(0)?)?));
             }
