@@ -129,6 +129,7 @@ use crate::{
         create_room::create_room, get_hierarchy::get_hierarchy, get_summary::get_summary,
         joined_rooms::joined_rooms, upgrade_room::upgrade_room,
     },
+    search::search_events::search_events,
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -346,6 +347,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_pushrule_enabled, Suspended),
         by_caller(get_pushrule_actions, Suspended),
         by_caller(set_pushrule_actions, Suspended),
+        // Server side search
+        by_caller(search_events, Suspended).class(Class::Search),
         // Room upgrades
         by_caller(upgrade_room, Good).class(Class::Invite),
         // Spaces

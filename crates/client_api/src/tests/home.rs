@@ -23,6 +23,7 @@ use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
+use search::Search;
 use seal::{KeySource, Keyring, MasterKey};
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
@@ -100,6 +101,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             reports::MIGRATIONS,
             pushers::MIGRATIONS,
             sync::MIGRATIONS,
+            search::MIGRATIONS,
         ],
         readers: 4,
     })
@@ -173,8 +175,14 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     );
     Owners {
         sync: sync.await.unwrap(),
-        reports: Reports::new(log.clone(), keyring),
+        reports: Reports::new(log.clone(), keyring.clone()),
         directory: Directory::new(accounts.clone(), rooms.clone()),
+        search: Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        ),
         lifecycle: Lifecycle::new(
             log.clone(),
             accounts.clone(),

@@ -25,9 +25,11 @@ use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
+use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 /// A database, its master key and a clock.
@@ -43,6 +45,10 @@ pub(crate) struct Deployment {
     pub(crate) support: Option<discover_support::Response>,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
+    /// Whether its nodes keep the index of what was said.
+    pub(crate) keeps_index: bool,
+    /// What keeps it, of each node in the order of their starts.
+    pub(crate) indexing: Mutex<Vec<JoinHandle<()>>>,
     directory: tempfile::TempDir,
     bus: Bus,
     /// That of the last node that was started.
@@ -84,6 +90,8 @@ impl Deployment {
             support: None,
             location,
             key,
+            keeps_index: false,
+            indexing: Mutex::default(),
             directory,
             outbox: Mutex::default(),
             bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
@@ -112,6 +120,7 @@ impl Deployment {
                 pushers::MIGRATIONS,
                 outbox::MIGRATIONS,
                 sync::MIGRATIONS,
+                search::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -210,10 +219,20 @@ impl Deployment {
             self.bus.beside(NodeId::generate(&SeededEntropy::new(seed))),
             true,
         );
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
+        if self.keeps_index {
+            self.keep_index(search.clone());
+        }
         Owners {
             sync: sync.await.unwrap(),
             reports: Reports::new(log.clone(), keyring),
             directory: Directory::new(accounts.clone(), rooms.clone()),
+            search,
             log,
             accounts,
             lifecycle,
@@ -224,5 +243,14 @@ impl Deployment {
             pushers,
             gateways,
         }
+    }
+
+    fn keep_index(&self, search: Search) {
+        let mut indexing = self.indexing.lock();
+        if matches!(self.location, Location::Sqlite(_)) {
+            // The node before this one has stopped.
+            indexing.iter().for_each(JoinHandle::abort);
+        }
+        indexing.push(tokio::spawn(async move { search.keep_index().await }));
     }
 }

@@ -33,6 +33,8 @@ mod push;
 #[cfg(test)]
 mod relations;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod session;

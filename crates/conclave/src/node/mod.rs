@@ -147,13 +147,15 @@ impl Node {
         });
     }
 
-    /// What is done every few hours by one node for all, and what is sent when its time has come.
-    /// Nobody waits for it: it is broken off when the node stops, between two changes, and goes on
-    /// when one starts again, or at another.
+    /// What is done every few hours by one node for all, what is sent when its time has come, and
+    /// what is written from the log. Nobody waits for it: it is broken off when the node stops,
+    /// between two changes, and goes on when one starts again, or at another.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
         let owners = self.owners.clone();
         let (waiting, waiting_log) = (owners.rooms.clone(), owners.log.clone());
         self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let search = owners.search.clone();
+        self.spawn(async move { search.keep_index().await });
         let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
         let log = owners.log.clone();
         let house = move |_: LeasedCursor| {

@@ -14,6 +14,7 @@ use outbox::Outbox;
 use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use search::Search;
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
 
@@ -35,6 +36,7 @@ pub(crate) struct Owners {
     pub(crate) pushers: Pushers,
     pub(crate) outbox: Outbox,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) search: Search,
 }
 
 impl Owners {
@@ -95,6 +97,12 @@ impl Owners {
             rooms.clone(),
             pushers.clone(),
         );
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
         Ok(Self {
             log,
             accounts,
@@ -106,6 +114,7 @@ impl Owners {
             pushers,
             outbox,
             lifecycle,
+            search,
         })
     }
 }

@@ -106,6 +106,8 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["transactions.hash"],
         &["a transaction id", "the transaction id of a redaction"],
     ),
+    // Their words stand in these, as places and keyed numbers.
+    (&["search_postings.postings", "search_events.tokens"], &[]),
     (&["annotations.hash"], &["a reaction"]),
     (&["delayed_events.sealed"], &["a delayed message"]),
     (&["delayed_events.hash"], &["a delay id"]),
