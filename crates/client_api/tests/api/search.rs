@@ -10,7 +10,7 @@ mod seeing;
 mod telling;
 
 use serde_json::{Value, json};
-use testkit::eventually::eventually;
+use testkit::eventually;
 
 use crate::{
     server::{Node, Server, User},

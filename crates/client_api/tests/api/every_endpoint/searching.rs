@@ -1,7 +1,7 @@
 //! Searching for messages.
 
 use serde_json::json;
-use testkit::eventually::eventually;
+use testkit::eventually;
 
 use super::walk::Walk;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::eventually::eventually;
+use testkit::eventually;
 
 use super::ids;
 use crate::{

@@ -217,8 +217,14 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// What somebody reads in a room: each event with the text that is shown for it.
+    /// What somebody reads in a room with which they have to do: each event with the text that is
+    /// shown for it.
     async fn shown(&self, user: &User, room: &str) -> Vec<(String, String)> {
+        let member = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", user.user_id);
+        let host = &self.stage.people[0].token;
+        if self.stage.node.ask(host, "GET", &member, "").await.0 != 200 {
+            return Vec::new();
+        }
         let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=500");
         let (status, page) = self.stage.node.ask(&user.token, "GET", &path, "").await;
         if status != 200 {
