@@ -9,7 +9,7 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews,
+        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Presence, Previews,
         RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
@@ -48,6 +48,8 @@ pub struct Config {
     pub previews: Previews,
     /// `[calls]`
     pub calls: Calls,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[support]`
     pub support: Support,
     /// `[rate_limits]`
@@ -195,6 +197,7 @@ impl Config {
         let presence = Presence::read(reader);
         let previews = Previews::read(reader);
         let calls = Calls::read_checked(reader);
+        let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
@@ -211,6 +214,7 @@ impl Config {
             presence: presence?,
             previews: previews?,
             calls: calls?,
+            mail: mail?,
             support: support?,
             rate_limits: rate_limits?,
             log: log?,

@@ -6,6 +6,7 @@ mod database;
 mod encryption;
 mod files;
 mod log;
+mod mail;
 mod metrics;
 mod presence;
 mod previews;
@@ -22,6 +23,7 @@ pub use database::Database;
 pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailEncryption, MailLanguage};
 pub use metrics::Metrics;
 pub use presence::Presence;
 pub use previews::Previews;
@@ -143,6 +145,7 @@ pub(crate) fn all() -> Vec<Section> {
         Presence::describe(),
         Previews::describe(),
         Calls::describe(),
+        Mail::describe(),
         Support::describe(),
         RateLimits::describe(),
         Log::describe(),
