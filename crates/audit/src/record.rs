@@ -84,6 +84,10 @@ pub enum Act {
     CopyFinished,
     /// Everything was restored from a copy.
     CopyRestored,
+    /// What could not be delivered is tried again.
+    DeliveriesReplayed,
+    /// What could not be delivered was forgotten.
+    DeliveriesForgotten,
     /// A room or an event without encryption was refused.
     RoomEncryptionRefused,
     /// An administrator used the administration interface.

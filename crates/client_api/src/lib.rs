@@ -39,6 +39,7 @@ mod people;
 mod presence;
 mod profile;
 mod push_rule;
+mod pusher;
 mod receipts;
 mod refusals;
 mod relations;

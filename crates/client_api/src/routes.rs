@@ -114,6 +114,7 @@ use crate::{
         get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
         set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
     },
+    pusher::{get_pushers::get_pushers, set_pusher::set_pusher},
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     relations::{
         get_relating_events::get_relating_events,
@@ -343,6 +344,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_device, Suspended).class(Class::Login),
         by_caller(delete_devices, Suspended).class(Class::Login),
         // Push notifications
+        by_caller(get_pushers, Suspended),
+        by_caller(set_pusher, Suspended),
         by_caller(get_notifications, Suspended),
         // Push notifications: push rules
         by_caller(get_pushrules_all, Suspended),

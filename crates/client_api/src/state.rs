@@ -10,6 +10,8 @@ use media::Media;
 use model::{entropy::Entropy, time::Clock};
 use people::Directory;
 use previews::Previews;
+use push::Gateways;
+use pushers::Pushers;
 use reports::Reports;
 use rooms::Rooms;
 use ruma::{OwnedServerName, RoomVersionId, api::client::discovery::discover_support};
@@ -58,6 +60,10 @@ pub struct Owners {
     pub media: Media,
     /// What stands behind links, where the operator wants it told.
     pub previews: Option<Previews>,
+    /// Where people want to be told of what notifies them.
+    pub pushers: Pushers,
+    /// Who tells them.
+    pub gateways: Gateways,
     /// What people report.
     pub reports: Reports,
     /// Finding people.
@@ -170,6 +176,18 @@ impl FromRef<ClientApi> for Media {
 impl FromRef<ClientApi> for Option<Previews> {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.previews.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Pushers {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.pushers.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Gateways {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.gateways.clone()
     }
 }
 

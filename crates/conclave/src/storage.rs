@@ -34,6 +34,8 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         keys::MIGRATIONS,
         media::MIGRATIONS,
         reports::MIGRATIONS,
+        pushers::MIGRATIONS,
+        outbox::MIGRATIONS,
         sync::MIGRATIONS,
     ]
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 25] = [
+const OWN: [&str; 29] = [
     "accounts",
     "audit",
     "blobs",
@@ -23,12 +23,16 @@ const OWN: [&str; 25] = [
     "keys",
     "lifecycle",
     "mail",
+    "mailroom",
     "media",
     "model",
     "oauth",
     "outbound",
+    "outbox",
     "people",
     "previews",
+    "push",
+    "pushers",
     "reports",
     "rooms",
     "seal",

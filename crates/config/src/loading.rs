@@ -10,7 +10,7 @@ use crate::{
     reader::{Outcome, Reader},
     sections::{
         self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Presence, Previews,
-        RateLimits, Registration, Rooms, Seal, Server, Support,
+        Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub presence: Presence,
     /// `[previews]`
     pub previews: Previews,
+    /// `[push]`
+    pub push: Push,
     /// `[calls]`
     pub calls: Calls,
     /// `[mail]`
@@ -196,6 +198,7 @@ impl Config {
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
         let previews = Previews::read(reader);
+        let push = Push::read(reader);
         let calls = Calls::read_checked(reader);
         let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
@@ -213,6 +216,7 @@ impl Config {
             rooms: rooms?,
             presence: presence?,
             previews: previews?,
+            push: push?,
             calls: calls?,
             mail: mail?,
             support: support?,

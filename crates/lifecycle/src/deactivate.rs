@@ -1,4 +1,4 @@
-//! Closing an account: nobody signs in to it again, its keys and what it
+//! Closing an account: nobody signs in to it again, its keys, its pushers and what it
 //! has scheduled go, and it leaves its rooms.
 
 use accounts::{Account, AccountError, By};
@@ -40,6 +40,7 @@ impl Lifecycle {
             .add_deactivation(&mut intent, whose, erase, by);
         self.keys.add_drop_user(&mut intent, user_id);
         self.rooms.add_drop_delayed(&mut intent, user_id);
+        self.pushers.add_drop_user(&mut intent, user_id);
         let closed = self.commit_accounts(intent).await;
         closed
             .map_err(AccountError::from)

@@ -1,4 +1,4 @@
-//! The end of devices: their sessions, keys and waiting messages go together.
+//! The end of devices: their sessions, keys, pushers and waiting messages go together.
 
 use accounts::{By, DeviceError, Refusal, Session};
 use ruma::{DeviceId, OwnedDeviceId};
@@ -14,8 +14,12 @@ impl Lifecycle {
     pub async fn sign_out(&self, session: &Session, by: &By) -> Result<(), StoreError> {
         let mut intent = Intent::new();
         self.accounts.add_sign_out(&mut intent, session, by);
-        self.keys
-            .add_drop_device(&mut intent, &session.user_id, &session.device_id);
+        let device = (session.user, &*session.user_id);
+        self.add_drop_belongings(
+            &mut intent,
+            device,
+            std::slice::from_ref(&session.device_id),
+        );
         self.commit(intent).await
     }
 
@@ -34,7 +38,7 @@ impl Lifecycle {
             let mut intent = Intent::new();
             self.accounts
                 .add_sign_out_everywhere(&mut intent, whose, &devices, by);
-            self.add_drop_keys(&mut intent, whose, &devices);
+            self.add_drop_belongings(&mut intent, whose, &devices);
             self.commit(intent).await?;
         }
     }
@@ -54,7 +58,7 @@ impl Lifecycle {
             let mut intent = Intent::new();
             self.accounts
                 .add_device_removal(&mut intent, whose, &device_ids, by)?;
-            self.add_drop_keys(&mut intent, whose, &device_ids);
+            self.add_drop_belongings(&mut intent, whose, &device_ids);
             self.commit(intent).await?;
         }
         Ok(())
@@ -82,7 +86,8 @@ impl Lifecycle {
         Ok(others.take(AT_ONCE).collect())
     }
 
-    pub(crate) fn add_drop_keys(
+    /// Adds the end of what belongs to devices: keys, waiting messages and pushers.
+    pub(crate) fn add_drop_belongings(
         &self,
         intent: &mut Intent,
         (_, user_id): Whose<'_>,
@@ -90,6 +95,7 @@ impl Lifecycle {
     ) {
         for device_id in device_ids {
             self.keys.add_drop_device(intent, user_id, device_id);
+            self.pushers.add_drop_device(intent, user_id, device_id);
         }
     }
 

@@ -11,6 +11,7 @@ mod profile;
 
 use accounts::Accounts;
 use keys::Keys;
+use pushers::Pushers;
 use rooms::Rooms;
 use ruma::UserId;
 use store::Log;
@@ -27,6 +28,7 @@ pub struct Lifecycle {
     accounts: Accounts,
     keys: Keys,
     rooms: Rooms,
+    pushers: Pushers,
 }
 
 /// A user, by interned id and by name.
@@ -34,12 +36,13 @@ pub type Whose<'a> = (i64, &'a UserId);
 
 impl Lifecycle {
     /// Puts the procedures together over their owners.
-    pub fn new(log: Log, accounts: Accounts, keys: Keys, rooms: Rooms) -> Self {
+    pub fn new(log: Log, accounts: Accounts, keys: Keys, rooms: Rooms, pushers: Pushers) -> Self {
         Self {
             log,
             accounts,
             keys,
             rooms,
+            pushers,
         }
     }
 }

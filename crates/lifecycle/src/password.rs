@@ -132,7 +132,7 @@ impl Lifecycle {
         };
         if !devices.is_empty() {
             accounts.add_sign_out_everywhere(&mut intent, whose, &devices, by);
-            self.add_drop_keys(&mut intent, whose, &devices);
+            self.add_drop_belongings(&mut intent, whose, &devices);
         }
         Ok(intent)
     }

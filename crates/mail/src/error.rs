@@ -146,7 +146,11 @@ mod tests {
             (Step::Greeting, 554, false),
         ] {
             let error = SendError::answered(step, code);
-            assert_eq!(matches!(error, SendError::Refused { .. }), refused, "{error}");
+            assert_eq!(
+                matches!(error, SendError::Refused { .. }),
+                refused,
+                "{error}"
+            );
         }
     }
 }

@@ -137,14 +137,24 @@ mod tests {
             for (letter, has_link, has_user) in [
                 (Letter::AddAddress { link: LINK }, true, false),
                 (Letter::Register { link: LINK }, true, false),
-                (Letter::ResetPassword { link: LINK, user_id }, true, true),
+                (
+                    Letter::ResetPassword {
+                        link: LINK,
+                        user_id,
+                    },
+                    true,
+                    true,
+                ),
                 (Letter::AddressInUse { user_id }, false, true),
                 (Letter::PasswordChanged { user_id }, false, true),
             ] {
                 let mail = written(letter, language);
                 for text in [&mail.text, &mail.html] {
                     assert!(text.contains("example.org"), "{text}");
-                    assert!(!text.contains("{server}") && !text.contains("{user}"), "{text}");
+                    assert!(
+                        !text.contains("{server}") && !text.contains("{user}"),
+                        "{text}"
+                    );
                     assert_eq!(text.contains(user_id), has_user, "{text}");
                 }
                 assert_eq!(mail.text.contains(LINK), has_link, "{}", mail.text);

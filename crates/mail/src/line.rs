@@ -39,7 +39,10 @@ mod tests {
     fn a_line_has_no_end() {
         for (text, line) in [
             ("Hello", "Hello"),
-            ("Hello\r\nBcc: eve@example.org", "Hello  Bcc: eve@example.org"),
+            (
+                "Hello\r\nBcc: eve@example.org",
+                "Hello  Bcc: eve@example.org",
+            ),
             ("a\u{85}b\u{2028}c\0d\te", "a b c d e"),
             ("你好", "你好"),
         ] {

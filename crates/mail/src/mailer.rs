@@ -242,7 +242,11 @@ pub fn roots_in(pem: &[u8]) -> Result<RootCertStore, BadRoots> {
         let certificate = certificate.map_err(|_| BadRoots)?;
         roots.add(certificate).map_err(|_| BadRoots)?;
     }
-    if roots.is_empty() { Err(BadRoots) } else { Ok(roots) }
+    if roots.is_empty() {
+        Err(BadRoots)
+    } else {
+        Ok(roots)
+    }
 }
 
 /// Mail servers want to be greeted with a name, or an address in brackets.

@@ -129,7 +129,10 @@ mod tests {
         for (received, answer) in [
             ("220 ready\r\n", Some((220, lines(&["ready"])))),
             ("220\r\n", Some((220, lines(&[""])))),
-            ("250-mx\r\n250 STARTTLS\r\n", Some((250, lines(&["mx", "STARTTLS"])))),
+            (
+                "250-mx\r\n250 STARTTLS\r\n",
+                Some((250, lines(&["mx", "STARTTLS"]))),
+            ),
             ("250-mx\r\n", Some((0, lines(&[])))),
             ("22", Some((0, lines(&[])))),
             ("220 ready\r\n250 injected\r\n", None),

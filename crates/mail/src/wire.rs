@@ -38,11 +38,7 @@ impl Wire {
     }
 
     /// An encrypted connection; `greeted` tells whether the server has greeted before it was.
-    pub(crate) fn encrypted(
-        stream: TlsStream<TcpStream>,
-        peer: SocketAddr,
-        greeted: bool,
-    ) -> Self {
+    pub(crate) fn encrypted(stream: TlsStream<TcpStream>, peer: SocketAddr, greeted: bool) -> Self {
         Self {
             before: if greeted { GREETING } else { b"" },
             stream: Either::Right(Box::new(stream)),
@@ -58,7 +54,9 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.before.is_empty() {
-            let (now, later) = self.before.split_at(self.before.len().min(buffer.remaining()));
+            let (now, later) = self
+                .before
+                .split_at(self.before.len().min(buffer.remaining()));
             buffer.put_slice(now);
             self.before = later;
             return Poll::Ready(Ok(()));

@@ -82,9 +82,8 @@ fn folded(text: &str) -> String {
 /// Whether it is what RFC 5322 calls a dot-atom.
 fn is_local(local: &str) -> bool {
     let is_atom = |atom: &str| {
-        let fits = |byte: u8| {
-            byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
-        };
+        let fits =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
         !atom.is_empty() && atom.bytes().all(fits)
     };
     local.len() <= MAX_LOCAL_BYTES && local.split('.').all(is_atom)

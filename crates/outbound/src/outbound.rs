@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{Response, header};
 use model::time::Clock;
 use rustls::{ClientConfig, RootCertStore};
@@ -11,7 +12,7 @@ use crate::{
     Answer, FetchError, Resolve, SystemResolver,
     connection::check,
     deadline::Deadline,
-    exchange::{Begun, exchange},
+    exchange::{Asked, Begun, exchange},
     tls,
 };
 
@@ -51,6 +52,17 @@ pub struct Get<'a> {
     pub deadline: Duration,
     /// Where redirects may lead.
     pub redirects: Redirects,
+}
+
+/// What is told to somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Post<'a> {
+    /// Where.
+    pub url: &'a Url,
+    /// What, as JSON.
+    pub json: &'a Bytes,
+    /// How long all of it may take: names, the connection, and reading the answer.
+    pub deadline: Duration,
 }
 
 /// Where redirects may lead, beside all that holds of every address.
@@ -114,11 +126,32 @@ impl Outbound {
         Answer::new(url, begun, deadline)
     }
 
+    /// Tells something, and gives the answer as soon as its head is here.
+    ///
+    /// A redirect is an answer like any other: what is told to one is not told to another.
+    pub async fn post(&self, post: Post<'_>) -> Result<Answer, FetchError> {
+        let mut deadline = Deadline::new(self.0.clock.sleep(post.deadline));
+        let asked = Asked {
+            accept: "application/json",
+            json: Some(post.json),
+        };
+        let telling = async {
+            let connection = self.connect(post.url).await?;
+            exchange(connection, post.url, asked, self.0.user_agent).await
+        };
+        let begun = deadline.race(telling).await?;
+        Answer::new(post.url.clone(), begun, deadline)
+    }
+
     async fn follow(&self, get: &Get<'_>) -> Result<(Url, Begun), FetchError> {
         let mut url = get.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let connection = self.connect(&url).await?;
-            let begun = exchange(connection, &url, get, self.0.user_agent).await?;
+            let asked = Asked {
+                accept: get.accept,
+                json: None,
+            };
+            let begun = exchange(connection, &url, asked, self.0.user_agent).await?;
             let Some(next) = next(&url, &begun.response)? else {
                 return Ok((url, begun));
             };

@@ -106,6 +106,9 @@ const COUNT_MUTUAL: &str = "SELECT COUNT(*) FROM memberships mine \
 const MEMBERS: &str =
     "SELECT user_id FROM memberships WHERE room = $1 AND membership = 'join' ORDER BY user_id";
 
+const MEMBERS_SINCE: &str =
+    "SELECT user_id, pos FROM memberships WHERE room = $1 AND membership = 'join'";
+
 const COUNTS: &str = "SELECT COUNT(*) FILTER (WHERE membership = 'join'), \
      COUNT(*) FILTER (WHERE membership = 'invite') FROM memberships WHERE room = $1";
 
@@ -285,6 +288,18 @@ impl Rooms {
     pub async fn joined_users(&self, reader: &Reader, room: i64) -> Result<Vec<i64>, StoreError> {
         let rows = reader.query(MEMBERS, &[room.into()]).await?;
         rows.iter().map(|row| row.int(0)).collect()
+    }
+
+    /// The joined members of a room, and where in the log their membership is what it is since: at
+    /// their joining, or when they last changed their name there.
+    pub async fn joined_since(
+        &self,
+        reader: &Reader,
+        room: i64,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = reader.query(MEMBERS_SINCE, &[room.into()]).await?;
+        let members = rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?)));
+        members.collect()
     }
 
     /// How many are in a room, and how many are asked in.

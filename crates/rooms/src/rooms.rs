@@ -24,6 +24,7 @@ use crate::{
     directory::Listings,
     open_rooms::OpenRooms,
     summary::Summaries,
+    unread::UnreadCache,
 };
 
 /// The tables of rooms.
@@ -111,6 +112,7 @@ struct Inner {
     summaries: Summaries,
     open: OpenRooms,
     schedules: Arc<Schedules>,
+    unread: UnreadCache,
 }
 
 impl Rooms {
@@ -135,6 +137,7 @@ impl Rooms {
                 summaries: Summaries::new(),
                 open: OpenRooms::default(),
                 schedules: Arc::default(),
+                unread: UnreadCache::new(),
             }),
         }
     }
@@ -187,6 +190,10 @@ impl Rooms {
 
     pub(crate) fn open_index(&self) -> &OpenRooms {
         &self.inner.open
+    }
+
+    pub(crate) fn unread_cache(&self) -> &UnreadCache {
+        &self.inner.unread
     }
 
     pub(crate) fn schedules(&self) -> &Schedules {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use model::{event::Pdu, filter::EventFilter};
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
-use store::{Reader, Snapshot, StoreError};
+use store::{Pos, Reader, Snapshot, StoreError};
 
 use crate::{
     History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent,
@@ -64,6 +64,9 @@ const FORWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM event
 
 const ONE: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL AND rejected = 0";
+
+const AT: &str = "SELECT event_id, sealed, pos, ord, redacted_by, room FROM events \
+     WHERE pos = $1 AND ord IS NOT NULL AND rejected = 0";
 
 const ROOM_OF: &str = "SELECT room FROM events WHERE event_id = $1";
 
@@ -213,6 +216,23 @@ impl Rooms {
         Ok(open_events(reader, self.keyring(), room.rules(), &rows)
             .await?
             .pop())
+    }
+
+    /// The event that a change of the log made, if it made one, and its room.
+    pub async fn event_of(
+        &self,
+        snapshot: &Snapshot,
+        pos: Pos,
+    ) -> Result<Option<(Arc<Room>, StoredEvent)>, StoreError> {
+        let rows = snapshot.query(AT, &[pos.get().into()]).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let Some(room) = self.room_by_number(snapshot, row.int(5)?).await? else {
+            return Ok(None);
+        };
+        let events = open_events(snapshot, self.keyring(), room.rules(), &rows).await?;
+        Ok(events.into_iter().next().map(|event| (room, event)))
     }
 
     /// The room that an event is of.

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// The database does not answer, or this node cannot confirm the head of the log.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
+    /// The work for which this was written is another node's now; nothing was written.
+    #[error("another node has taken this work over")]
+    TakenOver,
     /// The database cannot be used by this program as it is.
     #[error("{0}")]
     Refused(String),

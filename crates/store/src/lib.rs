@@ -3,6 +3,7 @@
 //! - [`Database`]: opens the engine, migrates it, hands out read [`Snapshot`]s.
 //! - [`Log`]: the one way to change anything that others must learn of.
 //! - [`Coherent`]: a cache that the log keeps true.
+//! - [`LeasedCursor`]: background work along the log, done by one node at a time.
 //!
 //! This crate knows no owner's tables: owners bring their migrations and register an
 //! [`Applier`] for each kind of change.
@@ -11,6 +12,7 @@ mod coherent;
 mod database;
 mod engine;
 mod error;
+mod leased;
 mod log;
 mod metrics;
 mod migrations;
@@ -23,6 +25,7 @@ pub use coherent::Coherent;
 pub use database::{Database, DatabaseOptions, Location, Snapshot};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
+pub use leased::{Begin, LeasedCursor};
 pub use log::{
     Applier, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs, Intent, Log,
     LogBuilder, Pos, Ticket, Touched, Verdict,

@@ -27,11 +27,18 @@ pub struct Migrations {
 /// The log's own tables.
 pub(crate) const STORE: Migrations = Migrations {
     owner: "store",
-    steps: &[Migration {
-        number: 1,
-        name: "log",
-        sql: include_str!("../migrations/0001_log.sql"),
-    }],
+    steps: &[
+        Migration {
+            number: 1,
+            name: "log",
+            sql: include_str!("../migrations/0001_log.sql"),
+        },
+        Migration {
+            number: 2,
+            name: "leases",
+            sql: include_str!("../migrations/0002_leases.sql"),
+        },
+    ],
 };
 
 pub(crate) const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (\

@@ -19,7 +19,6 @@ mod sliding;
 mod sync;
 mod telling;
 mod token;
-mod unread;
 mod wakers;
 mod waking;
 
@@ -29,7 +28,7 @@ pub use notifications::{Notification, Notifications, NotificationsRequest};
 pub use render::{Reader, state_event, stripped_event};
 pub use response::{
     ClientEvent, DeviceLists, Events, InvitedRoom, JoinedRoom, KnockedRoom, LeftRoom, RoomState,
-    RoomUpdates, StateAt, Summary, SyncResponse, Timeline, UnreadCounts,
+    RoomUpdates, StateAt, Summary, SyncResponse, Timeline,
 };
 pub use sliding::{
     MIGRATIONS, Position, SlidingError, SlidingRefusal, SlidingRequest, SlidingResponse,

@@ -12,18 +12,12 @@ use model::{
     push_rules::{PushEvent, PushReader, matching},
     time::Timestamp,
 };
-use rooms::{Bundles, History, Room, StoredEvent};
+use rooms::{Bundles, History, Judge, Looking, Read, Room, StoredEvent};
 use ruma::{OwnedRoomId, OwnedUserId, push::Action};
 use store::{Snapshot, StoreError};
 
 use crate::{
-    Sync,
-    render::Reader,
-    response::ClientEvent,
-    sync::Inner,
-    telling::Telling,
-    token::Boundary,
-    unread::{Judge, Looking, Read},
+    Sync, render::Reader, response::ClientEvent, sync::Inner, telling::Telling, token::Boundary,
 };
 
 /// How often one page looks into a room, and at how many events each time: what does not notify

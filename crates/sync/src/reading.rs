@@ -7,7 +7,7 @@ use std::{
 
 use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
-use rooms::{Membership, ReceiptEntry, Room};
+use rooms::{Judge, Membership, ReceiptEntry, Room};
 use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
@@ -21,7 +21,6 @@ use crate::{
     rooms_part::RoomReader,
     sync::{Inner, Syncer},
     token::Ephemeral,
-    unread::Judge,
 };
 
 /// One sync at one moment.
@@ -262,10 +261,8 @@ impl Reading<'_> {
             return Ok(None);
         }
         let user = (self.syncer.user, self.syncer.user_id);
-        let unread = &self.inner.unread;
-        let counted = unread
-            .count(&self.inner.rooms, self.snapshot, room, user, judge)
-            .await?;
+        let unread = self.inner.rooms.unread(self.snapshot, room, user, judge);
+        let counted = unread.await?;
         told.count_unread(&counted, self.filter.timeline.unread_thread_notifications);
         Ok(Some(told))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rooms::{UnreadByThread, UnreadCounts};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -218,34 +219,6 @@ impl Summary {
         self.heroes.is_none()
             && self.joined_member_count.is_none()
             && self.invited_member_count.is_none()
-    }
-}
-
-/// How much is unread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct UnreadCounts {
-    /// Events that notify.
-    pub notification_count: u64,
-    /// Events that stand out.
-    pub highlight_count: u64,
-}
-
-/// How much is unread, in threads and outside of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct UnreadByThread {
-    /// What is in no thread.
-    pub(crate) main: UnreadCounts,
-    /// By the thread's first event.
-    pub(crate) threads: BTreeMap<OwnedEventId, UnreadCounts>,
-}
-
-impl UnreadByThread {
-    pub(crate) fn all(&self) -> UnreadCounts {
-        let threads = self.threads.values();
-        threads.fold(self.main, |all, thread| UnreadCounts {
-            notification_count: all.notification_count + thread.notification_count,
-            highlight_count: all.highlight_count + thread.highlight_count,
-        })
     }
 }
 

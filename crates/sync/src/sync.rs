@@ -21,7 +21,6 @@ use crate::{
     response::{DeviceLists, StateAt, SyncResponse},
     sliding::Connections,
     token::SyncToken,
-    unread::Unread,
     wakers::Wakers,
     waking,
 };
@@ -44,7 +43,6 @@ pub(crate) struct Inner {
     pub(crate) ephemeral: EphemeralState,
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
-    pub(crate) unread: Unread,
     pub(crate) connections: Connections,
     pub(crate) presence_enabled: bool,
     /// Whether other nodes have to be told what this node's users do.
@@ -117,7 +115,6 @@ impl Sync {
             wakers,
             ephemeral: EphemeralState::new(bus.node_id().into()),
             bus,
-            unread: Unread::new(),
             connections: Connections::new(),
             presence_enabled,
             asked: AtomicBool::new(true),

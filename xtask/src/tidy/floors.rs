@@ -10,7 +10,9 @@ const FLOORS: [&[&str]; 8] = [
     &["store", "bus", "blobs", "outbound", "mail", "ldap"],
     &["seal"],
     &["audit"],
-    &["accounts", "rooms", "media", "keys", "calls", "reports"],
+    &[
+        "accounts", "rooms", "media", "keys", "calls", "reports", "pushers", "outbox",
+    ],
     &[
         "sync",
         "push",
@@ -22,6 +24,7 @@ const FLOORS: [&[&str]; 8] = [
         "lifecycle",
         "people",
         "previews",
+        "mailroom",
         "copy",
     ],
     &[

@@ -80,7 +80,11 @@ impl Accounts {
     }
 
     /// The mail that was written at a position for whom a name stands, unless it was handed on.
-    pub async fn mail_for(&self, reader: &str, pos: Pos) -> Result<Option<WaitingMail>, StoreError> {
+    pub async fn mail_for(
+        &self,
+        reader: &str,
+        pos: Pos,
+    ) -> Result<Option<WaitingMail>, StoreError> {
         let Some(hash) = hash_named(reader) else {
             return Ok(None);
         };

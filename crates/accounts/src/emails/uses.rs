@@ -85,7 +85,13 @@ impl Accounts {
     ) -> Result<Option<ForgottenPassword>, StoreError> {
         let purpose = EmailPurpose::ResetPassword;
         let claimed = self.claim(purpose, session_id, client_secret).await?;
-        let Some((claim, SessionRow { user: Some(user), .. })) = claimed else {
+        let Some((
+            claim,
+            SessionRow {
+                user: Some(user), ..
+            },
+        )) = claimed
+        else {
             return Ok(None);
         };
         let snapshot = self.database().snapshot().await?;

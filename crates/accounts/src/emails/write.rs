@@ -95,7 +95,9 @@ pub(crate) fn write(work: &mut EmailWork, writes: &mut Writes) -> Result<(), Sto
 fn addresses(work: &EmailWork) -> Result<Vec<Vec<Value>>, StoreError> {
     let rows = work.addresses.written().map(|(hash, row)| {
         let id = place::hash_row(hash);
-        let address = row.address.seal(&work.keys, row.user, place::address(&id))?;
+        let address = row
+            .address
+            .seal(&work.keys, row.user, place::address(&id))?;
         Ok(vec![
             hash.as_slice().into(),
             row.user.into(),

@@ -67,8 +67,7 @@ async fn reset_password(
     match reset.await {
         Ok(()) => Ok(Matrix(Response::new())),
         Err(
-            ResetPasswordError::Spent
-            | ResetPasswordError::Change(ChangePasswordError::NoSuchUser),
+            ResetPasswordError::Spent | ResetPasswordError::Change(ChangePasswordError::NoSuchUser),
         ) => {
             let refused: ProveError = accounts.refuse_forgotten_password();
             Err(refused.into())

@@ -16,7 +16,10 @@ use bus::{Bus, NodeId};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
+use outbound::{Outbound, Policy};
 use people::Directory;
+use push::Gateways;
+use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
@@ -95,6 +98,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             keys::MIGRATIONS,
             media::MIGRATIONS,
             reports::MIGRATIONS,
+            pushers::MIGRATIONS,
             sync::MIGRATIONS,
         ],
         readers: 4,
@@ -125,6 +129,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
         .register(Arc::new(ReportChanges::new(keyring.clone())))
+        .register(Arc::new(PusherChanges::new(keyring.clone())))
         .register(Arc::new(AuditTrail::new(keyring.clone(), entropy.clone())))
         .start()
         .await
@@ -159,6 +164,8 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         max_per_user_bytes: 3_000_000,
     };
     let media = Media::new(log.clone(), keyring.clone(), blobs, entropy, limits);
+    let pushers = Pushers::new(log.clone(), keyring.clone());
+    let outbound = Outbound::new(Policy::default(), Arc::clone(log.clock()), push::USER_AGENT);
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),
@@ -171,7 +178,15 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         sync: sync.await.unwrap(),
         reports: Reports::new(log.clone(), keyring),
         directory: Directory::new(accounts.clone(), rooms.clone()),
-        lifecycle: Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone()),
+        lifecycle: Lifecycle::new(
+            log.clone(),
+            accounts.clone(),
+            keys.clone(),
+            rooms.clone(),
+            pushers.clone(),
+        ),
+        pushers,
+        gateways: Gateways::new(outbound, false),
         log,
         accounts,
         rooms,

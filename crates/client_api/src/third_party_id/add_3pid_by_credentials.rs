@@ -9,7 +9,10 @@ use ruma::{
     api::{
         IncomingRequest,
         auth_scheme::AccessToken,
-        client::{account::add_3pid::v3::Response, uiaa::{AuthData, UiaaResponse}},
+        client::{
+            account::add_3pid::v3::Response,
+            uiaa::{AuthData, UiaaResponse},
+        },
         error::{DeserializationError, ErrorKind},
     },
     metadata,

@@ -4,10 +4,7 @@
 
 use accounts::Accounts;
 use axum::{Json, extract::State};
-use ruma::{
-    api::client::account::get_3pids::v3::Request,
-    thirdparty::Medium,
-};
+use ruma::{api::client::account::get_3pids::v3::Request, thirdparty::Medium};
 use serde::Serialize;
 use tracing::instrument;
 

@@ -15,8 +15,12 @@ use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
 use outbound::{Outbound, Policy};
+use outbox::Outbox;
+use parking_lot::Mutex;
 use people::Directory;
 use previews::Previews;
+use push::{Gateways, Push};
+use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
@@ -43,6 +47,8 @@ pub(crate) struct Deployment {
     pub(crate) key: KeySource,
     directory: tempfile::TempDir,
     bus: Bus,
+    /// That of the last node that was started.
+    pub(crate) outbox: Mutex<Option<Outbox>>,
 }
 
 /// Counts nodes in this process, so that no two of them draw the same randomness.
@@ -82,6 +88,7 @@ impl Deployment {
             location,
             key,
             directory,
+            outbox: Mutex::default(),
             bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
         }
     }
@@ -105,6 +112,8 @@ impl Deployment {
                 keys::MIGRATIONS,
                 media::MIGRATIONS,
                 reports::MIGRATIONS,
+                pushers::MIGRATIONS,
+                outbox::MIGRATIONS,
                 sync::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
@@ -136,6 +145,7 @@ impl Deployment {
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
         let reports = ReportChanges::new(keyring.clone());
         let builder = builder.register(Arc::new(reports));
+        let builder = builder.register(Arc::new(PusherChanges::new(keyring.clone())));
         let builder = builder.register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
@@ -156,7 +166,15 @@ impl Deployment {
             settings,
         );
         let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
-        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        let pushers = Pushers::new(log.clone(), keyring.clone());
+        let lifecycle = Lifecycle::new(
+            log.clone(),
+            accounts.clone(),
+            keys.clone(),
+            rooms.clone(),
+            pushers.clone(),
+        );
+        let pushing_entropy = entropy.clone();
         let blobs = Blobs::in_folder(self.directory.path().join("files")).await;
         let blobs = blobs.unwrap();
         let limits = Limits {
@@ -174,6 +192,22 @@ impl Deployment {
                 owned_server_name!("localhost"),
             )
         });
+        let private = Policy {
+            allow_private_addresses: true,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let gateways = Gateways::new(Outbound::new(private, clock, push::USER_AGENT), true);
+        let outbox = Outbox::new(log.clone(), pushing_entropy);
+        *self.outbox.lock() = Some(outbox.clone());
+        let push = Push::new(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            pushers.clone(),
+            outbox,
+            gateways.clone(),
+        );
+        tokio::spawn(async move { push.run().await });
         let sync = Sync::start(
             log.clone(),
             accounts.clone(),
@@ -193,6 +227,8 @@ impl Deployment {
             keys,
             media,
             previews,
+            pushers,
+            gateways,
         }
     }
 }

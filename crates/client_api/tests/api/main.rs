@@ -29,6 +29,8 @@ mod people;
 #[cfg(test)]
 mod previews;
 #[cfg(test)]
+mod push;
+#[cfg(test)]
 mod relations;
 #[cfg(test)]
 mod server;

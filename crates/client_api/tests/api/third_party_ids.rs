@@ -133,12 +133,21 @@ async fn only_pages_are_led_to(mut server: Server) {
             "next_link": link,
         })
     };
-    for link in ["javascript:alert(1)", "element://x", "/x", "data:text/html,x"] {
-        let refused = node.refused("", "POST", path, &body(link).to_string()).await;
+    for link in [
+        "javascript:alert(1)",
+        "element://x",
+        "/x",
+        "data:text/html,x",
+    ] {
+        let refused = node
+            .refused("", "POST", path, &body(link).to_string())
+            .await;
         assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()), "{link}");
     }
     let long = format!("https://example.org/{}", "x".repeat(3_000));
-    let refused = node.refused("", "POST", path, &body(&long).to_string()).await;
+    let refused = node
+        .refused("", "POST", path, &body(&long).to_string())
+        .await;
     assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()));
     assert!(mails(&node).await.is_empty());
     let link = "https://app.example.org/#/go-on";

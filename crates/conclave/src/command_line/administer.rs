@@ -7,7 +7,7 @@ use config::Loaded;
 use super::{arguments::UserCommand, standard_input};
 use crate::{
     Surroundings,
-    control::{Administrator, Answer, Order, ReportLine},
+    control::{Administrator, Answer, DeadLetterLine, LaneLine, Order, ReportLine},
     output,
 };
 
@@ -56,6 +56,12 @@ async fn carry_out(administrator: &mut Administrator, order: Order) -> anyhow::R
             Answer::Reports {
                 next: Some(after), ..
             } => Some(Order::ListReports { after }),
+            Answer::DeadLetters {
+                next: Some(ref after),
+                ..
+            } => Some(Order::ListDeadLetters {
+                after: Some(after.clone()),
+            }),
             _ => None,
         };
         print(answer);
@@ -90,6 +96,14 @@ fn print(answer: Answer) {
             expires_at,
             server,
         } => print_invitation(&token, expires_at, &server),
+        Answer::Deliveries { lanes } => lanes.iter().for_each(print_lane),
+        Answer::DeadLetters { letters, .. } => letters.iter().for_each(print_dead_letter),
+        Answer::DeadLettersReplayed { count } => {
+            output::say(format_args!("tried again: {count}"));
+        }
+        Answer::DeadLettersForgotten { count } => {
+            output::say(format_args!("forgotten: {count}"));
+        }
         // Not an answer to what is asked here.
         Answer::AuditVerified { .. }
         | Answer::BackedUp(_)
@@ -118,6 +132,33 @@ fn print_report(report: &ReportLine) {
     let reason = reason.escape_debug();
     let date = date_of(*at);
     output::say(format_args!("{date} {reporter} reports {what}: {reason}"));
+}
+
+fn print_lane(line: &LaneLine) {
+    let LaneLine {
+        lane,
+        letters,
+        targets,
+        failing,
+        dead,
+    } = line;
+    output::say(format_args!(
+        "{lane}: {letters} waiting for {targets} targets ({failing} failing), {dead} given up"
+    ));
+}
+
+/// One line. Who is at the other end may have written part of the fault.
+fn print_dead_letter(letter: &DeadLetterLine) {
+    let DeadLetterLine {
+        lane,
+        target,
+        pos,
+        died_at,
+        fault,
+        ..
+    } = letter;
+    let (date, fault) = (date_of(*died_at), fault.escape_debug());
+    output::say(format_args!("{date} {lane} {target} {pos}: {fault}"));
 }
 
 /// The token is the last word, so that scripts find it.

@@ -49,6 +49,9 @@ pub(super) enum Command {
     /// Looks at what people reported.
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Looks at what leaves the server, and at what could not be delivered.
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
     /// Looks at the audit record.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -129,6 +132,40 @@ pub(super) struct Invite {
 pub(super) enum ReportCommand {
     /// Lists what people reported, oldest first, beside a running server or without one.
     List,
+}
+
+#[derive(Subcommand)]
+pub(super) enum DeliveryCommand {
+    /// Tells how much waits to leave, and how much was given up, beside a running server or
+    /// without one.
+    Status,
+    /// Lists what was given up.
+    Dead,
+    /// Lets what was given up be tried again.
+    Replay(Lane),
+    /// Forgets what was given up.
+    Forget(Lane),
+}
+
+#[derive(Args)]
+pub(super) struct Lane {
+    /// Which kind of delivery, such as `push`.
+    #[arg(value_name = "LANE")]
+    lane: String,
+    /// Only what was for one target, as `delivery dead` names it.
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+}
+
+impl DeliveryCommand {
+    pub(super) fn into_order(self) -> Order {
+        match self {
+            Self::Status => Order::DeliveryStatus {},
+            Self::Dead => Order::ListDeadLetters { after: None },
+            Self::Replay(Lane { lane, target }) => Order::ReplayDeadLetters { lane, target },
+            Self::Forget(Lane { lane, target }) => Order::ForgetDeadLetters { lane, target },
+        }
+    }
 }
 
 #[derive(Subcommand)]

@@ -68,6 +68,10 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
             let order = Order::ListReports { after: 0 };
             block_on(administer::administer(&loaded, order))
         }
+        Command::Delivery(command) => {
+            let loaded = load(sources)?;
+            block_on(administer::administer(&loaded, command.into_order()))
+        }
         Command::Audit(AuditCommand::Verify { checkpoint }) => {
             let loaded = load(sources)?;
             block_on(verify_audit::verify_audit(&loaded, checkpoint))

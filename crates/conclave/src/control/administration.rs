@@ -82,6 +82,14 @@ impl Administration {
                 };
                 self.invite(terms).await
             }
+            Order::DeliveryStatus {} => self.delivery_status().await,
+            Order::ListDeadLetters { after } => self.list_dead_letters(after).await,
+            Order::ReplayDeadLetters { lane, target } => {
+                self.replay_dead_letters(&lane, target.as_deref()).await
+            }
+            Order::ForgetDeadLetters { lane, target } => {
+                self.forget_dead_letters(&lane, target.as_deref()).await
+            }
             Order::VerifyAudit { checkpoint } => self.verify_audit(checkpoint.as_deref()).await,
             Order::Backup { folder } => self.back_up(&folder, tell).await,
         };

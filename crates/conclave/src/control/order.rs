@@ -29,6 +29,20 @@ pub(crate) enum Order {
         uses: Option<u32>,
         lifetime_ms: u64,
     },
+    /// Tell how much waits to leave.
+    DeliveryStatus {},
+    /// List dead letters, after one of them.
+    ListDeadLetters { after: Option<DeadLetterLine> },
+    /// Let dead letters be tried again.
+    ReplayDeadLetters {
+        lane: String,
+        target: Option<String>,
+    },
+    /// Forget dead letters.
+    ForgetDeadLetters {
+        lane: String,
+        target: Option<String>,
+    },
     /// Prove that the audit record stands as it was written, up to a checkpoint at least.
     VerifyAudit { checkpoint: Option<String> },
     /// Write a copy of everything into a folder, named from the root.
@@ -61,6 +75,17 @@ pub(crate) enum Answer {
         expires_at: i64,
         server: String,
     },
+    /// How much waits to leave, by lane.
+    Deliveries { lanes: Vec<LaneLine> },
+    /// Some dead letters, and after which to ask again if there may be more.
+    DeadLetters {
+        letters: Vec<DeadLetterLine>,
+        next: Option<DeadLetterLine>,
+    },
+    /// So many dead letters are tried again.
+    DeadLettersReplayed { count: u64 },
+    /// So many dead letters are forgotten.
+    DeadLettersForgotten { count: u64 },
     /// The record stands.
     AuditVerified {
         records: u64,
@@ -95,6 +120,27 @@ pub(crate) struct ReportLine {
     pub(crate) room_id: Option<String>,
     pub(crate) event_id: Option<String>,
     pub(crate) reason: String,
+}
+
+/// How much waits to leave in one lane.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LaneLine {
+    pub(crate) lane: String,
+    pub(crate) letters: i64,
+    pub(crate) targets: i64,
+    pub(crate) failing: i64,
+    pub(crate) dead: i64,
+}
+
+/// One dead letter in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeadLetterLine {
+    pub(crate) lane: String,
+    pub(crate) target: String,
+    pub(crate) pos: i64,
+    pub(crate) queued_at: i64,
+    pub(crate) died_at: i64,
+    pub(crate) fault: String,
 }
 
 /// What a copy holds, for who asked for it.

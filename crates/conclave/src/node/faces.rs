@@ -15,6 +15,7 @@ use oauth::Pages;
 use outbound::{Outbound, Policy};
 use people::Directory;
 use previews::Previews;
+use push::Gateways;
 use ruma::{
     OwnedUserId,
     api::client::discovery::discover_support::{self, Contact, ContactRole},
@@ -63,6 +64,8 @@ pub(super) async fn build(
             keys: owners.keys.clone(),
             media: owners.media.clone(),
             previews: previews(config, owners, surroundings),
+            pushers: owners.pushers.clone(),
+            gateways: gateways(config, surroundings),
             reports: owners.reports.clone(),
             directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
             sync,
@@ -92,6 +95,19 @@ fn previews(config: &Config, owners: &Owners, surroundings: &Surroundings) -> Op
         Arc::clone(clock),
         config.server.name.clone(),
     ))
+}
+
+/// Which push gateways are told anything.
+pub(super) fn gateways(config: &Config, surroundings: &Surroundings) -> Gateways {
+    let allow_private = config.push.allow_private_addresses;
+    let policy = Policy {
+        allow_private_addresses: allow_private,
+    };
+    let clock = Arc::clone(&surroundings.clock);
+    Gateways::new(
+        Outbound::new(policy, clock, push::USER_AGENT),
+        allow_private,
+    )
 }
 
 /// The link under which the first administrator is made.

@@ -2,6 +2,7 @@
 
 mod doors;
 mod faces;
+mod mailing;
 mod meeting;
 mod owners;
 
@@ -11,9 +12,12 @@ use anyhow::Context;
 use axum::Router;
 use bus::Bus;
 use config::Loaded;
+use mailroom::Mailroom;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
+use push::{Gateways, Push};
 use ruma::ServerName;
+use store::{Begin, LeasedCursor};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -76,6 +80,7 @@ impl Node {
             tasks: TaskTracker::new(),
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
+        let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
         let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
@@ -101,6 +106,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
+        node.deliver(faces::gateways(config, &surroundings), mailroom);
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -144,26 +150,48 @@ impl Node {
         });
     }
 
-    /// What is done every few hours, and what is sent when its time has come. Nobody waits for it:
-    /// it is broken off when the node stops, between two changes, and goes on when one starts again.
+    /// What is done every few hours by one node for all, and what is sent when its time has come.
+    /// Nobody waits for it: it is broken off when the node stops, between two changes, and goes on
+    /// when one starts again, or at another.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
+        let owners = self.owners.clone();
+        let (waiting, waiting_log) = (owners.rooms.clone(), owners.log.clone());
+        self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
+        let log = owners.log.clone();
+        let house = move |_: LeasedCursor| {
+            let owners = owners.clone();
+            let (clock, server_name) = (Arc::clone(&clock), server_name.clone());
+            async move {
+                tokio::join!(
+                    previews::forget_pictures_regularly(owners.media.clone(), clock, &server_name),
+                    owners.media.sweep_regularly(),
+                    owners.rooms.forget_transactions_regularly(&owners.log),
+                    owners.keys.trim_to_device_regularly(),
+                );
+                Ok(())
+            }
+        };
+        self.spawn(async move {
+            LeasedCursor::run(&log, "house", Begin::AtTheHead, house).await;
+        });
+    }
+
+    /// What leaves the server, whenever that is this node's to do.
+    fn deliver(&self, gateways: Gateways, mailroom: Option<Mailroom>) {
         let Owners {
             log,
-            media,
+            accounts,
             rooms,
-            keys,
+            pushers,
+            outbox,
             ..
         } = self.owners.clone();
-        let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
-        let pictures = media.clone();
-        self.spawn(async move {
-            previews::forget_pictures_regularly(pictures, clock, &server_name).await;
-        });
-        self.spawn(async move { media.sweep_regularly().await });
-        let (waiting, waiting_log) = (rooms.clone(), log.clone());
-        self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
-        self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
-        self.spawn(async move { keys.trim_to_device_regularly().await });
+        let push = Push::new(log, accounts, rooms, pushers, outbox, gateways);
+        self.spawn(async move { push.run().await });
+        if let Some(mailroom) = mailroom {
+            self.spawn(async move { mailroom.run().await });
+        }
     }
 
     /// Runs something until the node stops.

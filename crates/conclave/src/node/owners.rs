@@ -10,6 +10,8 @@ use config::{Config, FilesUrl};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
+use outbox::Outbox;
+use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
@@ -30,6 +32,8 @@ pub(crate) struct Owners {
     pub(crate) media: Media,
     pub(crate) blobs: Blobs,
     pub(crate) reports: Reports,
+    pub(crate) pushers: Pushers,
+    pub(crate) outbox: Outbox,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -56,6 +60,7 @@ impl Owners {
         let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, keyring), keyring);
         let builder = builder.register(Arc::new(ReportChanges::new(keyring.clone())));
+        let builder = builder.register(Arc::new(PusherChanges::new(keyring.clone())));
         // The record of an act comes after the act.
         let trail = AuditTrail::new(keyring.clone(), Arc::clone(entropy));
         let log = builder.register(Arc::new(trail)).start().await;
@@ -82,7 +87,15 @@ impl Owners {
             },
         );
         let reports = Reports::new(log.clone(), keyring.clone());
-        let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        let pushers = Pushers::new(log.clone(), keyring.clone());
+        let outbox = Outbox::new(log.clone(), Arc::clone(entropy));
+        let lifecycle = Lifecycle::new(
+            log.clone(),
+            accounts.clone(),
+            keys.clone(),
+            rooms.clone(),
+            pushers.clone(),
+        );
         Ok(Self {
             log,
             accounts,
@@ -91,6 +104,8 @@ impl Owners {
             media,
             blobs,
             reports,
+            pushers,
+            outbox,
             lifecycle,
         })
     }

@@ -9,6 +9,7 @@ mod administration;
 mod bus;
 mod configuration;
 mod data_dir;
+mod deliveries;
 mod keys;
 mod life;
 mod reports;

@@ -10,6 +10,7 @@ mod mail;
 mod metrics;
 mod presence;
 mod previews;
+mod push;
 mod rate_limits;
 mod registration;
 mod rooms;
@@ -27,6 +28,7 @@ pub use mail::{Mail, MailEncryption, MailLanguage};
 pub use metrics::Metrics;
 pub use presence::Presence;
 pub use previews::Previews;
+pub use push::Push;
 pub use rate_limits::RateLimits;
 pub use registration::{Registration, RegistrationMode};
 pub use rooms::Rooms;
@@ -144,6 +146,7 @@ pub(crate) fn all() -> Vec<Section> {
         Rooms::describe(),
         Presence::describe(),
         Previews::describe(),
+        Push::describe(),
         Calls::describe(),
         Mail::describe(),
         Support::describe(),

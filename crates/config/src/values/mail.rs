@@ -80,7 +80,11 @@ impl Value for Port {
                 port.ok_or_else(refused)?
             }
         };
-        if port == 0 { Err(refused()) } else { Ok(Self(port)) }
+        if port == 0 {
+            Err(refused())
+        } else {
+            Ok(Self(port))
+        }
     }
 
     fn show(&self) -> String {
@@ -116,7 +120,9 @@ impl Value for MailAddress {
             is_local_part(local) && is_domain(domain) && Host::parse(domain).is_ok_and(is_name)
         });
         if !fits || text.len() > LONGEST_ADDRESS {
-            return Err(Rejection::new("is not an address from which mail can be sent"));
+            return Err(Rejection::new(
+                "is not an address from which mail can be sent",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -196,7 +202,9 @@ mod tests {
         for host in ["mail.example.org", "10.0.0.1", "[::1]", "localhost", "mail"] {
             assert!(fits::<MailHost>(host), "{host}");
         }
-        for host in ["", "a b", "a:25", "smtp://a", "a/b", "a%41", "-a", "a@b", "a\nb"] {
+        for host in [
+            "", "a b", "a:25", "smtp://a", "a/b", "a%41", "-a", "a@b", "a\nb",
+        ] {
             assert!(!fits::<MailHost>(host), "{host}");
         }
         let host = MailHost::parse(&Raw::Text("[::1]".to_owned()));

@@ -37,8 +37,15 @@ async fn a_mail_arrives_whichever_way_the_connection_is_protected() {
         assert_eq!(mails.len(), 1);
         let mail = &mails[0];
         assert!(mail.starts_with("MAIL FROM: chat@example.org\r\nRCPT TO: ann@example.org\r\n"));
-        assert_eq!(mail.contains("AUTH: PLAIN chat\r\n"), user.is_some(), "{mail}");
-        assert!(mail.contains("\r\nAuto-Submitted: auto-generated\r\n"), "{mail}");
+        assert_eq!(
+            mail.contains("AUTH: PLAIN chat\r\n"),
+            user.is_some(),
+            "{mail}"
+        );
+        assert!(
+            mail.contains("\r\nAuto-Submitted: auto-generated\r\n"),
+            "{mail}"
+        );
         // Sent again it is the same mail.
         mailer.send(&mail_to("ann")).await.unwrap();
         let mails = site.smtp.mails();

@@ -206,7 +206,9 @@ impl Tx {
 /// Statements for tables outside the log, run in one transaction of their own.
 #[derive(Debug, Default)]
 pub struct LocalWrite {
-    pub(crate) statements: Vec<(&'static str, Vec<Value>)>,
+    /// What must give a row, or nothing is written.
+    pub(crate) guard: Option<(&'static str, Vec<Value>)>,
+    pub(crate) steps: Vec<Step>,
 }
 
 impl LocalWrite {
@@ -218,7 +220,20 @@ impl LocalWrite {
     /// Adds a statement; its rows (`RETURNING`) come back in this order.
     #[must_use]
     pub fn and(mut self, sql: &'static str, params: Vec<Value>) -> Self {
-        self.statements.push((sql, params));
+        self.steps.push(Step::Execute(sql, params));
+        self
+    }
+
+    /// Adds an insert of many rows; nothing comes back in its place.
+    #[must_use]
+    pub fn and_insert(mut self, insert: &'static Insert, rows: Vec<Vec<Value>>) -> Self {
+        self.steps.push(Step::Insert(insert, rows));
+        self
+    }
+
+    /// Lets the write stand only if this statement, which runs first, gives a row.
+    pub(crate) fn only_if(mut self, sql: &'static str, params: Vec<Value>) -> Self {
+        self.guard = Some((sql, params));
         self
     }
 }

@@ -202,15 +202,25 @@ impl Connection {
     /// One write, undone when it fails. The outer error says that the transaction is over.
     fn local_write(&self, write: &LocalWrite) -> Result<LocalAnswer, StoreError> {
         self.batch("SAVEPOINT one_write")?;
-        let statements = write.statements.iter();
-        let written: Result<Vec<_>, _> = statements
-            .map(|(sql, params)| self.query(sql, params))
-            .collect();
+        let written = self.steps_of(write);
         if written.is_err() {
             self.batch("ROLLBACK TO one_write")?;
         }
         self.batch("RELEASE one_write")?;
         Ok(written)
+    }
+
+    fn steps_of(&self, write: &LocalWrite) -> LocalAnswer {
+        if let Some((sql, params)) = &write.guard
+            && self.query(sql, params)?.is_empty()
+        {
+            return Err(StoreError::TakenOver);
+        }
+        let written = write.steps.iter().map(|step| match step {
+            Step::Execute(sql, params) => self.query(sql, params),
+            Step::Insert(insert, rows) => self.insert_many(insert, rows).map(|_| Vec::new()),
+        });
+        written.collect()
     }
 
     /// Lets the checkpointer work beside this connection whenever its commits have left the

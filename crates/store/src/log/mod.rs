@@ -23,7 +23,7 @@ use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{Database, LocalWrite, Row, StoreError, database::Engine};
+use crate::{Database, LocalWrite, Reader, Row, StoreError, database::Engine, leased::Lease};
 
 pub use self::{
     applier::{Applier, CheckContext, Verdict},
@@ -114,6 +114,8 @@ pub(crate) struct Shared {
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch that this node itself committed.
     committed: watch::Sender<Pos>,
+    /// The background work that this node does for all.
+    held: Mutex<Vec<Lease>>,
 }
 
 /// Collects the appliers, in the order in which they run inside a batch.
@@ -157,6 +159,7 @@ impl LogBuilder {
             stopping: AtomicBool::new(false),
             batches,
             committed: watch::Sender::new(Pos::START),
+            held: Mutex::default(),
         });
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
@@ -272,10 +275,15 @@ impl Log {
         &self.shared.clock
     }
 
+    pub(crate) fn held(&self) -> &Mutex<Vec<Lease>> {
+        &self.shared.held
+    }
+
     /// Finishes what is queued and stops; later commits fail. A database that does not answer
     /// is not waited for.
     pub async fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Release);
+        self.release_all().await;
         let (done, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).await.is_ok() {
             drop(stopped.await);
@@ -314,7 +322,7 @@ impl Shared {
     }
 }
 
-fn stopped() -> StoreError {
+pub(crate) fn stopped() -> StoreError {
     StoreError::Unavailable("this node is stopping".to_owned())
 }
 
@@ -324,6 +332,13 @@ pub(crate) const TAIL_ROWS: usize = 4_096;
 /// Reads the batches after `$1`.
 pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \
      WHERE log_id = 1 AND last_pos > $1 ORDER BY last_pos LIMIT 4096";
+
+impl Reader {
+    /// Reads the batches after a position, in order: some thousand at most.
+    pub async fn batches_after(&self, pos: Pos) -> Result<Vec<Batch>, StoreError> {
+        batches_of(&self.query(TAIL, &[pos.get().into()]).await?)
+    }
+}
 
 pub(crate) fn batches_of(rows: &[Row]) -> Result<Vec<Batch>, StoreError> {
     rows.iter()

@@ -32,6 +32,7 @@ macro_rules! conformance {
 
 mod batches;
 mod failures;
+mod leases;
 mod local;
 mod names;
 mod opening;

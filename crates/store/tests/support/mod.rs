@@ -62,18 +62,20 @@ impl Db {
 pub(crate) struct Node {
     pub(crate) log: Log,
     pub(crate) cells: Arc<Cells>,
+    pub(crate) clock: FakeClock,
 }
 
 impl Node {
     pub(crate) async fn start(options: DatabaseOptions) -> Self {
         let database = Database::open(options).await.unwrap();
         let cells = Arc::new(Cells::default());
-        let log = LogBuilder::new(database, Arc::new(FakeClock::default()))
+        let clock = FakeClock::default();
+        let log = LogBuilder::new(database, Arc::new(clock.clone()))
             .register(Arc::clone(&cells))
             .start()
             .await
             .unwrap();
-        Self { log, cells }
+        Self { log, cells, clock }
     }
 
     pub(crate) fn database(&self) -> &Database {

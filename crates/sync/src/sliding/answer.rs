@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::filter::SyncFilter;
-use rooms::{Membership, ReceiptEntry};
+use rooms::{Judge, Membership, ReceiptEntry};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, events::room::member::MembershipState};
 use store::{Pos, Snapshot, StoreError};
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     SyncError, SyncToken, Syncer, answer::joined_rooms, reading::Reading, render::Reader,
-    response::StateAt, rooms_part::RoomReader, sync::Inner, unread::Judge,
+    response::StateAt, rooms_part::RoomReader, sync::Inner,
 };
 
 /// How many rooms are told of in full in one answer, at most: the next one, which does not wait,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rooms::UnreadCounts;
 use ruma::{OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId};
 use serde::Serialize;
 
 use super::request::ByList;
-use crate::response::{ClientEvent, DeviceLists, UnreadCounts};
+use crate::response::{ClientEvent, DeviceLists};
 
 /// What changed in view.
 #[derive(Debug, Default, Serialize)]

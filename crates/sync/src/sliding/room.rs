@@ -275,16 +275,10 @@ impl Moment<'_> {
     ) -> Result<(), StoreError> {
         let inner = self.inner();
         let user = (self.asked.syncer.user, self.asked.syncer.user_id);
-        let unread = &inner.unread;
-        let counted = unread
-            .count(
-                &inner.rooms,
-                &self.snapshot,
-                telling.room,
-                user,
-                &self.judge,
-            )
-            .await?;
+        let unread = inner
+            .rooms
+            .unread(&self.snapshot, telling.room, user, &self.judge);
+        let counted = unread.await?;
         update.unread = Some(counted.all());
         update.is_dm = Some(self.direct.has(&telling.room.room_id));
         update.bump_stamp = Some(stamp(telling.membership));

@@ -34,6 +34,20 @@ pub(super) async fn story(walk: &Walk) {
     let room = walk.room(&pia, json!({"preset": "public_chat"})).await;
     walk.post(&piet, &format!("join/{room}"), json!({})).await;
     let said = walk.say(&piet, &room, "lunch").await;
+    let pusher = json!({
+        "kind": "http",
+        "app_id": "org.example.app",
+        "pushkey": "key",
+        "app_display_name": "Example",
+        "device_display_name": "Phone",
+        "lang": "en",
+        "data": { "url": "https://push.example.org/_matrix/push/v1/notify" },
+    });
+    walk.post(&piet, "pushers/set", pusher.clone()).await;
+    assert_eq!(walk.get(&piet, "pushers").await["pushers"], json!([pusher]));
+    let gone = json!({"kind": null, "app_id": "org.example.app", "pushkey": "key"});
+    walk.post(&piet, "pushers/set", gone).await;
+    assert_eq!(walk.get(&piet, "pushers").await["pushers"], json!([]));
     let told = walk.get(&pia, "notifications").await;
     assert_eq!(told["notifications"][0]["event"]["event_id"], said);
 }

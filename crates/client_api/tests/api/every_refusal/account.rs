@@ -215,7 +215,11 @@ fn addresses() -> Vec<Row> {
         route,
         good: body(ADDRESS),
         token: NotNeeded,
-        missing: refused([lacks("client_secret"), lacks("email"), lacks("send_attempt")]),
+        missing: refused([
+            lacks("client_secret"),
+            lacks("email"),
+            lacks("send_attempt"),
+        ]),
         mistyped: refused([
             mistyped("client_secret"),
             mistyped("email"),

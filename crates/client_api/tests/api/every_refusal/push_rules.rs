@@ -43,6 +43,33 @@ pub(super) fn rows() -> Vec<Row> {
             ]),
             ..bare("GET notifications", Needed)
         },
+        bare("GET pushers", Needed),
+        Row {
+            good: by(Owner).body(
+                r#"{"kind": "http", "app_id": "a", "pushkey": "k", "app_display_name": "A",
+                "device_display_name": "D", "lang": "en", "data":
+                {"url": "https://push.example.org/_matrix/push/v1/notify"}}"#,
+            ),
+            missing: refused([
+                lacks("app_id"),
+                lacks("pushkey"),
+                lacks("lang"),
+                lacks("data"),
+            ]),
+            mistyped: refused([
+                mistyped("app_id"),
+                mistyped("pushkey"),
+                with_body("kind", Some(r#""pigeon""#)).gets(400, "M_INVALID_PARAM", "kind"),
+                with_body("kind", Some(r#""email""#)).gets(400, "M_INVALID_PARAM", "kind"),
+                with_body("data", Some(r#"{"url": "ftp://push.example.org/"}"#)).gets(
+                    400,
+                    "M_INVALID_PARAM",
+                    "data.url",
+                ),
+            ]),
+            too_large: refused([limit(MIB)]),
+            ..bare("POST pushers/set", Needed)
+        },
         bare("GET pushrules/", Needed),
         bare("GET pushrules/global/", Needed),
         read("GET pushrules/global/{kind}/{rule_id}"),

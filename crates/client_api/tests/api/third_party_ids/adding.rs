@@ -25,12 +25,18 @@ async fn an_address_is_added_once_it_was_confirmed_and_by_its_owner(mut server: 
     let sid = asked["sid"].as_str().unwrap();
     assert!(asked.get("submit_url").is_none());
     let (status, refused) = add(&node, &ann, "ann", sid).await;
-    assert_eq!((status, &refused["errcode"]), (400, &json!("M_THREEPID_AUTH_FAILED")));
+    assert_eq!(
+        (status, &refused["errcode"]),
+        (400, &json!("M_THREEPID_AUTH_FAILED"))
+    );
     confirm(&node).await;
     let body = json!({"sid": sid, "client_secret": SECRET}).to_string();
     let (status, challenge) = node.ask(&ann.token, "POST", ADD, body).await;
     assert_eq!(status, 401);
-    assert_eq!(challenge["flows"], json!([{"stages": ["m.login.password"]}]));
+    assert_eq!(
+        challenge["flows"],
+        json!([{"stages": ["m.login.password"]}])
+    );
     assert_eq!(addresses(&node, &ann).await, Vec::<String>::new());
     let confirmed_at = server.deployment.clock.clone();
     confirmed_at.advance(std::time::Duration::from_secs(60));
@@ -56,7 +62,8 @@ async fn an_address_is_added_once_it_was_confirmed_and_by_its_owner(mut server: 
         assert_eq!(told["id_server_unbind_result"], "no-support");
         assert_eq!(addresses(&node, &ann).await, ["ann@example.org"]);
     }
-    node.ok(&ann.token, "POST", path, body("ANN@example.org")).await;
+    node.ok(&ann.token, "POST", path, body("ANN@example.org"))
+        .await;
     assert!(addresses(&node, &ann).await.is_empty());
     // It can be added again, and by somebody else.
     give(&node, &bob, "bob", "ann@example.org").await;
@@ -84,7 +91,9 @@ async fn one_address_belongs_to_one_account_however_it_is_written(mut server: Se
     let body = json!({
         "sid": of_bob["sid"], "client_secret": "another", "auth": password_of("bob"),
     });
-    let refused = node.refused(&bob.token, "POST", ADD, &body.to_string()).await;
+    let refused = node
+        .refused(&bob.token, "POST", ADD, &body.to_string())
+        .await;
     assert_eq!(refused, (400, "M_THREEPID_IN_USE".to_owned()));
     assert!(addresses(&node, &bob).await.is_empty());
     assert_eq!(addresses(&node, &ann).await, ["strauss@example.org"]);
@@ -101,7 +110,9 @@ async fn a_proof_is_for_one_purpose_one_client_and_one_hour(mut server: Server) 
     assert_ne!(sid, of_a_registration);
     for (sid, secret) in [(&*sid, "another"), ("unknown", SECRET)] {
         let body = json!({"sid": sid, "client_secret": secret, "auth": password_of("ann")});
-        let refused = node.refused(&ann.token, "POST", ADD, &body.to_string()).await;
+        let refused = node
+            .refused(&ann.token, "POST", ADD, &body.to_string())
+            .await;
         assert_eq!(refused, (400, "M_THREEPID_AUTH_FAILED".to_owned()));
     }
     server.deployment.clock.advance(EMAIL_PROOF_LIFETIME);
@@ -135,7 +146,9 @@ async fn the_old_way_of_adding_asks_for_the_password_too(mut server: Server) {
     body["auth"] = password_of("ann");
     node.ok(&ann.token, "POST", path, body.clone()).await;
     assert_eq!(addresses(&node, &ann).await, ["ann@example.org"]);
-    let refused = node.refused(&ann.token, "POST", path, &body.to_string()).await;
+    let refused = node
+        .refused(&ann.token, "POST", path, &body.to_string())
+        .await;
     assert_eq!(refused, (403, "M_THREEPID_AUTH_FAILED".to_owned()));
 }
 
@@ -146,7 +159,10 @@ async fn who_may_not_act_adds_nothing(mut server: Server) {
     let boss = node.administrator("boss").await;
     node.restrict(&boss, "suspend", &ann, true).await;
     let (status, refused) = add(&node, &ann, "ann", &sid).await;
-    assert_eq!((status, &refused["errcode"]), (403, &json!("M_USER_SUSPENDED")));
+    assert_eq!(
+        (status, &refused["errcode"]),
+        (403, &json!("M_USER_SUSPENDED"))
+    );
 }
 
 async fn closing_an_account_frees_its_addresses(mut server: Server) {

@@ -63,16 +63,22 @@ async fn a_forgotten_password_is_replaced_by_mail_once(mut server: Server) {
     // A password that is too weak uses nothing up.
     let mut weak = body(sid, SECRET, session);
     weak["new_password"] = json!("short");
-    let weak = node.refused("", "POST", PASSWORD_PATH, &weak.to_string()).await;
+    let weak = node
+        .refused("", "POST", PASSWORD_PATH, &weak.to_string())
+        .await;
     assert_eq!(weak, (400, "M_WEAK_PASSWORD".to_owned()));
-    node.ok("", "POST", PASSWORD_PATH, body(sid, SECRET, session)).await;
+    node.ok("", "POST", PASSWORD_PATH, body(sid, SECRET, session))
+        .await;
     assert!(!node.knows(&ann.token).await);
     assert!(!signs_in(&node, PASSWORD).await);
     assert!(signs_in(&node, NEW).await);
     refused(sid, SECRET).await;
     // Its owner is written to of it.
     let newest = mails(&node).await.pop().unwrap();
-    assert!(matches!(newest.kind, MailKind::PasswordChanged(_)), "{newest:?}");
+    assert!(
+        matches!(newest.kind, MailKind::PasswordChanged(_)),
+        "{newest:?}"
+    );
     assert_eq!(newest.to.as_str(), "ann@example.org");
 }
 

@@ -35,13 +35,20 @@ async fn the_same_attempt_sends_nothing_twice(mut server: Server) {
             "threepid_creds": {"sid": first["sid"], "client_secret": SECRET},
         },
     });
-    node.ok("", "POST", "/_matrix/client/v3/register", register).await;
+    node.ok("", "POST", "/_matrix/client/v3/register", register)
+        .await;
     // Another client's session is another one.
     let path = "/_matrix/client/v3/register/email/requestToken";
     let body = json!({"client_secret": "b", "email": "bob@example.org", "send_attempt": 1});
     let bobs = node.ok("", "POST", path, body).await;
     assert_ne!(bobs["sid"], first["sid"]);
-    for email in ["", "ann", "ann@", "a@b@c", "ann@example.org\r\nBcc: eve@example.org"] {
+    for email in [
+        "",
+        "ann",
+        "ann@",
+        "a@b@c",
+        "ann@example.org\r\nBcc: eve@example.org",
+    ] {
         let body = json!({"client_secret": "b", "email": email, "send_attempt": 1});
         let refused = node.refused("", "POST", path, &body.to_string()).await;
         assert_eq!(refused, (400, "M_INVALID_PARAM".to_owned()), "{email}");

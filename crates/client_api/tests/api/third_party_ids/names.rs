@@ -25,7 +25,9 @@ async fn one_signs_in_with_an_address(mut server: Server) {
             "identifier": {"type": "m.id.thirdparty", "medium": "email", "address": address},
         })
     };
-    let answer = node.ok("", "POST", path, by("ANN@example.org", PASSWORD)).await;
+    let answer = node
+        .ok("", "POST", path, by("ANN@example.org", PASSWORD))
+        .await;
     assert_eq!(answer["user_id"], ann.user_id);
     let old = json!({
         "type": "m.login.password", "password": PASSWORD,
@@ -65,7 +67,9 @@ async fn one_registers_with_an_address_where_anybody_registers(mut server: Serve
     let flows = challenge["flows"].as_array().unwrap();
     assert!(flows.contains(&json!({"stages": ["m.login.email.identity"]})));
     let sid = prove(&node, "register", "ann@example.org").await;
-    let made = node.ok("", "POST", REGISTER, registering("ann", &sid)).await;
+    let made = node
+        .ok("", "POST", REGISTER, registering("ann", &sid))
+        .await;
     let ann = User {
         user_id: made["user_id"].as_str().unwrap().to_owned(),
         token: made["access_token"].as_str().unwrap().to_owned(),

@@ -7,7 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Connector, Role, Session};
-use crate::{LocalWrite, Row, StoreError};
+use crate::{LocalWrite, Row, StoreError, engine::Step};
+
+/// A node that freezes while it writes outside the log must not keep another from going on.
+const BEGIN_WRITE: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
 /// Sessions for reads and for writes outside the log.
 pub(crate) struct Pool {
@@ -59,12 +62,25 @@ impl Pool {
         write: &LocalWrite,
     ) -> Result<Vec<Vec<Row>>, StoreError> {
         let mut lease = self.lease().await?;
-        lease.begin("BEGIN").await?;
-        let mut answers = Vec::with_capacity(write.statements.len());
-        for (sql, params) in &write.statements {
-            answers.push(lease.session().query(sql, params).await?);
+        lease.begin(BEGIN_WRITE).await?;
+        let session = lease.session();
+        if let Some((sql, params)) = &write.guard
+            && session.query(sql, params).await?.is_empty()
+        {
+            return Err(StoreError::TakenOver);
         }
-        lease.session().batch("COMMIT").await?;
+        let mut answers = Vec::with_capacity(write.steps.len());
+        for step in &write.steps {
+            answers.push(match step {
+                Step::Execute(sql, params) => session.query(sql, params).await?,
+                Step::Insert(_, rows) if rows.is_empty() => Vec::new(),
+                Step::Insert(insert, rows) => {
+                    session.insert_many(insert, rows).await?;
+                    Vec::new()
+                }
+            });
+        }
+        session.batch("COMMIT").await?;
         lease.in_transaction = false;
         Ok(answers)
     }

@@ -10,13 +10,13 @@ use model::{
     room_state::StateView,
 };
 use moka::sync::Cache;
-use rooms::{Room, Rooms, StoredEvent};
 use ruma::{
     OwnedEventId, OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset,
 };
+use serde::Serialize;
 use store::{Snapshot, StoreError};
 
-use crate::response::{UnreadByThread, UnreadCounts};
+use crate::{Room, Rooms, StoredEvent};
 
 /// How many events are looked at, at most, behind a receipt, and kept: whoever is further behind is
 /// told of the newest ones only.
@@ -28,8 +28,26 @@ const CHUNK: i64 = 128;
 /// How many rooms of users are kept, and unread events in them, together.
 const CACHED: u64 = 1_000_000;
 
-/// Counts what a user has not read.
-pub(crate) struct Unread {
+/// How much is unread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnreadCounts {
+    /// Events that notify.
+    pub notification_count: u64,
+    /// Events that stand out.
+    pub highlight_count: u64,
+}
+
+/// How much is unread, in threads and outside of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnreadByThread {
+    /// What is in no thread.
+    pub main: UnreadCounts,
+    /// By the thread's first event.
+    pub threads: BTreeMap<OwnedEventId, UnreadCounts>,
+}
+
+/// Unread counts that are kept in memory.
+pub(crate) struct UnreadCache {
     counted: Cache<(i64, i64), Counted>,
 }
 
@@ -56,12 +74,13 @@ struct UnreadEvent {
 
 /// What decides whether an event counts.
 #[derive(Clone)]
-pub(crate) struct Judge {
-    pub(crate) rules: Arc<Ruleset>,
+pub struct Judge {
+    /// The user's push rules.
+    pub rules: Arc<Ruleset>,
     /// Whose events never count.
-    pub(crate) ignored: Arc<BTreeSet<OwnedUserId>>,
+    pub ignored: Arc<BTreeSet<OwnedUserId>>,
     /// Where in the log the user last said which threads they follow. Who never did hears of all.
-    pub(crate) threads_said: Option<i64>,
+    pub threads_said: Option<i64>,
 }
 
 impl Judge {
@@ -76,7 +95,7 @@ impl Judge {
 
 /// How far a user has read.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Read {
+pub struct Read {
     /// Everything, in threads or not.
     all: i64,
     /// Outside of threads.
@@ -86,15 +105,31 @@ pub(crate) struct Read {
 }
 
 /// What one user is looked at for in one room.
-pub(crate) struct Looking<'a> {
-    pub(crate) rooms: &'a Rooms,
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) room: &'a Room,
-    pub(crate) user: i64,
-    pub(crate) user_id: &'a UserId,
+pub struct Looking<'a> {
+    /// The owner of rooms.
+    pub rooms: &'a Rooms,
+    /// The moment.
+    pub snapshot: &'a Snapshot,
+    /// The room.
+    pub room: &'a Room,
+    /// The user.
+    pub user: i64,
+    /// The user, by name.
+    pub user_id: &'a UserId,
 }
 
-impl Unread {
+impl UnreadByThread {
+    /// All of it together.
+    pub fn all(&self) -> UnreadCounts {
+        let threads = self.threads.values();
+        threads.fold(self.main, |all, thread| UnreadCounts {
+            notification_count: all.notification_count + thread.notification_count,
+            highlight_count: all.highlight_count + thread.highlight_count,
+        })
+    }
+}
+
+impl UnreadCache {
     pub(crate) fn new() -> Self {
         let cache = Cache::builder().max_capacity(CACHED);
         let weight = |counted: &Counted| u32::try_from(counted.unread.len()).unwrap_or(u32::MAX);
@@ -104,11 +139,13 @@ impl Unread {
                 .build(),
         }
     }
+}
 
-    /// Counts at the snapshot's head, from where the last count ended if that still stands.
-    pub(crate) async fn count(
+impl Rooms {
+    /// Counts what a user has not read of a room at the snapshot's head, from where the last count
+    /// ended if that still stands.
+    pub async fn unread(
         &self,
-        rooms: &Rooms,
         snapshot: &Snapshot,
         room: &Room,
         user: (i64, &UserId),
@@ -116,8 +153,9 @@ impl Unread {
     ) -> Result<UnreadByThread, StoreError> {
         let (number, user_id) = user;
         let until = snapshot.head().get();
+        let cache = &self.unread_cache().counted;
         let looking = Looking {
-            rooms,
+            rooms: self,
             snapshot,
             room,
             user: number,
@@ -125,8 +163,7 @@ impl Unread {
         };
         let read = looking.read().await?;
         let key = (number, room.room);
-        let known = self
-            .counted
+        let known = cache
             .get(&key)
             .filter(|known| known.until <= until && read.covers(&known.read));
         let known = match known {
@@ -149,7 +186,7 @@ impl Unread {
         let counts = counted.counts();
         // What is kept is compared with receipts alone.
         counted.read = read;
-        self.counted.insert(key, counted);
+        cache.insert(key, counted);
         Ok(counts)
     }
 }
@@ -233,7 +270,7 @@ impl Looking<'_> {
     }
 
     /// The user, as the rules ask for them, who judges these events.
-    pub(crate) async fn push_reader(
+    pub async fn push_reader(
         &self,
         judge: &Judge,
         events: &[StoredEvent],
@@ -277,7 +314,7 @@ impl Looking<'_> {
     }
 
     /// The places of the last events that the user has read, or of their joining.
-    pub(crate) async fn read(&self) -> Result<Read, StoreError> {
+    pub async fn read(&self) -> Result<Read, StoreError> {
         let Self {
             rooms,
             snapshot,
@@ -342,7 +379,7 @@ impl Counted {
 
 impl Read {
     /// Whether an event at this place is read.
-    pub(crate) fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
+    pub fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
         let read = match thread {
             Some(thread) => self.threads.get(thread).copied(),
             None => Some(self.main),

@@ -1,0 +1,92 @@
+//! [`Push`]: the worker, wired.
+
+use std::{collections::HashMap, sync::Arc};
+
+use accounts::Accounts;
+use futures_util::future::try_join;
+use outbox::{Lane, Outbox};
+use parking_lot::Mutex;
+use pushers::Pushers;
+use rooms::{Judge, Rooms};
+use ruma::UserId;
+use store::{Begin, LeasedCursor, Log, Snapshot, StoreError};
+
+use crate::{Gateways, fan_out::FanOut, gateway::ToGateways};
+
+/// Tells push gateways what notifies people. Cheap to clone.
+#[derive(Clone)]
+pub struct Push {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) log: Log,
+    pub(crate) accounts: Accounts,
+    pub(crate) rooms: Rooms,
+    pub(crate) pushers: Pushers,
+    pub(crate) outbox: Outbox,
+    pub(crate) gateways: Gateways,
+    /// Held while what is told is read.
+    pub(crate) reading: tokio::sync::Mutex<()>,
+    /// By pusher: how many unread events its gateway was told of last, by this node.
+    pub(crate) badges: Mutex<HashMap<i64, u64>>,
+}
+
+impl Push {
+    /// Puts the worker together.
+    pub fn new(
+        log: Log,
+        accounts: Accounts,
+        rooms: Rooms,
+        pushers: Pushers,
+        outbox: Outbox,
+        gateways: Gateways,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                log,
+                accounts,
+                rooms,
+                pushers,
+                outbox,
+                gateways,
+                reading: tokio::sync::Mutex::default(),
+                badges: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Works for as long as it is polled, whenever the work is this node's.
+    ///
+    /// Dropping it loses nothing: it goes on where it stood, here or at another node.
+    pub async fn run(&self) {
+        let inner = &self.inner;
+        let work = |cursor: LeasedCursor| {
+            let inner = Arc::clone(inner);
+            async move {
+                let to_gateways = ToGateways(Arc::clone(&inner));
+                let carrying = inner.outbox.carry(&to_gateways, &cursor);
+                let mut fan_out = FanOut::new(&inner);
+                try_join(fan_out.follow(&cursor), carrying).await.map(drop)
+            }
+        };
+        LeasedCursor::run(&inner.log, ToGateways::NAME, Begin::AtTheHead, work).await;
+    }
+}
+
+impl Inner {
+    /// By what it is judged whether something notifies a user.
+    pub(crate) async fn judge(
+        &self,
+        snapshot: &Snapshot,
+        user: i64,
+        user_id: &UserId,
+    ) -> Result<Judge, StoreError> {
+        let said = self.rooms.thread_subscriptions_moved(snapshot, user, None);
+        Ok(Judge {
+            rules: self.accounts.push_rules(user, user_id).await?,
+            ignored: self.accounts.ignored_users(user).await?,
+            threads_said: said.await?,
+        })
+    }
+}
