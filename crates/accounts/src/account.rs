@@ -162,8 +162,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds the end of an account to an intent: its password, devices, account data and
-    /// filters go, and with `erase` its profile.
+    /// Adds the end of an account to an intent: its password, devices, addresses of mail, account
+    /// data and filters go, and with `erase` its profile.
     pub fn add_deactivation(
         &self,
         intent: &mut Intent,
@@ -172,6 +172,7 @@ impl Accounts {
         by: &By,
     ) {
         intent.add::<AccountChanges>(Change::Deactivate { user, erase });
+        Self::add_drop_emails(intent, user);
         let record = by
             .record(Act::AccountDeactivated)
             .on(Target::user(user_id.as_str()))

@@ -44,6 +44,8 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// Whether password guesses are limited.
     pub limit_guesses: bool,
+    /// Whether this server sends mail.
+    pub mail: bool,
 }
 
 /// People, devices and sessions. Cheap to clone.

@@ -5,6 +5,7 @@
 //!   [`SetupLink`].
 //! - sessions: [`NewDevice`], [`SignedIn`], [`Refreshed`], [`Session`], [`Device`].
 //! - user-interactive authentication: [`Operation`], [`Answer`], [`Challenge`].
+//! - addresses of mail that stand for accounts: [`emails`].
 //! - people to be found, kept from the log: [`people`].
 //! - what people keep: [`profile`], [`account_data`], [`push_rules`], [`tags`], [`filters`].
 
@@ -17,6 +18,7 @@ mod authenticate;
 mod change;
 mod check;
 mod devices;
+pub mod emails;
 pub mod filters;
 mod guesses;
 mod ignored;

@@ -3,13 +3,14 @@
 use audit::{Act, AuditTrail, Target};
 use model::{entropy::random_text, ids};
 use ruma::OwnedUserId;
-use store::{Intent, StoreError};
+use store::{CommitError, Intent, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
     Accounts, By, NewDevice, RegistrationMode, SignedIn, WeakPassword,
     applier::AccountChanges,
     change::{Change, Outcome, Permit, Proof, Refusal, Register},
+    emails::{EmailError, EmailProof},
     password, secret,
 };
 
@@ -32,6 +33,8 @@ pub struct NewAccount {
 pub enum Grant {
     /// That anybody may register.
     Open,
+    /// That anybody may register, and that they read an address of mail, which the account gets.
+    Email(EmailProof),
     /// A registration token or an invitation.
     Token(Zeroizing<String>),
     /// That an administrator, or whoever may run the program on the server, does it.
@@ -86,6 +89,9 @@ pub enum RegisterError {
     /// There is an administrator already.
     #[error("an administrator exists already")]
     AdministratorExists,
+    /// The address of mail cannot be had: it was not confirmed, or belongs to another account.
+    #[error(transparent)]
+    Email(EmailError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -100,6 +106,17 @@ impl From<Refusal> for RegisterError {
             Refusal::AdministratorExists => Self::AdministratorExists,
             other => Self::Store(other.into_store()),
         }
+    }
+}
+
+/// What refuses a registration: its own applier, or that of addresses.
+fn refused(error: CommitError) -> RegisterError {
+    match error.refusal::<AccountChanges>() {
+        Ok(refusal) => refusal.into(),
+        Err(error) => match EmailError::from(error) {
+            EmailError::Store(error) => RegisterError::Store(error),
+            error => RegisterError::Email(error),
+        },
     }
 }
 
@@ -155,6 +172,11 @@ impl Accounts {
         let ticket = intent.add::<AccountChanges>(Change::Register(register));
         let by = self.author(&grant, &user_id, by);
         self.add_records(&mut intent, &by, &grant, &user_id, new.admin);
+        if let Grant::Email(email) = &grant {
+            email.add_to_new(&mut intent, &user_id);
+            let record = by.record(Act::EmailAdded);
+            intent.add::<AuditTrail>(record.on(Target::user(user_id.as_str())));
+        }
         let signing_in = match new.device {
             Some(device) => Some(
                 self.add_sign_in(&mut intent, &user_id, device, Proof::None, &by)
@@ -162,7 +184,8 @@ impl Accounts {
             ),
             None => None,
         };
-        let mut committed = self.commit(intent).await?;
+        let committed = self.inner.log.commit(intent).await;
+        let mut committed = committed.map_err(refused)?;
         let Some(Outcome::Registered(user)) = committed.take(ticket) else {
             let error = StoreError::Refused("a registration had no outcome".to_owned());
             return Err(RegisterError::Store(error));
@@ -180,8 +203,8 @@ impl Accounts {
         let presented =
             |token: &Zeroizing<String>| secret::presented(token).ok_or(RegisterError::Token);
         Ok(match grant {
-            Grant::Open if mode == RegistrationMode::Open => Permit::None,
-            Grant::Open => return Err(RegisterError::Closed),
+            Grant::Open | Grant::Email(_) if mode == RegistrationMode::Open => Permit::None,
+            Grant::Open | Grant::Email(_) => return Err(RegisterError::Closed),
             Grant::Token(token) => {
                 Permit::Token(presented(token)?, mode == RegistrationMode::Closed)
             }
@@ -194,7 +217,9 @@ impl Accounts {
     /// Who registers for themselves is known from now on.
     fn author(&self, grant: &Grant, user_id: &ruma::UserId, by: By) -> By {
         match grant {
-            Grant::Open | Grant::Token(_) | Grant::SetupLink(_) => By::person(user_id, by.origin),
+            Grant::Open | Grant::Email(_) | Grant::Token(_) | Grant::SetupLink(_) => {
+                By::person(user_id, by.origin)
+            }
             Grant::Administrator | Grant::SharedSecret(_) => by,
         }
     }
@@ -209,6 +234,7 @@ impl Accounts {
     ) {
         let (act, way) = match grant {
             Grant::Open => (Act::Registered, "open"),
+            Grant::Email(_) => (Act::Registered, "email"),
             Grant::Token(_) => (Act::Registered, "token"),
             Grant::SetupLink(_) => (Act::Registered, "setup_link"),
             Grant::Administrator => (Act::AccountCreated, "administrator"),

@@ -10,7 +10,9 @@ use audit::Act;
 use store::StoreError;
 use zeroize::Zeroizing;
 
-use crate::{Accounts, By, Grant, RegistrationMode, Session, SignInError};
+use crate::{
+    Accounts, By, Grant, RegistrationMode, Session, SignInError, emails::ForgottenPassword,
+};
 
 /// How long a client has to answer.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -24,6 +26,10 @@ pub enum Operation {
     RemoveDevices,
     /// Changing the password.
     ChangePassword,
+    /// Replacing a password that was forgotten, without a session.
+    ResetPassword,
+    /// Adding an address of mail.
+    AddEmail,
     /// Closing the account.
     Deactivate,
     /// Making a token with which another device signs in.
@@ -38,6 +44,8 @@ impl Operation {
             Self::Register => "register",
             Self::RemoveDevices => "remove_devices",
             Self::ChangePassword => "change_password",
+            Self::ResetPassword => "reset_password",
+            Self::AddEmail => "add_email",
             Self::Deactivate => "deactivate",
             Self::MakeLoginToken => "make_login_token",
             Self::UploadCrossSigningKeys => "upload_cross_signing_keys",
@@ -54,6 +62,8 @@ pub enum Stage {
     RegistrationToken,
     /// The password: `m.login.password`.
     Password,
+    /// That one reads an address of mail: `m.login.email.identity`.
+    Email,
 }
 
 /// What a client says to prove something.
@@ -79,6 +89,13 @@ pub enum StageProof<'a> {
         /// The password.
         password: &'a str,
     },
+    /// A session in which an address of mail was confirmed.
+    Email {
+        /// Its id.
+        session_id: &'a str,
+        /// What its client alone knows.
+        client_secret: &'a str,
+    },
     /// Nothing yet, or a stage that is not offered.
     None,
 }
@@ -103,6 +120,9 @@ pub enum ProofRefusal {
     /// The registration token is not valid.
     #[error("the registration token is not valid, was used before or has expired")]
     RegistrationToken,
+    /// The address of mail was not confirmed.
+    #[error("the address of mail was not confirmed, or too long ago, or that was used already")]
+    Email,
 }
 
 /// Why a request may not go on.
@@ -127,12 +147,15 @@ impl Accounts {
         &self,
         answer: Option<Answer<'_>>,
     ) -> Result<Grant, ProveError> {
-        let flows = match self.registration_mode() {
+        let mut flows = match self.registration_mode() {
             RegistrationMode::Open => vec![vec![Stage::Dummy], vec![Stage::RegistrationToken]],
             RegistrationMode::Token | RegistrationMode::Closed => {
                 vec![vec![Stage::RegistrationToken]]
             }
         };
+        if self.sends_mail() && self.registration_mode() == RegistrationMode::Open {
+            flows.push(vec![Stage::Email]);
+        }
         let offered = |stage: Stage| flows.iter().any(|flow| flow.contains(&stage));
         let binding = Operation::Register.as_str();
         let mut refusal = None;
@@ -144,11 +167,54 @@ impl Accounts {
                 }
                 refusal = Some(ProofRefusal::RegistrationToken);
             }
-            StageProof::Dummy | StageProof::Password { .. } | StageProof::None => {}
+            StageProof::Email {
+                session_id,
+                client_secret,
+            } if offered(Stage::Email) => {
+                if let Some(proof) = self.prove_email(session_id, client_secret).await? {
+                    return Ok(Grant::Email(proof));
+                }
+                refusal = Some(ProofRefusal::Email);
+            }
+            StageProof::Dummy
+            | StageProof::Password { .. }
+            | StageProof::Email { .. }
+            | StageProof::None => {}
         }
         Err(ProveError::Challenge(
             self.challenge(binding, flows, refusal),
         ))
+    }
+
+    /// Checks that somebody without a session reads the mail of an account whose password they
+    /// want to replace.
+    pub async fn prove_forgotten_password(
+        &self,
+        answer: Option<Answer<'_>>,
+    ) -> Result<ForgottenPassword, ProveError> {
+        let binding = Operation::ResetPassword.as_str();
+        let mut refusal = None;
+        if let StageProof::Email {
+            session_id,
+            client_secret,
+        } = self.proof_in(answer, binding)
+        {
+            if let Some(proof) = self.prove_forgotten(session_id, client_secret).await? {
+                return Ok(proof);
+            }
+            refusal = Some(ProofRefusal::Email);
+        }
+        let flows = vec![vec![Stage::Email]];
+        Err(ProveError::Challenge(
+            self.challenge(binding, flows, refusal),
+        ))
+    }
+
+    /// What somebody is told whose proof was used, or stopped being one, while it was looked at.
+    pub fn refuse_forgotten_password(&self) -> ProveError {
+        let binding = Operation::ResetPassword.as_str();
+        let flows = vec![vec![Stage::Email]];
+        ProveError::Challenge(self.challenge(binding, flows, Some(ProofRefusal::Email)))
     }
 
     /// Checks that the owner of a session is there in person.

@@ -38,6 +38,10 @@ pub enum Act {
     PasswordChanged,
     /// A password was set by an administrator.
     PasswordReset,
+    /// An address of mail was added to an account.
+    EmailAdded,
+    /// An address of mail was taken from an account by its owner.
+    EmailRemoved,
     /// A sensitive act was confirmed with wrong credentials.
     ConfirmationFailed,
     /// A refresh token was used a second time: its session was ended.

@@ -159,6 +159,16 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::ThreepidDenied, sentence)
     }
 
+    /// 400 `M_THREEPID_AUTH_FAILED`: nobody has proved that the identifier is theirs.
+    pub fn threepid_auth_failed(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidAuthFailed, sentence)
+    }
+
+    /// 400 `M_THREEPID_IN_USE`: the identifier stands for another account.
+    pub fn threepid_in_use(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidInUse, sentence)
+    }
+
     /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
     pub fn too_large(sentence: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)

@@ -139,9 +139,15 @@ use crate::{
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
     third_party_id::{
+        add_3pid::add_3pid,
+        add_3pid_by_credentials::add_3pid_by_credentials,
         bind_3pid::bind_3pid,
         delete_3pid::delete_3pid,
         get_3pids::get_3pids,
+        request_email_token::{
+            request_email_token, request_email_token_for_password,
+            request_email_token_for_registration,
+        },
         request_phone_token::{
             request_phone_token, request_phone_token_for_password,
             request_phone_token_for_registration,
@@ -183,16 +189,21 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(register).class(Class::Register),
         by_anyone(get_username_availability).class(Class::Register),
         by_anyone(check_registration_token_validity).class(Class::Register),
-        by_caller(change_password, Suspended).class(Class::Login),
+        by_caller_if_any(change_password, Suspended).class(Class::Login),
         by_caller(deactivate, Suspended).class(Class::Login),
         by_caller(whoami, Suspended),
+        by_anyone(request_email_token_for_registration).class(Class::Register),
+        by_anyone(request_email_token_for_password).class(Class::Login),
         by_anyone(request_phone_token_for_registration).class(Class::Register),
         by_anyone(request_phone_token_for_password).class(Class::Login),
         // Third-party identifiers
         by_caller(get_3pids, Suspended),
+        by_caller(add_3pid_by_credentials, Good).class(Class::Login),
+        by_caller(add_3pid, Good).class(Class::Login),
         by_caller(bind_3pid, Suspended),
         by_caller(delete_3pid, Suspended),
         by_caller(unbind_3pid, Suspended),
+        by_anyone(request_email_token).class(Class::Login),
         by_anyone(request_phone_token).class(Class::Login),
         // Capabilities negotiation
         by_caller(capabilities, Suspended),

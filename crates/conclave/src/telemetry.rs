@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 28] = [
+const OWN: [&str; 30] = [
     "accounts",
     "audit",
     "blobs",
@@ -22,6 +22,8 @@ const OWN: [&str; 28] = [
     "hostile",
     "keys",
     "lifecycle",
+    "mail",
+    "mailroom",
     "media",
     "model",
     "oauth",

@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews, Push,
-        RateLimits, Registration, Rooms, Seal, Server, Support,
+        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Presence, Previews,
+        Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub push: Push,
     /// `[calls]`
     pub calls: Calls,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[support]`
     pub support: Support,
     /// `[rate_limits]`
@@ -198,6 +200,7 @@ impl Config {
         let previews = Previews::read(reader);
         let push = Push::read(reader);
         let calls = Calls::read_checked(reader);
+        let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
@@ -215,6 +218,7 @@ impl Config {
             previews: previews?,
             push: push?,
             calls: calls?,
+            mail: mail?,
             support: support?,
             rate_limits: rate_limits?,
             log: log?,

@@ -588,3 +588,71 @@ fn nesting_without_end_is_refused_rather_than_followed() {
         );
     }
 }
+
+#[test]
+fn mail_is_absent_or_whole() {
+    let loaded = load(Sources::default());
+    assert!(loaded.config.mail.host.is_none());
+    let port = |encryption: &str| {
+        let toml = format!(
+            "[mail]\nhost = \"mail.example.org\"\nfrom = \"chat@example.org\"\n\
+             encryption = \"{encryption}\"\n"
+        );
+        value(&load(text(&toml)), "mail.port").to_owned()
+    };
+    assert_eq!(
+        ["starttls", "tls", "none"].map(port),
+        ["587", "465", "25"].map(str::to_owned)
+    );
+    for (toml, message) in [
+        (
+            "[mail]\nhost = \"mail.example.org\"\n",
+            "c.toml:2:8: mail.host is set without mail.from",
+        ),
+        (
+            "[mail]\nfrom = \"chat@example.org\"\n",
+            "c.toml:2:8: mail.from is set without mail.host",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"chat\"\n",
+            "c.toml:4:8: mail.user is set without mail.password",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\npassword = \"chat\"\n",
+            "c.toml:4:12: mail.password is set without mail.user",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"u\"\npassword = \"p\"\n\
+             encryption = \"none\"\n",
+            "c.toml:6:14: mail.encryption would send mail.password in clear",
+        ),
+        (
+            "[mail]\nhost = \"smtp://m\"\nfrom = \"a@m\"\n",
+            "c.toml:2:8: mail.host: \"smtp://m\" is neither a host name nor an IP address",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"Chat <a@m>\"\n",
+            "c.toml:3:8: mail.from: \"Chat <a@m>\" is not an address from which mail can be sent",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nfrom_name = \"a\\nBcc: b@m\"\n",
+            "c.toml:4:13: mail.from_name: \"a\\nBcc: b@m\" holds a control character",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nport = 70000\n",
+            "c.toml:4:8: mail.port: 70000 is not a port",
+        ),
+    ] {
+        let error = error(text(toml));
+        assert!(error.starts_with(message), "{error}\n{message}");
+    }
+}
+
+#[test]
+fn the_password_of_the_mail_server_is_masked() {
+    let toml = "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"chat\"\npassword = \"s3cret\"\n";
+    let loaded = load(text(toml));
+    assert_eq!(value(&loaded, "mail.password"), "\"********\"");
+    assert_eq!(value(&loaded, "mail.user"), "\"chat\"");
+    assert!(!format!("{loaded} {:?}", loaded.config).contains("s3cret"));
+}

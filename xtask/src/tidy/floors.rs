@@ -7,7 +7,7 @@ use super::{Finding, Tree};
 /// The floors, from the ground up.
 const FLOORS: [&[&str]; 8] = [
     &["model", "config"],
-    &["store", "bus", "blobs", "outbound", "ldap"],
+    &["store", "bus", "blobs", "outbound", "mail", "ldap"],
     &["seal"],
     &["audit"],
     &[
@@ -24,6 +24,7 @@ const FLOORS: [&[&str]; 8] = [
         "lifecycle",
         "people",
         "previews",
+        "mailroom",
         "copy",
     ],
     &[

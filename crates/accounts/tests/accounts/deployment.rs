@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use accounts::{AccountChanges, Accounts, By, RegistrationMode, Settings};
+use accounts::{AccountChanges, Accounts, By, RegistrationMode, Settings, emails::EmailChanges};
 use audit::{Act, AuditTrail, Origin};
 use model::time::Clock;
 use ruma::owned_server_name;
@@ -111,8 +111,10 @@ impl Deployment {
         let keyring = keyring.await.unwrap();
         let changes = AccountChanges::new(keyring.clone());
         let trail = Arc::new(AuditTrail::new(keyring.clone(), entropy.clone()));
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(&clock));
         let log = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
+            .register(emails)
             .register(trail)
             .start()
             .await
@@ -125,6 +127,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            mail: true,
         };
         let accounts = Accounts::new(log.clone(), changes, keyring.clone(), entropy, settings);
         Node {

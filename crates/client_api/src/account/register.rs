@@ -92,6 +92,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::Taken => Self::user_in_use(error),
             RegisterError::Password(_) => Self::weak_password(error),
             RegisterError::Device(_) => Self::invalid_param(error),
+            RegisterError::Email(error) => error.into(),
             RegisterError::Store(error) => Self::internal(error),
         }
     }

@@ -25,6 +25,10 @@ pub(crate) fn answer(auth: Option<&AuthData>) -> Option<Answer<'_>> {
             // Only user names identify people here.
             _ => StageProof::None,
         },
+        AuthData::EmailIdentity(data) => StageProof::Email {
+            session_id: data.thirdparty_id_creds.sid.as_str(),
+            client_secret: data.thirdparty_id_creds.client_secret.as_str(),
+        },
         // A stage that is not offered proves nothing.
         _ => StageProof::None,
     };
@@ -47,6 +51,7 @@ fn wire_form(challenge: Challenge) -> UiaaInfo {
         Stage::Dummy => AuthType::Dummy,
         Stage::RegistrationToken => AuthType::RegistrationToken,
         Stage::Password => AuthType::Password,
+        Stage::Email => AuthType::EmailIdentity,
     };
     let flows = challenge
         .flows
@@ -59,6 +64,7 @@ fn wire_form(challenge: Challenge) -> UiaaInfo {
         let kind = match refusal {
             ProofRefusal::Password => ErrorKind::Forbidden,
             ProofRefusal::RegistrationToken => ErrorKind::Unauthorized,
+            ProofRefusal::Email => ErrorKind::ThreepidAuthFailed,
         };
         Box::new(StandardErrorBody::new(kind, refusal.to_string()))
     });

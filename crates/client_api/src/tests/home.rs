@@ -124,7 +124,9 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         clock.clone(),
         entropy.clone(),
     );
+    let emails = EmailChanges::new(keyring.clone(), clock.clone());
     let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+    let builder = builder.register(emails);
     let builder = rooms.register(builder);
     let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
@@ -140,6 +142,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         shared_secret: None,
         access_token_lifetime: Duration::from_secs(300),
         limit_guesses: true,
+        mail: false,
     };
     let accounts = Accounts::new(
         log.clone(),

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -43,6 +43,8 @@ pub(crate) struct Deployment {
     /// Whether there are previews, and of what.
     pub(crate) previews: Option<Policy>,
     pub(crate) support: Option<discover_support::Response>,
+    /// Whether mail is sent, or would be: the tests read it before it goes.
+    pub(crate) mail: bool,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
     /// Whether its nodes keep the index of what was said.
@@ -88,6 +90,7 @@ impl Deployment {
             livekit_urls: Vec::new(),
             previews: None,
             support: None,
+            mail: false,
             location,
             key,
             keeps_index: false,
@@ -144,7 +147,9 @@ impl Deployment {
         );
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(&clock));
         let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+        let builder = builder.register(emails);
         let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
         let reports = ReportChanges::new(keyring.clone());
@@ -160,6 +165,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            mail: self.mail,
         };
         let accounts = Accounts::new(
             log.clone(),

@@ -19,6 +19,7 @@ mod searching;
 mod sessions;
 mod spaces;
 mod support;
+mod third_party_ids;
 mod timeline;
 mod walk;
 
@@ -40,12 +41,14 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.support = Some(discovery::support());
     server.deployment.previews = Some(here());
     server.deployment.keeps_index = true;
+    server.deployment.mail = true;
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
         walk.generation = generation;
         walk.play("discovery", discovery::story).await;
         walk.play("account", account::story).await;
+        walk.play("third_party_ids", third_party_ids::story).await;
         walk.play("sessions", sessions::story).await;
         walk.play("devices", devices::story).await;
         walk.play("kept", kept::story).await;

@@ -82,6 +82,7 @@ async fn every_route_refuses_what_it_must_and_keeps_nothing_of_it(mut server: Se
     server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(every_endpoint::discovery::support());
     server.deployment.previews = Some(here());
+    server.deployment.mail = true;
     let stage = Stage::set(server.node().await).await;
     let inventory = routes::inventory();
     let mut faults = Vec::new();

@@ -49,6 +49,8 @@ mod summaries;
 #[cfg(test)]
 mod sync;
 #[cfg(test)]
+mod third_party_ids;
+#[cfg(test)]
 mod upgrades;
 #[cfg(test)]
 mod visibility;

@@ -2,6 +2,7 @@
 
 mod doors;
 mod faces;
+mod mailing;
 mod meeting;
 mod owners;
 
@@ -11,6 +12,7 @@ use anyhow::Context;
 use axum::Router;
 use bus::Bus;
 use config::Loaded;
+use mailroom::Mailroom;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
 use push::{Gateways, Push};
@@ -78,6 +80,7 @@ impl Node {
             tasks: TaskTracker::new(),
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
+        let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
         let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
@@ -103,7 +106,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
-        node.deliver(faces::gateways(config, &surroundings));
+        node.deliver(faces::gateways(config, &surroundings), mailroom);
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -177,7 +180,7 @@ impl Node {
     }
 
     /// What leaves the server, whenever that is this node's to do.
-    fn deliver(&self, gateways: Gateways) {
+    fn deliver(&self, gateways: Gateways, mailroom: Option<Mailroom>) {
         let Owners {
             log,
             accounts,
@@ -188,6 +191,9 @@ impl Node {
         } = self.owners.clone();
         let push = Push::new(log, accounts, rooms, pushers, outbox, gateways);
         self.spawn(async move { push.run().await });
+        if let Some(mailroom) = mailroom {
+            self.spawn(async move { mailroom.run().await });
+        }
     }
 
     /// Runs something until the node stops.

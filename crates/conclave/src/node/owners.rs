@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use accounts::{AccountChanges, Accounts, RegistrationMode};
+use accounts::{AccountChanges, Accounts, RegistrationMode, emails::EmailChanges};
 use anyhow::Context;
 use audit::AuditTrail;
 use blobs::Blobs;
@@ -56,8 +56,9 @@ impl Owners {
             Arc::clone(clock),
             Arc::clone(entropy),
         );
-        let builder =
-            LogBuilder::new(database.clone(), Arc::clone(clock)).register(Arc::clone(&changes));
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(clock));
+        let builder = LogBuilder::new(database.clone(), Arc::clone(clock));
+        let builder = builder.register(Arc::clone(&changes)).register(emails);
         let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, keyring), keyring);
         let builder = builder.register(Arc::new(ReportChanges::new(keyring.clone())));
@@ -132,6 +133,7 @@ fn account_settings(config: &Config) -> accounts::Settings {
         shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
+        mail: config.mail.host.is_some(),
     }
 }
 

@@ -6,6 +6,7 @@ mod database;
 mod encryption;
 mod files;
 mod log;
+mod mail;
 mod metrics;
 mod presence;
 mod previews;
@@ -23,6 +24,7 @@ pub use database::Database;
 pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailEncryption, MailLanguage};
 pub use metrics::Metrics;
 pub use presence::Presence;
 pub use previews::Previews;
@@ -146,6 +148,7 @@ pub(crate) fn all() -> Vec<Section> {
         Previews::describe(),
         Push::describe(),
         Calls::describe(),
+        Mail::describe(),
         Support::describe(),
         RateLimits::describe(),
         Log::describe(),

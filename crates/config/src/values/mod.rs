@@ -9,6 +9,7 @@ mod duration;
 mod files_url;
 mod ip_network;
 mod log_filter;
+mod mail;
 mod matrix;
 mod secret;
 mod size;
@@ -21,6 +22,7 @@ pub use database_url::DatabaseUrl;
 pub use files_url::FilesUrl;
 pub use ip_network::IpNetwork;
 pub use log_filter::LogFilter;
+pub use mail::{MailAddress, MailHost, OneLine, Port};
 pub use secret::Secret;
 pub use turn_uri::TurnUri;
 
