@@ -44,7 +44,14 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// Whether password guesses are limited.
     pub limit_guesses: bool,
+    /// Whether anybody may be a guest.
+    pub guests: bool,
+    /// Adds to an intent what others keep of who is a guest.
+    pub on_guest: OnGuest,
 }
+
+/// Adds changes of another owner to an intent by which somebody becomes a guest, or a person.
+pub type OnGuest = fn(&mut Intent, &UserId, bool);
 
 /// People, devices and sessions. Cheap to clone.
 #[derive(Clone)]

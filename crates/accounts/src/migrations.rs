@@ -16,6 +16,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "standing_and_openid",
             sql: include_str!("../migrations/0002_standing_and_openid.sql"),
         },
+        Migration {
+            number: 3,
+            name: "kinds_of_accounts",
+            sql: include_str!("../migrations/0003_kinds_of_accounts.sql"),
+        },
     ],
 };
 

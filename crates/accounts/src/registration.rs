@@ -1,15 +1,15 @@
 //! Making accounts.
 
-use audit::{Act, AuditTrail, Target};
+use audit::{Act, AuditTrail, Record, Target};
 use model::{entropy::random_text, ids};
 use ruma::OwnedUserId;
 use store::{Intent, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
-    Accounts, By, NewDevice, RegistrationMode, SignedIn, WeakPassword,
+    AccountKind, Accounts, By, NewDevice, RegistrationMode, Session, SignedIn, WeakPassword,
     applier::AccountChanges,
-    change::{Change, Outcome, Permit, Proof, Refusal, Register},
+    change::{Change, GuestSession, Outcome, Permit, Proof, Refusal, Register},
     password, secret,
 };
 
@@ -26,6 +26,8 @@ pub struct NewAccount {
     pub display_name: Option<String>,
     /// The session to begin with it.
     pub device: Option<NewDevice>,
+    /// The session of the guest whose account becomes this one; its name is the guest's.
+    pub of_guest: Option<Session>,
 }
 
 /// What allows a registration.
@@ -40,6 +42,8 @@ pub enum Grant {
     SharedSecret(SpentNonce),
     /// The link of the first start, which is used up.
     SetupLink(Zeroizing<String>),
+    /// That anybody may be a guest.
+    Guest,
 }
 
 /// A nonce that was presented with the right MAC.
@@ -86,6 +90,15 @@ pub enum RegisterError {
     /// There is an administrator already.
     #[error("an administrator exists already")]
     AdministratorExists,
+    /// There are no guests.
+    #[error("this server has no guests")]
+    NoGuests,
+    /// Who presents the access token is no guest, or not the one of this name.
+    #[error("no guest of this name has this access token")]
+    NotThisGuest,
+    /// The guest is locked.
+    #[error("this account is locked")]
+    Locked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,6 +111,8 @@ impl From<Refusal> for RegisterError {
             Refusal::TokenNotValid => Self::Token,
             Refusal::AnotherName => Self::AnotherName,
             Refusal::AdministratorExists => Self::AdministratorExists,
+            Refusal::NotThisGuest => Self::NotThisGuest,
+            Refusal::Locked => Self::Locked,
             other => Self::Store(other.into_store()),
         }
     }
@@ -136,7 +151,15 @@ impl Accounts {
         if let Some(password) = &new.password {
             password::check(password)?;
         }
-        if self.find(&user_id).await?.is_some() {
+        let kind = match grant {
+            Grant::Guest => AccountKind::Guest,
+            _ => AccountKind::Person,
+        };
+        let of_guest = new.of_guest.as_ref();
+        if of_guest.is_some_and(|guest| guest.user_id != user_id) {
+            return Err(RegisterError::NotThisGuest);
+        }
+        if of_guest.is_none() && self.find(&user_id).await?.is_some() {
             return Err(RegisterError::Taken);
         }
         let password_hash = match &new.password {
@@ -146,6 +169,11 @@ impl Accounts {
         let display_name = new.display_name.as_deref();
         let register = Register {
             user_id: user_id.clone(),
+            kind,
+            of_guest: of_guest.map(|guest| GuestSession {
+                device_id: guest.device_id.to_string(),
+                session: guest.session,
+            }),
             password_hash,
             admin: new.admin,
             display_name: display_name.map(|name| serde_json::json!(name).to_string().into()),
@@ -154,7 +182,16 @@ impl Accounts {
         let mut intent = Intent::new();
         let ticket = intent.add::<AccountChanges>(Change::Register(register));
         let by = self.author(&grant, &user_id, by);
-        self.add_records(&mut intent, &by, &grant, &user_id, new.admin);
+        if kind == AccountKind::Guest || of_guest.is_some() {
+            let is_guest = kind == AccountKind::Guest;
+            (self.inner.settings.on_guest)(&mut intent, &user_id, is_guest);
+        }
+        let record = Self::record_of(&by, &grant, of_guest.is_some());
+        let target = Target::user(user_id.as_str());
+        intent.add::<AuditTrail>(record.on(target.clone()));
+        if new.admin {
+            intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
+        }
         let signing_in = match new.device {
             Some(device) => Some(
                 self.add_sign_in(&mut intent, &user_id, device, Proof::None, &by)
@@ -188,36 +225,34 @@ impl Accounts {
             Grant::Administrator => Permit::None,
             Grant::SharedSecret(nonce) => Permit::Nonce(nonce.hash, nonce.expires_at),
             Grant::SetupLink(token) => Permit::SetupLink(presented(token)?),
+            Grant::Guest if self.inner.settings.guests => Permit::None,
+            Grant::Guest => return Err(RegisterError::NoGuests),
         })
     }
 
     /// Who registers for themselves is known from now on.
     fn author(&self, grant: &Grant, user_id: &ruma::UserId, by: By) -> By {
         match grant {
-            Grant::Open | Grant::Token(_) | Grant::SetupLink(_) => By::person(user_id, by.origin),
+            Grant::Open | Grant::Token(_) | Grant::SetupLink(_) | Grant::Guest => {
+                By::person(user_id, by.origin)
+            }
             Grant::Administrator | Grant::SharedSecret(_) => by,
         }
     }
 
-    fn add_records(
-        &self,
-        intent: &mut Intent,
-        by: &By,
-        grant: &Grant,
-        user_id: &ruma::UserId,
-        admin: bool,
-    ) {
+    fn record_of(by: &By, grant: &Grant, was_guest: bool) -> Record {
         let (act, way) = match grant {
             Grant::Open => (Act::Registered, "open"),
             Grant::Token(_) => (Act::Registered, "token"),
             Grant::SetupLink(_) => (Act::Registered, "setup_link"),
             Grant::Administrator => (Act::AccountCreated, "administrator"),
             Grant::SharedSecret(_) => (Act::AccountCreated, "shared_secret"),
+            Grant::Guest => (Act::Registered, "guest"),
         };
-        let target = Target::user(user_id.as_str());
-        intent.add::<AuditTrail>(by.record(act).on(target.clone()).with("way", way));
-        if admin {
-            intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
+        let record = by.record(act).with("way", way);
+        match was_guest {
+            true => record.with("was", "guest"),
+            false => record,
         }
     }
 

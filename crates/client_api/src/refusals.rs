@@ -30,6 +30,7 @@ impl From<RoomsRefusal> for ApiError {
             | RoomsRefusal::NoSuchEvent
             | RoomsRefusal::NoSuchDelayedEvent
             | RoomsRefusal::NoSuchAlias(_) => Self::not_found(refusal),
+            RoomsRefusal::NoGuests | RoomsRefusal::ByGuest => Self::guest_access_forbidden(refusal),
             RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
                 Self::forbidden(complaint(&refusal))
             }

@@ -44,7 +44,7 @@ impl Lifecycle {
         closed
             .map_err(AccountError::from)
             .map_err(|error| match error {
-                AccountError::NoSuchUser => DeactivateError::NoSuchUser,
+                AccountError::NoSuchUser | AccountError::NoPerson => DeactivateError::NoSuchUser,
                 AccountError::Store(error) => DeactivateError::Store(error),
             })?;
         Ok(self.leave_all_rooms(whose).await?)

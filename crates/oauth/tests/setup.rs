@@ -51,6 +51,8 @@ mod suite {
             shared_secret: None,
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            guests: false,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log, changes, keyring, entropy, settings);
         let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {

@@ -54,6 +54,15 @@ pub enum RoomsChange {
     },
     /// Something happens to events that are sent later.
     Delayed(DelayedStep),
+    /// A user is a guest from now on, or no longer.
+    Guest {
+        /// The user.
+        user_id: OwnedUserId,
+        /// Whether they are one.
+        is_guest: bool,
+    },
+    /// A guest leaves a room that lets guests in no more, if they are in it and it does not.
+    SendGuestOut(Box<NewEvent>),
 }
 
 impl RoomsChange {
@@ -279,6 +288,12 @@ pub enum RoomsRefusal {
     /// The rules of the room do not allow it.
     #[error("{0}")]
     Forbidden(String),
+    /// The room lets no guests in.
+    #[error("this room lets no guests in")]
+    NoGuests,
+    /// Guests leave the memberships of others alone.
+    #[error("a guest can come and go, and nothing else with memberships")]
+    ByGuest,
     /// The room or the deployment wants encryption.
     #[error("{0}")]
     EncryptionRequired(String),

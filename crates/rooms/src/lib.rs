@@ -9,6 +9,7 @@ mod create;
 mod delayed;
 mod directory;
 mod encryption;
+mod guests;
 mod hierarchy;
 mod membership;
 mod moment;
@@ -41,6 +42,7 @@ pub use delayed::{
 };
 pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
 pub use encryption::EncryptionPolicy;
+pub use guests::note_guest;
 pub use hierarchy::{HierarchyError, HierarchyPage, HierarchyRequest};
 pub use membership::{MemberChange, MemberProfile};
 pub use reading::{MemberCounts, Membership, MutualRooms, ReceiptEntry};

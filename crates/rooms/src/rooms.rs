@@ -15,6 +15,7 @@ use store::{
     Coherent, CommitError, Database, Intent, Log, LogBuilder, Migration, Migrations, Names, Pos,
     Snapshot, StoreError, Ticket,
 };
+use tokio::sync::Notify;
 
 use crate::{
     EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
@@ -65,6 +66,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "bumps",
             sql: include_str!("../migrations/0007_bumps.sql"),
         },
+        Migration {
+            number: 8,
+            name: "guests",
+            sql: include_str!("../migrations/0008_guests.sql"),
+        },
     ],
 };
 
@@ -111,6 +117,8 @@ struct Inner {
     summaries: Summaries,
     open: OpenRooms,
     schedules: Arc<Schedules>,
+    /// Told when this node has closed a room to guests.
+    closed_to_guests: Notify,
 }
 
 impl Rooms {
@@ -135,6 +143,7 @@ impl Rooms {
                 summaries: Summaries::new(),
                 open: OpenRooms::default(),
                 schedules: Arc::default(),
+                closed_to_guests: Notify::new(),
             }),
         }
     }
@@ -191,6 +200,10 @@ impl Rooms {
 
     pub(crate) fn schedules(&self) -> &Schedules {
         &self.inner.schedules
+    }
+
+    pub(crate) fn closed_to_guests(&self) -> &Notify {
+        &self.inner.closed_to_guests
     }
 
     pub(crate) fn options(&self) -> &RoomsOptions {

@@ -125,6 +125,8 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            guests: true,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log.clone(), changes, keyring.clone(), entropy, settings);
         Node {

@@ -133,6 +133,8 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         shared_secret: None,
         access_token_lifetime: Duration::from_secs(300),
         limit_guesses: true,
+        guests: false,
+        on_guest: rooms::note_guest,
     };
     let accounts = Accounts::new(
         log.clone(),

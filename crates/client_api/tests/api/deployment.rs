@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
+    /// Whether anybody may be a guest.
+    pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
@@ -70,6 +72,7 @@ impl Deployment {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
+            guests: false,
             shared_secret: None,
             allow_unauthenticated_files: false,
             turn: None,
@@ -141,6 +144,8 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            guests: self.guests,
+            on_guest: rooms::note_guest,
         };
         let accounts = Accounts::new(
             log.clone(),

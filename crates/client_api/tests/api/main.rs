@@ -21,6 +21,8 @@ mod every_refusal;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod kept;
 #[cfg(test)]
 mod peeking;

@@ -59,7 +59,7 @@ impl Administration {
                     password: Some(password.into_text()),
                     admin,
                     display_name,
-                    device: None,
+                    ..NewAccount::default()
                 };
                 self.create_user(new).await
             }
@@ -120,6 +120,7 @@ impl Administration {
             deactivated: account.deactivated_at.is_some(),
             locked: account.locked,
             suspended: account.suspended,
+            kind: account.kind.into(),
         });
         Ok(Answer::Users {
             users: users.collect(),

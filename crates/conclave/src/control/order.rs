@@ -1,5 +1,6 @@
 //! What can be asked of a server on its own machine, and what it answers: a line of JSON each.
 
+use accounts::AccountKind;
 use serde::{Deserialize, Serialize};
 
 use super::Password;
@@ -83,6 +84,26 @@ pub(crate) struct UserLine {
     pub(crate) deactivated: bool,
     pub(crate) locked: bool,
     pub(crate) suspended: bool,
+    pub(crate) kind: UserKind,
+}
+
+/// Whose an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserKind {
+    Person,
+    Guest,
+    Server,
+}
+
+impl From<AccountKind> for UserKind {
+    fn from(kind: AccountKind) -> Self {
+        match kind {
+            AccountKind::Person => Self::Person,
+            AccountKind::Guest => Self::Guest,
+            AccountKind::Server => Self::Server,
+        }
+    }
 }
 
 /// One report in a list.

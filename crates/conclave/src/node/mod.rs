@@ -162,6 +162,8 @@ impl Node {
         self.spawn(async move { media.sweep_regularly().await });
         let (waiting, waiting_log) = (rooms.clone(), log.clone());
         self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let (closed, closed_log) = (rooms.clone(), log.clone());
+        self.spawn(async move { closed.send_guests_out_regularly(&closed_log).await });
         self.spawn(async move { rooms.forget_transactions_regularly(&log).await });
         self.spawn(async move { keys.trim_to_device_regularly().await });
     }

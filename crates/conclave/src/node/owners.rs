@@ -108,6 +108,8 @@ fn account_settings(config: &Config) -> accounts::Settings {
         shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
+        guests: registration.guests,
+        on_guest: rooms::note_guest,
     }
 }
 

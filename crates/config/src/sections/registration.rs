@@ -11,6 +11,10 @@ section! {
         /// `closed`: by invitation only. `token`: whoever has a registration token.
         /// `open`: anybody who reaches this server.
         mode: RegistrationMode = "closed";
+        /// Whether anybody who reaches this server may be a guest: have an account without a
+        /// password, which reads rooms that everybody may read, and joins those that let guests
+        /// in, without registering.
+        guests: bool = "false";
         /// The secret with which tools register accounts at `/_synapse/admin/v1/register`.
         /// Without it that path is unknown.
         shared_secret: Option<Secret> = "";

@@ -17,7 +17,7 @@ use seal::{Month, Scope};
 use store::{CheckContext, Verdict};
 
 use super::{
-    RoomsWork,
+    RoomsWork, guests,
     restricted::{check_voucher, vouch},
     writing,
 };
@@ -113,6 +113,7 @@ impl Rooms {
         }
         encryption::check(self.encryption(), &event.draft)?;
         check_voucher(&room, event)?;
+        guests::check_sender(work, &room, event)?;
         let mut draft = event.draft.clone();
         vouch(work, &room, event, self.server_name(), &mut draft.content);
         let head = Some(room.head.clone());
@@ -213,10 +214,12 @@ fn stage_redaction(
     let scope = scope_of(work, room);
     let sealed = seal(work, scope, &redacted, target.origin.as_ref())?;
     if redacted.state_key().is_some() {
+        let were_let_in = room.state.guests_may_join();
         let changed = Arc::make_mut(room);
         if Arc::make_mut(&mut changed.state).replace_redacted(Arc::clone(&redacted)) {
             changed.state_pos = context.pos();
         }
+        note_closed(work, were_let_in, room);
     }
     work.forget_annotation(target.pos);
     work.rows.redactions.push(writing::RedactionRow {
@@ -284,9 +287,11 @@ fn stage_state(
     context: &mut CheckContext<'_>,
 ) {
     let pos = context.pos();
+    let were_let_in = room.state.guests_may_join();
     let changed = Arc::make_mut(room);
     Arc::make_mut(&mut changed.state).apply(Arc::clone(pdu));
     changed.state_pos = pos;
+    note_closed(work, were_let_in, room);
     work.rows.state.push(writing::StateRow {
         pdu: Arc::clone(pdu),
         room: room.room,
@@ -307,6 +312,13 @@ fn stage_state(
             event_id: pdu.event_id().to_owned(),
             pos,
         });
+    }
+}
+
+/// Notes that a room lets guests in no more.
+fn note_closed(work: &mut RoomsWork, were_let_in: bool, room: &Room) {
+    if were_let_in && !room.state.guests_may_join() {
+        work.closed_to_guests.push(());
     }
 }
 

@@ -7,7 +7,7 @@ use ruma::OwnedEventId;
 use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 
 use super::{
-    RoomsWork, aliases, annotations,
+    RoomsWork, aliases, annotations, guests,
     receipts::{self, ForgottenRow},
     thread_subscriptions,
 };
@@ -154,6 +154,7 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     aliases::write(work.rows.aliases.take(), writes);
     receipts::write(work.rows.receipts.take(), writes);
     thread_subscriptions::write(work.rows.subscriptions.take(), writes);
+    guests::write(work.rows.guests.take(), writes);
     work.delayed.write(writes);
     Ok(())
 }
