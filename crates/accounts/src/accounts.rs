@@ -13,6 +13,7 @@ use store::{Committed, Database, Intent, Log, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
+    Policy,
     activity::Activity,
     applier::AccountChanges,
     authenticate::Session,
@@ -44,6 +45,8 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// Whether password guesses are limited.
     pub limit_guesses: bool,
+    /// To what people agree who register for themselves.
+    pub policies: Vec<Policy>,
     /// Whether anybody may be a guest.
     pub guests: bool,
     /// Adds to an intent what others keep of who is a guest.

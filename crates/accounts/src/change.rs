@@ -182,6 +182,8 @@ pub struct Register {
     pub admin: bool,
     /// The name that others see, as JSON.
     pub display_name: Option<Vec<u8>>,
+    /// What is kept of the terms that its owner agreed to, as JSON.
+    pub accepted_terms: Option<Vec<u8>>,
     /// What allows it.
     pub permit: Permit,
 }

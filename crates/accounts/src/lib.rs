@@ -41,6 +41,7 @@ mod sign_in;
 mod slip;
 mod state;
 pub mod tags;
+mod terms;
 mod uia;
 mod whois;
 mod work;
@@ -60,10 +61,13 @@ pub use migrations::{FLEETING_TABLES, MIGRATIONS};
 pub use openid::{OPENID_TOKEN_LIFETIME, OpenidError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};
 pub use refresh::{RefreshError, Refreshed};
-pub use registration::{Grant, NewAccount, RegisterError, Registered, SpentNonce};
+pub use registration::{
+    Grant, NewAccount, PresentedToken, RegisterError, Registered, SpentNonce,
+};
 pub use restrict::RestrictError;
 pub use setup::SetupLink;
 pub use shared_secret::{SharedSecretError, SharedSecretRegistration};
 pub use sign_in::{LOGIN_TOKEN_LIFETIME, NewDevice, SignInError, SignedIn};
-pub use uia::{Answer, Challenge, Operation, ProofRefusal, ProveError, Stage, StageProof};
+pub use terms::{Agreement, Policy, PolicyText};
+pub use uia::{Answer, Challenge, Operation, ProofRefusal, ProveError, Proved, Stage, StageProof};
 pub use whois::WhoisError;

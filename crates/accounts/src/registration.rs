@@ -7,10 +7,12 @@ use store::{Intent, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
-    AccountKind, Accounts, By, NewDevice, RegistrationMode, Session, SignedIn, WeakPassword,
+    AccountKind, Accounts, Agreement, By, NewDevice, RegistrationMode, Session, SignedIn, WeakPassword,
     applier::AccountChanges,
     change::{Change, GuestSession, Outcome, Permit, Proof, Refusal, Register},
-    password, secret,
+    password,
+    rows::Hash,
+    secret,
 };
 
 /// An account to be made.
@@ -28,6 +30,8 @@ pub struct NewAccount {
     pub device: Option<NewDevice>,
     /// The session of the guest whose account becomes this one; its name is the guest's.
     pub of_guest: Option<Session>,
+    /// What its owner agreed to.
+    pub agreement: Option<Agreement>,
 }
 
 /// What allows a registration.
@@ -35,7 +39,7 @@ pub enum Grant {
     /// That anybody may register.
     Open,
     /// A registration token or an invitation.
-    Token(Zeroizing<String>),
+    Token(PresentedToken),
     /// That an administrator, or whoever may run the program on the server, does it.
     Administrator,
     /// The shared secret; its nonce is used up.
@@ -44,6 +48,17 @@ pub enum Grant {
     SetupLink(Zeroizing<String>),
     /// That anybody may be a guest.
     Guest,
+}
+
+/// A registration token or invitation that somebody presents, of which only the hash is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedToken(pub(crate) Option<Hash>);
+
+impl PresentedToken {
+    /// Takes a token as it was written.
+    pub fn new(text: &str) -> Self {
+        Self(secret::presented(text))
+    }
 }
 
 /// A nonce that was presented with the right MAC.
@@ -90,6 +105,9 @@ pub enum RegisterError {
     /// There is an administrator already.
     #[error("an administrator exists already")]
     AdministratorExists,
+    /// Nobody registers for themselves here without agreeing to the terms.
+    #[error("the terms of this server must be agreed to")]
+    NotAgreed,
     /// There are no guests.
     #[error("this server has no guests")]
     NoGuests,
@@ -148,6 +166,7 @@ impl Accounts {
         let user_id =
             ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?;
         let permit = self.permit(&grant)?;
+        let agreed = self.has_agreed(&grant, new.agreement)?;
         if let Some(password) = &new.password {
             password::check(password)?;
         }
@@ -177,6 +196,7 @@ impl Accounts {
             password_hash,
             admin: new.admin,
             display_name: display_name.map(|name| serde_json::json!(name).to_string().into()),
+            accepted_terms: agreed.then(|| self.accepted_terms()),
             permit,
         };
         let mut intent = Intent::new();
@@ -189,6 +209,9 @@ impl Accounts {
         let record = Self::record_of(&by, &grant, of_guest.is_some());
         let target = Target::user(user_id.as_str());
         intent.add::<AuditTrail>(record.on(target.clone()));
+        if agreed {
+            self.add_agreements(&mut intent, &target, &by);
+        }
         if new.admin {
             intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
         }
@@ -214,17 +237,18 @@ impl Accounts {
 
     fn permit(&self, grant: &Grant) -> Result<Permit, RegisterError> {
         let mode = self.registration_mode();
-        let presented =
-            |token: &Zeroizing<String>| secret::presented(token).ok_or(RegisterError::Token);
         Ok(match grant {
             Grant::Open if mode == RegistrationMode::Open => Permit::None,
             Grant::Open => return Err(RegisterError::Closed),
             Grant::Token(token) => {
-                Permit::Token(presented(token)?, mode == RegistrationMode::Closed)
+                let hash = token.0.ok_or(RegisterError::Token)?;
+                Permit::Token(hash, mode == RegistrationMode::Closed)
             }
             Grant::Administrator => Permit::None,
             Grant::SharedSecret(nonce) => Permit::Nonce(nonce.hash, nonce.expires_at),
-            Grant::SetupLink(token) => Permit::SetupLink(presented(token)?),
+            Grant::SetupLink(token) => {
+                Permit::SetupLink(secret::presented(token).ok_or(RegisterError::Token)?)
+            }
             Grant::Guest if self.inner.settings.guests => Permit::None,
             Grant::Guest => return Err(RegisterError::NoGuests),
         })

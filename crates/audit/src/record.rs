@@ -22,6 +22,8 @@ pub enum Act {
     Registered,
     /// An account was made by an administrator.
     AccountCreated,
+    /// The owner of an account agreed to a version of a policy while making it.
+    TermsAccepted,
     /// An account was closed.
     AccountDeactivated,
     /// A session began.

@@ -26,5 +26,5 @@ pub use sections::{
 };
 pub use values::{
     BusCredentials, BusUrl, DatabaseUrl, EmailAddress, FilesUrl, IpNetwork, LogFilter, PageUrl,
-    Secret, TurnUri,
+    Policy, PolicyText, Secret, TurnUri,
 };

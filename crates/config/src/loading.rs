@@ -189,7 +189,7 @@ impl Config {
         let bus = Bus::read(reader);
         let files = Files::read(reader);
         let seal = Seal::read(reader);
-        let registration = Registration::read(reader);
+        let registration = Registration::read_checked(reader);
         let encryption = Encryption::read(reader);
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);

@@ -8,6 +8,7 @@ use crate::{
     AccountKind, Accounts,
     change::{GuestSession, MakeRegistrationToken, Outcome, Permit, Refusal, Register},
     rows::{Account, AtRest, Entry, Hash, RegistrationToken},
+    terms::ACCEPTED_TERMS,
     work::Work,
 };
 
@@ -41,6 +42,11 @@ pub(super) fn register(
         let content = Some(AtRest::Plain(name.clone()));
         work.profile
             .put((user, "displayname".to_owned()), Entry { content, pos });
+    }
+    if let Some(content) = &register.accepted_terms {
+        let content = Some(AtRest::Plain(content.clone()));
+        work.account_data
+            .put((user, 0, ACCEPTED_TERMS.to_owned()), Entry { content, pos });
     }
     context.touch_user(user);
     Ok(Verdict::Apply(Outcome::Registered(user)))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use accounts::{AccountChanges, Accounts, By, RegistrationMode, Settings};
+use accounts::{AccountChanges, Accounts, By, Policy, RegistrationMode, Settings};
 use audit::{Act, AuditTrail, Origin};
 use model::time::Clock;
 use ruma::owned_server_name;
@@ -49,6 +49,7 @@ pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
     pub(crate) shared_secret: Option<&'static str>,
+    pub(crate) policies: Vec<Policy>,
     location: Location,
     directory: tempfile::TempDir,
     nodes: std::sync::atomic::AtomicU64,
@@ -84,6 +85,7 @@ impl Deployment {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
             shared_secret: None,
+            policies: Vec::new(),
             location,
             directory,
             nodes: 1.into(),
@@ -125,6 +127,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            policies: self.policies.clone(),
             guests: true,
             on_guest: |_, _, _| {},
         };

@@ -40,7 +40,7 @@ pub(crate) async fn register(
         // Before anything is to be proved: the person chooses another name first.
         accounts.check_available(name).await?;
     }
-    let grant = accounts
+    let proved = accounts
         .prove_registration(uia::answer(req.auth.as_ref()))
         .await?;
     let device = NewDevice {
@@ -53,12 +53,15 @@ pub(crate) async fn register(
         password: req.password.map(Zeroizing::new),
         device: (!req.inhibit_login).then_some(device),
         of_guest,
+        agreement: proved.agreement,
         ..NewAccount::default()
     };
     if new.password.is_none() {
         return Err(ApiError::missing_param("password is missing"));
     }
-    let registered = accounts.register(new, grant, By::anonymous(origin)).await?;
+    let registered = accounts
+        .register(new, proved.grant, By::anonymous(origin))
+        .await?;
     Ok(Sparse(answer(registered)))
 }
 
@@ -105,6 +108,7 @@ impl From<RegisterError> for ApiError {
             }
             RegisterError::AdministratorExists
             | RegisterError::NotThisGuest
+            | RegisterError::NotAgreed
             | RegisterError::Locked => Self::forbidden(error),
             RegisterError::NoGuests => Self::guest_access_forbidden(error),
             RegisterError::Name(_) => Self::invalid_username(error),

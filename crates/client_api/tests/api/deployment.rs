@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+use accounts::{AccountChanges, Accounts, Policy, RegistrationMode, Settings};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
+    /// To what people agree who register.
+    pub(crate) policies: Vec<Policy>,
     /// Whether anybody may be a guest.
     pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
@@ -72,6 +74,7 @@ impl Deployment {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
+            policies: Vec::new(),
             guests: false,
             shared_secret: None,
             allow_unauthenticated_files: false,
@@ -144,6 +147,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            policies: self.policies.clone(),
             guests: self.guests,
             on_guest: rooms::note_guest,
         };

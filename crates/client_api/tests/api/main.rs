@@ -47,6 +47,8 @@ mod summaries;
 #[cfg(test)]
 mod sync;
 #[cfg(test)]
+mod terms;
+#[cfg(test)]
 mod upgrades;
 #[cfg(test)]
 mod visibility;

@@ -108,8 +108,21 @@ fn account_settings(config: &Config) -> accounts::Settings {
         shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
+        policies: registration.terms.iter().map(policy).collect(),
         guests: registration.guests,
         on_guest: rooms::note_guest,
+    }
+}
+
+fn policy(policy: &config::Policy) -> accounts::Policy {
+    let texts = policy.languages.iter().map(|(language, text)| {
+        let (name, url) = (text.name.clone(), text.url.as_str().to_owned());
+        (language.clone(), accounts::PolicyText { name, url })
+    });
+    accounts::Policy {
+        id: policy.id.clone(),
+        version: policy.version.clone(),
+        texts: texts.collect(),
     }
 }
 
