@@ -45,6 +45,8 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// Whether password guesses are limited.
     pub limit_guesses: bool,
+    /// The name that the server has for itself: nobody gets it.
+    pub reserved_name: String,
     /// To what people agree who register for themselves.
     pub policies: Vec<Policy>,
     /// Whether anybody may be a guest.

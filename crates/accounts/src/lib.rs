@@ -35,6 +35,7 @@ mod registration;
 mod restrict;
 mod rows;
 mod secret;
+mod server_account;
 mod setup;
 mod shared_secret;
 mod sign_in;

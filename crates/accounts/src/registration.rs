@@ -149,6 +149,9 @@ impl Accounts {
     pub async fn check_available(&self, localpart: &str) -> Result<(), RegisterError> {
         let user_id =
             ids::new_user_id(localpart, self.server_name()).map_err(RegisterError::Name)?;
+        if localpart == self.inner.settings.reserved_name {
+            return Err(RegisterError::Taken);
+        }
         match self.find(&user_id).await? {
             Some(_) => Err(RegisterError::Taken),
             None => Ok(()),
@@ -178,8 +181,8 @@ impl Accounts {
         if of_guest.is_some_and(|guest| guest.user_id != user_id) {
             return Err(RegisterError::NotThisGuest);
         }
-        if of_guest.is_none() && self.find(&user_id).await?.is_some() {
-            return Err(RegisterError::Taken);
+        if of_guest.is_none() {
+            self.check_available(&localpart).await?;
         }
         let password_hash = match &new.password {
             Some(password) => Some(self.inner.passwords.hash(password).await?),

@@ -66,6 +66,8 @@ pub enum Act {
     SuspensionLifted,
     /// A person, a room or an event was reported to the administrators.
     ReportMade,
+    /// The server told a person something.
+    NoticeSent,
     /// A person's encryption keys were set anew.
     KeysReset,
     /// A person's cross-signing keys were changed.

@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 24] = [
+const OWN: [&str; 25] = [
     "accounts",
     "audit",
     "blobs",
@@ -24,6 +24,7 @@ const OWN: [&str; 24] = [
     "lifecycle",
     "media",
     "model",
+    "notices",
     "oauth",
     "outbound",
     "people",

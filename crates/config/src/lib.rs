@@ -21,10 +21,10 @@ pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
-    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
-    Previews, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
+    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Notices,
+    Presence,     Previews, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
 };
 pub use values::{
-    BusCredentials, BusUrl, DatabaseUrl, EmailAddress, FilesUrl, IpNetwork, LogFilter, PageUrl,
+    BusCredentials, BusUrl, DatabaseUrl, DisplayName, EmailAddress, FilesUrl, IpNetwork, Localpart, LogFilter, PageUrl,
     Policy, PolicyText, Secret, TurnUri,
 };

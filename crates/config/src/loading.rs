@@ -9,7 +9,7 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews,
+        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Notices, Presence, Previews,
         RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
@@ -50,6 +50,8 @@ pub struct Config {
     pub calls: Calls,
     /// `[support]`
     pub support: Support,
+    /// `[notices]`
+    pub notices: Notices,
     /// `[rate_limits]`
     pub rate_limits: RateLimits,
     /// `[log]`
@@ -196,6 +198,7 @@ impl Config {
         let previews = Previews::read(reader);
         let calls = Calls::read_checked(reader);
         let support = Support::read(reader);
+        let notices = Notices::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -212,6 +215,7 @@ impl Config {
             previews: previews?,
             calls: calls?,
             support: support?,
+            notices: notices?,
             rate_limits: rate_limits?,
             log: log?,
         })

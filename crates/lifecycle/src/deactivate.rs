@@ -88,7 +88,7 @@ impl Lifecycle {
         // No snapshot stays open while changes commit.
         drop(snapshot);
         for room_id in room_ids {
-            let leave = MemberChange::Leave;
+            let leave = MemberChange::LeaveForGood;
             let left = self
                 .rooms
                 .change_member(&self.log, &room_id, user_id, user_id, leave, None);

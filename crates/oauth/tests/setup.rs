@@ -51,6 +51,7 @@ mod suite {
             shared_secret: None,
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            reserved_name: "notices".to_owned(),
             policies: Vec::new(),
             guests: false,
             on_guest: |_, _, _| {},

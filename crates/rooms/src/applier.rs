@@ -6,6 +6,7 @@ mod delayed;
 mod events;
 mod guests;
 mod loading;
+mod notices;
 mod receipts;
 mod restricted;
 mod thread_subscriptions;
@@ -55,6 +56,7 @@ pub struct RoomsWork {
     delayed: delayed::DelayedWork,
     /// Whether users are guests: those of whom a change says so, and who change memberships.
     guests: Layered<i64, bool>,
+    notices: notices::NoticesWork,
     /// Whether a room was closed to guests who may be in it.
     closed_to_guests: Journal<()>,
     now: Timestamp,
@@ -80,6 +82,7 @@ struct Rows {
     subscriptions: Journal<thread_subscriptions::SubscriptionRow>,
     forgotten: Journal<receipts::ForgottenRow>,
     guests: Journal<(i64, bool)>,
+    notices: Journal<notices::SentRow>,
 }
 
 impl Rows {
@@ -98,6 +101,7 @@ impl Rows {
         self.subscriptions.settle(keep);
         self.forgotten.settle(keep);
         self.guests.settle(keep);
+        self.notices.settle(keep);
     }
 }
 
@@ -156,6 +160,12 @@ impl Applier for Rooms {
             RoomsChange::Guest { user_id, is_guest } => {
                 Ok(guests::check(work, user_id, *is_guest))
             }
+            RoomsChange::NameNotice { user_id, hash } => {
+                Ok(notices::check_name(work, user_id, *hash, context))
+            }
+            RoomsChange::HoldNotices { room_id, user_id } => {
+                notices::check_hold(work, room_id, user_id)
+            }
             RoomsChange::SendGuestOut(event) => self.check_guest_out(work, event, context),
             RoomsChange::ForgetTransactions { before } => {
                 work.rows.old_transactions.push(*before);
@@ -176,6 +186,7 @@ impl Applier for Rooms {
         work.delayed.settle(keep);
         work.guests.settle(keep);
         work.closed_to_guests.settle(keep);
+        work.notices.settle(keep);
         work.rows.settle(keep);
     }
 

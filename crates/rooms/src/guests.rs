@@ -159,6 +159,7 @@ impl Rooms {
             annotation: None,
             size_bytes,
             by_membership: false,
+            for_good: false,
             delay_id: None,
         }))
     }

@@ -71,6 +71,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "guests",
             sql: include_str!("../migrations/0008_guests.sql"),
         },
+        Migration {
+            number: 9,
+            name: "notices",
+            sql: include_str!("../migrations/0009_notices.sql"),
+        },
     ],
 };
 

@@ -144,6 +144,7 @@ impl Rooms {
             annotation,
             size_bytes,
             by_membership: false,
+            for_good: false,
             delay_id: None,
         })
     }

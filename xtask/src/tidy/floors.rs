@@ -20,6 +20,7 @@ const FLOORS: [&[&str]; 8] = [
         "federation",
         "integrations",
         "lifecycle",
+        "notices",
         "people",
         "previews",
         "copy",

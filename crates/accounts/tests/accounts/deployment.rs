@@ -127,6 +127,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            reserved_name: "notices".to_owned(),
             policies: self.policies.clone(),
             guests: true,
             on_guest: |_, _, _| {},

@@ -133,6 +133,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         shared_secret: None,
         access_token_lifetime: Duration::from_secs(300),
         limit_guesses: true,
+        reserved_name: "notices".to_owned(),
         policies: Vec::new(),
         guests: false,
         on_guest: rooms::note_guest,

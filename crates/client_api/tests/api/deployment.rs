@@ -30,6 +30,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
+    /// Which rooms are encrypted.
+    pub(crate) encryption: EncryptionPolicy,
     /// To what people agree who register.
     pub(crate) policies: Vec<Policy>,
     /// Whether anybody may be a guest.
@@ -74,6 +76,7 @@ impl Deployment {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
+            encryption: EncryptionPolicy::Off,
             policies: Vec::new(),
             guests: false,
             shared_secret: None,
@@ -119,7 +122,7 @@ impl Deployment {
         let options = RoomsOptions {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
-            encryption: EncryptionPolicy::Off,
+            encryption: self.encryption,
             on_invite: accounts::demand_invitable,
             on_delayed: accounts::demand_standing,
         };
@@ -147,6 +150,7 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            reserved_name: "notices".to_owned(),
             policies: self.policies.clone(),
             guests: self.guests,
             on_guest: rooms::note_guest,

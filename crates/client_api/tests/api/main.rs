@@ -25,6 +25,8 @@ mod guests;
 #[cfg(test)]
 mod kept;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod peeking;
 #[cfg(test)]
 mod people;

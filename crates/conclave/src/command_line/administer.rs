@@ -97,6 +97,7 @@ fn print(answer: Answer) {
         } => print_invitation(&token, expires_at, &server),
         // Not an answer to what is asked here.
         Answer::AuditVerified { .. }
+        | Answer::NoticesSent { .. }
         | Answer::BackedUp(_)
         | Answer::Progress { .. }
         | Answer::Refused { .. } => {}

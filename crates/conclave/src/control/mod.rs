@@ -4,6 +4,7 @@
 mod administration;
 mod backup;
 mod client;
+mod notices;
 mod order;
 mod password;
 mod place;
@@ -11,7 +12,7 @@ mod socket;
 
 pub(crate) use administration::Administration;
 pub(crate) use client::Administrator;
-pub(crate) use order::{Answer, CopyLine, Order, ReportLine, UserLine};
+pub(crate) use order::{Answer, CopyLine, Order, Recipients, ReportLine, UserKind, UserLine};
 pub(crate) use password::Password;
 pub(crate) use socket::Socket;
 

@@ -30,6 +30,13 @@ pub(crate) enum Order {
         uses: Option<u32>,
         lifetime_ms: u64,
     },
+    /// Tell one person something, or, with `after`, everybody from there on: some of them. Without
+    /// an id the notice gets one.
+    SendNotice {
+        to: Recipients,
+        id: Option<String>,
+        text: String,
+    },
     /// Prove that the audit record stands as it was written, up to a checkpoint at least.
     VerifyAudit { checkpoint: Option<String> },
     /// Write a copy of everything into a folder, named from the root.
@@ -62,6 +69,14 @@ pub(crate) enum Answer {
         expires_at: i64,
         server: String,
     },
+    /// Some people were told; under which name the notice goes on, and after which account.
+    NoticesSent {
+        id: String,
+        told: u64,
+        before: u64,
+        untold: Vec<String>,
+        next: Option<i64>,
+    },
     /// The record stands.
     AuditVerified {
         records: u64,
@@ -74,6 +89,16 @@ pub(crate) enum Answer {
     Progress { sentence: String },
     /// It was not done: a sentence.
     Refused { sentence: String },
+}
+
+/// Who is told something.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Recipients {
+    /// A person, by name or whole id.
+    One(String),
+    /// Those of everybody whose accounts come after this one.
+    After(i64),
 }
 
 /// One account in a list.

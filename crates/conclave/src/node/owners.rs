@@ -10,6 +10,7 @@ use config::{Config, FilesUrl};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
+use notices::{Notices, NoticesOptions};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use store::{Log, LogBuilder};
@@ -31,6 +32,7 @@ pub(crate) struct Owners {
     pub(crate) blobs: Blobs,
     pub(crate) reports: Reports,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) notices: Notices,
 }
 
 impl Owners {
@@ -82,6 +84,12 @@ impl Owners {
         );
         let reports = Reports::new(log.clone(), keyring.clone());
         let lifecycle = Lifecycle::new(log.clone(), accounts.clone(), keys.clone(), rooms.clone());
+        let notices = Notices::new(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            notices_options(config),
+        );
         Ok(Self {
             log,
             accounts,
@@ -91,6 +99,7 @@ impl Owners {
             blobs,
             reports,
             lifecycle,
+            notices,
         })
     }
 }
@@ -108,9 +117,17 @@ fn account_settings(config: &Config) -> accounts::Settings {
         shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
+        reserved_name: config.notices.localpart.as_str().to_owned(),
         policies: registration.terms.iter().map(policy).collect(),
         guests: registration.guests,
         on_guest: rooms::note_guest,
+    }
+}
+
+fn notices_options(config: &Config) -> NoticesOptions {
+    NoticesOptions {
+        localpart: config.notices.localpart.as_str().to_owned(),
+        display_name: config.notices.display_name.as_str().to_owned(),
     }
 }
 

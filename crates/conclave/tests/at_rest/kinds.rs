@@ -93,6 +93,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
             "a redacted message",
             "an edited message",
             "a reaction",
+            "a notice",
             "the reason of a redaction",
             "the reason of a join",
             "the reason of a kick",
@@ -108,6 +109,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["a transaction id", "the transaction id of a redaction"],
     ),
     (&["annotations.hash"], &["a reaction"]),
+    (&["sent_notices.hash"], &["the id of a notice"]),
     (&["delayed_events.sealed"], &["a delayed message"]),
     (&["delayed_events.hash"], &["a delay id"]),
     (

@@ -11,6 +11,7 @@ mod configuration;
 mod data_dir;
 mod keys;
 mod life;
+mod notices;
 mod reports;
 #[expect(dead_code, reason = "other suites use the rest")]
 #[path = "../support/client.rs"]

@@ -7,6 +7,7 @@ mod encryption;
 mod files;
 mod log;
 mod metrics;
+mod notices;
 mod presence;
 mod previews;
 mod rate_limits;
@@ -23,6 +24,7 @@ pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
 pub use log::{Log, LogFormat};
 pub use metrics::Metrics;
+pub use notices::Notices;
 pub use presence::Presence;
 pub use previews::Previews;
 pub use rate_limits::RateLimits;
@@ -144,6 +146,7 @@ pub(crate) fn all() -> Vec<Section> {
         Previews::describe(),
         Calls::describe(),
         Support::describe(),
+        Notices::describe(),
         RateLimits::describe(),
         Log::describe(),
     ]

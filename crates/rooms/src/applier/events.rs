@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
+    notices::check_leaving,
     stored::{EventOrigin, StoredEvent, pdu_place, sealed_text},
 };
 
@@ -111,7 +112,10 @@ impl Rooms {
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
-        encryption::check(self.encryption(), &event.draft)?;
+        if !room.is_notice(&event.draft) {
+            encryption::check(self.encryption(), &event.draft)?;
+        }
+        check_leaving(&room, work.user(&event.draft.sender), event)?;
         check_voucher(&room, event)?;
         guests::check_sender(work, &room, event)?;
         let mut draft = event.draft.clone();

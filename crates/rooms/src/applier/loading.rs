@@ -16,6 +16,7 @@ use super::{
     annotations,
     delayed::{DelayedWork, NamedDelayed},
     guests,
+    notices::{NamedNotices, NoticesWork},
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
     thread_subscriptions,
@@ -60,6 +61,7 @@ struct Named {
     /// The rooms that are to be replaced, with all aliases that point at them.
     upgraded: BTreeSet<OwnedRoomId>,
     delayed: NamedDelayed,
+    notices: NamedNotices,
     /// Who may be a guest, where it matters.
     guests: BTreeSet<OwnedUserId>,
 }
@@ -144,11 +146,13 @@ impl Rooms {
         let joining = joining(&named, &room_ids, &rooms);
         let delayed = DelayedWork::read(tx, &named.delayed, &user_ids).await?;
         let joined_rooms = JoinedRooms::read(tx, &joining, &user_ids).await?;
+        let notices = NoticesWork::read(tx, &named.notices, &user_ids).await?;
         let guests = guests::find(tx, &named.guests, &user_ids).await?;
         Ok(RoomsWork {
             keys,
             guests,
             closed_to_guests: Journal::default(),
+            notices,
             transactions: find_transactions(tx, &named).await?,
             user_ids,
             room_ids,
@@ -173,6 +177,15 @@ impl Rooms {
             match change {
                 RoomsChange::Event(event) | RoomsChange::SendGuestOut(event) => {
                     named.add_event(event);
+                }
+                RoomsChange::NameNotice { user_id, hash } => {
+                    named.users.insert(user_id.clone());
+                    named.notices.sent.insert((*hash, user_id.clone()));
+                }
+                RoomsChange::HoldNotices { room_id, user_id } => {
+                    named.rooms.insert(room_id.clone());
+                    named.users.insert(user_id.clone());
+                    named.notices.readers.insert(user_id.clone());
                 }
                 RoomsChange::Guest { user_id, .. } => {
                     named.users.insert(user_id.clone());
