@@ -102,7 +102,8 @@ impl Notices {
                 return Ok(Told::Before);
             }
             match self.attempt(account, notice, by).await {
-                Ok(()) => return Ok(Told::Now),
+                Ok(true) => return Ok(Told::Now),
+                Ok(false) => return Ok(Told::Before),
                 Err(Missed::Overtaken) => {}
                 Err(Missed::Failed(error)) => return Err(error),
             }
@@ -111,7 +112,13 @@ impl Notices {
         Err(StoreError::Refused(sentence).into())
     }
 
-    async fn attempt(&self, account: &Account, notice: Notice<'_>, by: &By) -> Result<(), Missed> {
+    /// Sends a notice into the room of its reader, or makes that; tells whether it was sent now.
+    async fn attempt(
+        &self,
+        account: &Account,
+        notice: Notice<'_>,
+        by: &By,
+    ) -> Result<bool, Missed> {
         let room = self.rooms.notices_room(account.user).await;
         if let Some(room) = room.map_err(store_error)? {
             let extra = |intent: &mut Intent, _: &RoomId| {

@@ -164,7 +164,7 @@ impl Applier for Rooms {
                 Ok(notices::check_name(work, user_id, *hash, context))
             }
             RoomsChange::HoldNotices { room_id, user_id } => {
-                notices::check_hold(work, room_id, user_id)
+                notices::check_hold(work, room_id, user_id, context)
             }
             RoomsChange::SendGuestOut(event) => self.check_guest_out(work, event, context),
             RoomsChange::ForgetTransactions { before } => {

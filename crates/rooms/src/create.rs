@@ -9,7 +9,7 @@ use ruma::{
     RoomVersionId, events::TimelineEventType, room_version_rules::RoomVersionRules,
 };
 use serde_json::json;
-use store::{Intent, Log};
+use store::{Committed, Intent, Log};
 
 use crate::{
     EncryptionPolicy, MemberProfile, NewAlias, NewEvent, Rooms, RoomsChange, RoomsError,
@@ -85,17 +85,19 @@ impl Rooms {
         request: &CreateRoom,
         extra: impl Fn(&OwnedRoomId) -> Intent,
     ) -> Result<OwnedRoomId, RoomsError> {
-        self.create_around(log, request, extra, |_, _| {}).await
+        let (room_id, ..) = self.create_around(log, request, extra, |_, _| {}).await?;
+        Ok(room_id)
     }
 
-    /// Makes a room between what stands in the intent that `before` begins and what `after` adds.
-    pub(crate) async fn create_around(
+    /// Makes a room between what stands in the intent that `before` begins and what `after` adds;
+    /// gives what `after` gave, beside what became of the intent.
+    pub(crate) async fn create_around<T>(
         &self,
         log: &Log,
         request: &CreateRoom,
         before: impl Fn(&OwnedRoomId) -> Intent,
-        after: impl Fn(&mut Intent, &OwnedRoomId),
-    ) -> Result<OwnedRoomId, RoomsError> {
+        after: impl Fn(&mut Intent, &OwnedRoomId) -> T,
+    ) -> Result<(OwnedRoomId, Committed, T), RoomsError> {
         let version = request.version.as_ref().unwrap_or(self.default_version());
         let rules = version
             .rules()
@@ -115,9 +117,9 @@ impl Rooms {
             }
             let mut intent = before(&room_id);
             self.add_room(&mut intent, &room_id, version, &rules, &drafts, request);
-            after(&mut intent, &room_id);
+            let added = after(&mut intent, &room_id);
             match log.commit(intent).await.map_err(from_commit) {
-                Ok(_) => return Ok(room_id),
+                Ok(committed) => return Ok((room_id, committed, added)),
                 Err(RoomsError::Refused(RoomsRefusal::RoomExists)) => {}
                 Err(error) => return Err(error),
             }
@@ -178,7 +180,9 @@ impl Rooms {
             };
             let event = RoomsChange::Event(Box::new(event));
             match &request.notices_for {
-                None => drop(self.add(intent, event)),
+                None => {
+                    self.add(intent, event);
+                }
                 // Notices reach those too who take no invitations.
                 Some(user_id) => {
                     intent.add::<Self>(event);

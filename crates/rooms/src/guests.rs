@@ -9,7 +9,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::{Either, select};
-use model::event::EventDraft;
+use model::event::{EventDraft, MAX_PDU_BYTES};
 use ruma::{
     CanonicalJsonObject, OwnedEventId, OwnedUserId, UserId, events::TimelineEventType,
 };
@@ -56,6 +56,9 @@ impl Rooms {
     ) -> Result<OwnedEventId, RoomsError> {
         let lets_in = lets_guests_in(&draft.content);
         let event = self.new_event(draft, None).await?;
+        if event.size_bytes > MAX_PDU_BYTES {
+            return Err(RoomsRefusal::TooLarge.into());
+        }
         let room = self.room(&event.room_id).await?;
         let mut intent = Intent::new();
         let ticket = self.add(&mut intent, RoomsChange::Event(Box::new(event)));

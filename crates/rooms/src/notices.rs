@@ -13,12 +13,13 @@ use ruma::{
     OwnedRoomId, RoomId, UserId, events::TimelineEventType,
 };
 use serde_json::json;
-use store::{Intent, Log};
+use store::{Intent, Log, Ticket};
 
 use crate::{
     CreateRoom, MemberProfile, NewEvent, Preset, Room, Rooms, RoomsChange, RoomsError,
     RoomsRefusal,
     create::{object, size_of},
+    rooms::from_commit,
 };
 
 /// The keyed hash of a notice's name.
@@ -68,34 +69,36 @@ impl Rooms {
         Ok(snapshot.query_opt(WAS_SENT, &params).await?.is_some())
     }
 
-    /// Sends a notice into the room in which its reader gets them, with what `extra` adds; not
-    /// again if it was sent before.
+    /// Sends a notice into the room in which its reader gets them, with what `extra` adds; tells
+    /// whether it was sent now, and not before.
     pub async fn send_notice(
         &self,
         log: &Log,
         room: &Room,
         notice: Notice<'_>,
         extra: impl Fn(&mut Intent, &RoomId),
-    ) -> Result<(), RoomsError> {
+    ) -> Result<bool, RoomsError> {
         let create = room.state.get("m.room.create", "");
         let sender = create.map(|create| create.sender().to_owned());
         let sender = sender.ok_or_else(|| RoomsRefusal::NoSuchRoom(room.room_id.clone()))?;
         let mut intent = Intent::new();
         self.add_name(&mut intent, notice);
-        self.add_notice(&mut intent, &room.room_id, &sender, notice);
+        let ticket = self.add_notice(&mut intent, &room.room_id, &sender, notice);
         extra(&mut intent, &room.room_id);
-        self.commit_all(log, intent).await.map(drop)
+        let mut committed = log.commit(intent).await.map_err(from_commit)?;
+        Ok(committed.take(ticket).is_some())
     }
 
     /// Makes the room in which a user gets notices, and sends the first one into it, with what
-    /// `extra` adds: all of it, or nothing where the user has such a room or got the notice.
+    /// `extra` adds: all of it, or nothing where the user has such a room. Tells whether it was
+    /// sent now, and not before.
     pub async fn begin_notices(
         &self,
         log: &Log,
         by: Notifier<'_>,
         (notice, profile): (Notice<'_>, MemberProfile),
         extra: impl Fn(&mut Intent, &RoomId),
-    ) -> Result<(), RoomsError> {
+    ) -> Result<bool, RoomsError> {
         let request = self.notices_room_request(by, (notice.user_id, profile));
         let before = |_: &OwnedRoomId| {
             let mut intent = Intent::new();
@@ -103,12 +106,12 @@ impl Rooms {
             intent
         };
         let after = |intent: &mut Intent, room_id: &OwnedRoomId| {
-            self.add_notice(intent, room_id, by.user_id, notice);
+            let ticket = self.add_notice(intent, room_id, by.user_id, notice);
             extra(intent, room_id);
+            ticket
         };
-        self.create_around(log, &request, before, after)
-            .await
-            .map(drop)
+        let (_, mut committed, ticket) = self.create_around(log, &request, before, after).await?;
+        Ok(committed.take(ticket).is_some())
     }
 
     fn notices_room_request(
@@ -156,7 +159,7 @@ impl Rooms {
         room_id: &RoomId,
         sender: &UserId,
         notice: Notice<'_>,
-    ) {
+    ) -> Ticket<Self> {
         let content = object(json!({
             "msgtype": "m.server_notice",
             "body": notice.text,
@@ -175,7 +178,7 @@ impl Rooms {
             for_good: false,
             delay_id: None,
         };
-        self.add(intent, RoomsChange::Event(Box::new(event)));
+        self.add(intent, RoomsChange::Event(Box::new(event)))
     }
 
     fn notice_hash(&self, id: &str) -> NoticeHash {

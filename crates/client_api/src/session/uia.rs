@@ -74,7 +74,7 @@ fn wire_form(challenge: Challenge) -> UiaaInfo {
     info.completed = challenge.completed.into_iter().map(stage).collect();
     let params = match challenge.policies.as_slice() {
         [] => json!({}),
-        policies => json!({ AuthType::Terms.as_str(): shown(policies) }),
+        policies => json!({ (AuthType::Terms.as_str()): shown(policies) }),
     };
     info.params = to_raw_value(&params).ok();
     info.session = Some(challenge.session);

@@ -54,7 +54,7 @@ async fn send(administrator: &mut Administrator, notice: SendNotice) -> anyhow::
             tally.told += told;
             tally.before += before;
             tally.untold += untold.len() as u64;
-            untold.iter().for_each(|sentence| output::complain(sentence));
+            untold.iter().for_each(output::complain);
             next = after.map(Recipients::After);
         }
     }

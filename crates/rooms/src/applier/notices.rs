@@ -109,6 +109,7 @@ pub(super) fn check_hold(
     work: &mut RoomsWork,
     room_id: &RoomId,
     user_id: &UserId,
+    context: &mut CheckContext<'_>,
 ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
     let user = work.user(user_id);
     if work.notices.rooms.get(&user).is_some() {
@@ -117,6 +118,7 @@ pub(super) fn check_hold(
     let mut room = work.room(room_id)?;
     work.notices.rooms.stage(user, room.room);
     Arc::make_mut(&mut room).notices_for = Some(user);
+    context.touch_room(room.room);
     work.stage_room(room);
     Ok(Verdict::Apply(RoomsOutcome::Done))
 }
