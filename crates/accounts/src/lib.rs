@@ -18,8 +18,8 @@ mod change;
 mod check;
 mod devices;
 pub mod filters;
-mod guests;
 mod guesses;
+mod guests;
 mod ignored;
 mod invitations;
 mod invites;
@@ -62,9 +62,7 @@ pub use migrations::{FLEETING_TABLES, MIGRATIONS};
 pub use openid::{OPENID_TOKEN_LIFETIME, OpenidError};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, WeakPassword};
 pub use refresh::{RefreshError, Refreshed};
-pub use registration::{
-    Grant, NewAccount, PresentedToken, RegisterError, Registered, SpentNonce,
-};
+pub use registration::{Grant, NewAccount, PresentedToken, RegisterError, Registered, SpentNonce};
 pub use restrict::RestrictError;
 pub use setup::SetupLink;
 pub use shared_secret::{SharedSecretError, SharedSecretRegistration};

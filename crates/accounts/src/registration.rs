@@ -7,7 +7,8 @@ use store::{Intent, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
-    AccountKind, Accounts, Agreement, By, NewDevice, RegistrationMode, Session, SignedIn, WeakPassword,
+    AccountKind, Accounts, Agreement, By, NewDevice, RegistrationMode, Session, SignedIn,
+    WeakPassword,
     applier::AccountChanges,
     change::{Change, GuestSession, Outcome, Permit, Proof, Refusal, Register},
     password,

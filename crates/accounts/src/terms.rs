@@ -72,7 +72,10 @@ impl Accounts {
 
     /// What clients read of the agreement: the addresses of all texts, each once.
     pub(crate) fn accepted_terms(&self) -> Vec<u8> {
-        let texts = self.policies().iter().flat_map(|policy| policy.texts.values());
+        let texts = self
+            .policies()
+            .iter()
+            .flat_map(|policy| policy.texts.values());
         let mut urls: Vec<&str> = Vec::new();
         for text in texts {
             if !urls.contains(&text.url.as_str()) {

@@ -200,7 +200,9 @@ impl Completed {
         if !flow.iter().all(|stage| self.has(*stage)) {
             return None;
         }
-        let token = self.token.filter(|_| flow.contains(&Stage::RegistrationToken));
+        let token = self
+            .token
+            .filter(|_| flow.contains(&Stage::RegistrationToken));
         Some(Proved {
             grant: token.map_or(Grant::Open, |hash| Grant::Token(PresentedToken(Some(hash)))),
             agreement: flow.contains(&Stage::Terms).then_some(Agreement(())),

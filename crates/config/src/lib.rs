@@ -22,9 +22,10 @@ pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
     Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Notices,
-    Presence,     Previews, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
+    Presence, Previews, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support,
+    Tls,
 };
 pub use values::{
-    BusCredentials, BusUrl, DatabaseUrl, DisplayName, EmailAddress, FilesUrl, IpNetwork, Localpart, LogFilter, PageUrl,
-    Policy, PolicyText, Secret, TurnUri,
+    BusCredentials, BusUrl, DatabaseUrl, DisplayName, EmailAddress, FilesUrl, IpNetwork, Localpart,
+    LogFilter, PageUrl, Policy, PolicyText, Secret, TurnUri,
 };

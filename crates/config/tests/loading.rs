@@ -590,11 +590,20 @@ fn documents_to_agree_to_have_an_id_a_version_and_languages() {
     let loaded = load(text(&file));
     let policies = &loaded.config.registration.terms;
     assert_eq!(policies.len(), 2);
-    assert_eq!((policies[0].id.as_str(), policies[0].version.as_str()), ("privacy", "1.2"));
+    assert_eq!(
+        (policies[0].id.as_str(), policies[0].version.as_str()),
+        ("privacy", "1.2")
+    );
     let german = &policies[0].languages["de-AT"];
-    assert_eq!((german.name.as_str(), german.url.as_str()), ("Datenschutz", "https://example.org/p-de"));
+    assert_eq!(
+        (german.name.as_str(), german.url.as_str()),
+        ("Datenschutz", "https://example.org/p-de")
+    );
     let shown = value(&loaded, "registration.terms");
-    assert!(shown.starts_with("[{ id = \"privacy\", version = \"1.2\", languages = {"), "{shown}");
+    assert!(
+        shown.starts_with("[{ id = \"privacy\", version = \"1.2\", languages = {"),
+        "{shown}"
+    );
     // What is shown can be written.
     let again = load(text(&format!("registration.terms = {shown}")));
     assert_eq!(&again.config.registration.terms, policies);
@@ -604,18 +613,70 @@ fn documents_to_agree_to_have_an_id_a_version_and_languages() {
 fn a_document_that_cannot_be_agreed_to_is_named_with_its_place() {
     let english = "en = { name = \"Privacy policy\", url = \"https://example.org/p\" }";
     for (file, place, reason) in [
-        (terms("de = { name = \"D\", url = \"https://e.org\" }"), "c.toml:1:", "has no `en`"),
-        (terms("en = { name = \"P\" }"), "c.toml:5:6:", "has no `url`"),
-        (terms("en = { name = \"P\", url = \"ftp://e.org\" }"), "c.toml:5:", "is not an http:// or https:// URL"),
-        (terms("en = { name = \" \", url = \"https://e.org\" }"), "c.toml:5:", "is not text of 1 to 255 bytes"),
-        (terms(&format!("{english}\nversion = {{ name = \"V\", url = \"https://e.org\" }}")), "c.toml:6:", "is no language"),
-        (terms("en = \"https://e.org\""), "c.toml:5:6:", "not a table"),
-        (terms(&format!("{english}\n")) + "[[registration.terms]]\nid = \"x\"\nversion = 2\n", "c.toml:8:11:", "is a number, not text"),
-        (format!("[[registration.terms]]\nid = \"a b\"\nversion = \"1\"\nlanguages.{english}"), "c.toml:2:6:", "has more than letters"),
-        (format!("[[registration.terms]]\nid = \"a\"\nlanguages.{english}"), "c.toml:1:", "has no `version`"),
-        (format!("[[registration.terms]]\nid = \"a\"\nversion = \"1\"\nlang = 1\nlanguages.{english}"), "c.toml:4:", "has a key `lang`"),
-        (terms(english) + "\n" + &terms(english), "c.toml:1:", "names an id twice"),
-        ("registration.terms = \"https://e.org\"".to_owned(), "c.toml:1:22:", "not a table in the file"),
+        (
+            terms("de = { name = \"D\", url = \"https://e.org\" }"),
+            "c.toml:1:",
+            "has no `en`",
+        ),
+        (
+            terms("en = { name = \"P\" }"),
+            "c.toml:5:6:",
+            "has no `url`",
+        ),
+        (
+            terms("en = { name = \"P\", url = \"ftp://e.org\" }"),
+            "c.toml:5:",
+            "is not an http:// or https:// URL",
+        ),
+        (
+            terms("en = { name = \" \", url = \"https://e.org\" }"),
+            "c.toml:5:",
+            "is not text of 1 to 255 bytes",
+        ),
+        (
+            terms(&format!(
+                "{english}\nversion = {{ name = \"V\", url = \"https://e.org\" }}"
+            )),
+            "c.toml:6:",
+            "is no language",
+        ),
+        (
+            terms("en = \"https://e.org\""),
+            "c.toml:5:6:",
+            "not a table",
+        ),
+        (
+            terms(&format!("{english}\n")) + "[[registration.terms]]\nid = \"x\"\nversion = 2\n",
+            "c.toml:8:11:",
+            "is a number, not text",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a b\"\nversion = \"1\"\nlanguages.{english}"),
+            "c.toml:2:6:",
+            "has more than letters",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a\"\nlanguages.{english}"),
+            "c.toml:1:",
+            "has no `version`",
+        ),
+        (
+            format!(
+                "[[registration.terms]]\nid = \"a\"\nversion = \"1\"\nlang = 1\nlanguages.{english}"
+            ),
+            "c.toml:4:",
+            "has a key `lang`",
+        ),
+        (
+            terms(english) + "\n" + &terms(english),
+            "c.toml:1:",
+            "names an id twice",
+        ),
+        (
+            "registration.terms = \"https://e.org\"".to_owned(),
+            "c.toml:1:22:",
+            "not a table in the file",
+        ),
     ] {
         let problem = error(text(&file));
         assert!(problem.starts_with(place), "{file}\n{problem}");

@@ -5,10 +5,7 @@
 use accounts::{Account, AccountKind, By};
 use futures_util::{StreamExt, stream};
 
-use crate::{
-    NoticeError, Notices, Told,
-    sending::check,
-};
+use crate::{NoticeError, Notices, Told, sending::check};
 
 /// How many accounts one page looks at.
 const PAGE: u16 = 200;

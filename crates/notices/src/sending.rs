@@ -132,7 +132,8 @@ impl Notices {
         let extra = |intent: &mut Intent, room_id: &RoomId| {
             if notifier.is_new {
                 let name = &self.options.display_name;
-                self.accounts.add_server_account(intent, &notifier.user_id, name);
+                self.accounts
+                    .add_server_account(intent, &notifier.user_id, name);
             }
             self.accounts.add_tag(intent, account.user, room_id, TAG);
             intent.add::<AuditTrail>(record(account, notice, by));
@@ -141,7 +142,9 @@ impl Notices {
             user_id: &notifier.user_id,
             display_name: &self.options.display_name,
         };
-        let begun = self.rooms.begin_notices(&self.log, by, (notice, profile), extra);
+        let begun = self
+            .rooms
+            .begin_notices(&self.log, by, (notice, profile), extra);
         begun.await.map_err(missed)
     }
 

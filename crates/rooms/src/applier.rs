@@ -157,9 +157,7 @@ impl Applier for Rooms {
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
             RoomsChange::Delayed(step) => self.check_delayed(work, step, context),
-            RoomsChange::Guest { user_id, is_guest } => {
-                Ok(guests::check(work, user_id, *is_guest))
-            }
+            RoomsChange::Guest { user_id, is_guest } => Ok(guests::check(work, user_id, *is_guest)),
             RoomsChange::NameNotice { user_id, hash } => {
                 Ok(notices::check_name(work, user_id, *hash, context))
             }

@@ -10,9 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures_util::future::{Either, select};
 use model::event::{EventDraft, MAX_PDU_BYTES};
-use ruma::{
-    CanonicalJsonObject, OwnedEventId, OwnedUserId, UserId, events::TimelineEventType,
-};
+use ruma::{CanonicalJsonObject, OwnedEventId, OwnedUserId, UserId, events::TimelineEventType};
 use store::{Intent, Log, StoreError};
 
 use crate::{
@@ -84,7 +82,10 @@ impl Rooms {
         loop {
             if let Err(error) = self.send_guests_out(log).await {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "guests may still be in rooms that are closed to them");
+                tracing::warn!(
+                    error,
+                    "guests may still be in rooms that are closed to them"
+                );
             }
             let closed = std::pin::pin!(self.closed_to_guests().notified());
             match select(closed, self.clock().sleep(LOOK_EVERY)).await {

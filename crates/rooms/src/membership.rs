@@ -114,9 +114,7 @@ impl Rooms {
             MemberChange::Leave
             | MemberChange::LeaveForGood
             | MemberChange::Kick
-            | MemberChange::Unban => {
-                member_content("leave", &none, reason, false)
-            }
+            | MemberChange::Unban => member_content("leave", &none, reason, false),
         };
         let sender = sender.to_owned();
         let mut draft = self.state_draft(&sender, "m.room.member", target.as_str(), content);

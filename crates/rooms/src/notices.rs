@@ -9,9 +9,7 @@
 use std::sync::Arc;
 
 use model::{event::EventDraft, room_state::StateView};
-use ruma::{
-    OwnedRoomId, RoomId, UserId, events::TimelineEventType,
-};
+use ruma::{OwnedRoomId, RoomId, UserId, events::TimelineEventType};
 use serde_json::json;
 use store::{Intent, Log, Ticket};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use accounts::{
-    Accounts, By, Grant, NewAccount, PresentedToken, RegisterError, RegistrationMode, SetupLink, SharedSecretError,
-    SharedSecretRegistration, TokenError, TokenTerms, WeakPassword,
+    Accounts, By, Grant, NewAccount, PresentedToken, RegisterError, RegistrationMode, SetupLink,
+    SharedSecretError, SharedSecretRegistration, TokenError, TokenTerms, WeakPassword,
 };
 use audit::Act;
 use aws_lc_rs::hmac;

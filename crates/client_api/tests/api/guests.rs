@@ -186,13 +186,17 @@ async fn a_guest_may_do_what_is_listed_and_nothing_else(mut server: Server) {
     let keys = ["upload", "query", "claim"];
     let keys = keys.map(|act| format!("POST v3/keys/{act}"));
     let listed = LISTED.iter().filter(|route| **route != "POST v3/keys");
-    let listed: BTreeSet<String> = listed.map(|route| (*route).to_owned()).chain(keys).collect();
+    let listed: BTreeSet<String> = listed
+        .map(|route| (*route).to_owned())
+        .chain(keys)
+        .collect();
     // Paths of before version 1.1 are the same operations.
     let today = open.iter().filter(|route| !route.contains(" r0/"));
     assert_eq!(today.cloned().collect::<BTreeSet<_>>(), listed);
     // What asks for no token answers to guests as to anybody.
     node.get(&guest, "publicRooms").await;
-    node.get(&guest, &format!("profile/{}", guest.user_id)).await;
+    node.get(&guest, &format!("profile/{}", guest.user_id))
+        .await;
 }
 
 async fn a_guest_joins_rooms_that_let_guests_in_by_their_join_rules(mut server: Server) {
@@ -227,14 +231,26 @@ async fn a_guest_joins_rooms_that_let_guests_in_by_their_join_rules(mut server: 
     let timeline = &joined(&answer, &open)["timeline"];
     assert_eq!(members(timeline), [(guest.user_id.as_str(), "join")]);
     node.say(&guest, &open, "hello").await;
-    assert_eq!(texts(&joined(&client.next().await, &open)["timeline"]), ["hello"]);
+    assert_eq!(
+        texts(&joined(&client.next().await, &open)["timeline"]),
+        ["hello"]
+    );
     // They have the power of everybody, and never that over others' memberships.
     let topic = format!("rooms/{open}/state/m.room.topic");
-    let refusal = node.no(&guest, ("PUT", &topic), json!({ "topic": "mine" })).await;
+    let refusal = node
+        .no(&guest, ("PUT", &topic), json!({ "topic": "mine" }))
+        .await;
     assert_eq!(refusal, (403, "M_FORBIDDEN".to_owned()));
     let levels = json!({ "users": { &guest.user_id: 100 }, "invite": 0 });
-    node.set(&alice, &private, ("m.room.power_levels", ""), levels).await;
-    node.set(&guest, &private, ("m.room.topic", ""), json!({ "topic": "mine" })).await;
+    node.set(&alice, &private, ("m.room.power_levels", ""), levels)
+        .await;
+    node.set(
+        &guest,
+        &private,
+        ("m.room.topic", ""),
+        json!({ "topic": "mine" }),
+    )
+    .await;
     for (target, membership) in [(&bob, "invite"), (&alice, "leave"), (&bob, "ban")] {
         let path = format!("rooms/{private}/state/m.room.member/{}", target.user_id);
         let content = json!({ "membership": membership });
@@ -267,16 +283,39 @@ async fn guests_leave_a_room_that_lets_guests_in_no_more(mut server: Server) {
     let answer = waking.await;
     let timeline = &left(&answer, &room)["timeline"];
     assert!(members(timeline).contains(&(guests[0].user_id.as_str(), "leave")));
-    let now = node.get(&alice, &format!("rooms/{room}/joined_members")).await;
-    let now: BTreeSet<&str> = now["joined"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(now, BTreeSet::from([alice.user_id.as_str(), bob.user_id.as_str()]));
-    let refused = node.no(&guests[1], ("POST", &format!("rooms/{room}/join")), json!({})).await;
+    let now = node
+        .get(&alice, &format!("rooms/{room}/joined_members"))
+        .await;
+    let now: BTreeSet<&str> = now["joined"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        now,
+        BTreeSet::from([alice.user_id.as_str(), bob.user_id.as_str()])
+    );
+    let refused = node
+        .no(
+            &guests[1],
+            ("POST", &format!("rooms/{room}/join")),
+            json!({}),
+        )
+        .await;
     assert_eq!(refused, no_guests());
-    node.set(&alice, &room, slot, json!({ "guest_access": "can_join" })).await;
+    node.set(&alice, &room, slot, json!({ "guest_access": "can_join" }))
+        .await;
     node.go(&guests[1], "join", &room).await;
     // Nothing that clients do not know lets guests in.
-    node.set(&alice, &room, slot, json!({ "guest_access": "sometimes" })).await;
-    let state = node.get(&alice, &format!("rooms/{room}/state/m.room.member/{}", guests[1].user_id)).await;
+    node.set(&alice, &room, slot, json!({ "guest_access": "sometimes" }))
+        .await;
+    let state = node
+        .get(
+            &alice,
+            &format!("rooms/{room}/state/m.room.member/{}", guests[1].user_id),
+        )
+        .await;
     assert_eq!(state["membership"], "leave");
 }
 
@@ -293,19 +332,32 @@ async fn a_guest_looks_into_rooms_that_everybody_may_read(mut server: Server) {
     let closed = node.public(&alice).await;
     let said = node.say(&alice, &square, "all may hear").await;
     node.say(&alice, &closed, "some may").await;
-    let now = node.get(&guest, &format!("rooms/{square}/initialSync")).await;
+    let now = node
+        .get(&guest, &format!("rooms/{square}/initialSync"))
+        .await;
     let end = now["messages"]["end"].as_str().unwrap();
     node.say(&alice, &square, "news").await;
-    let heard = node.get(&guest, &format!("events?room_id={square}&from={end}")).await;
+    let heard = node
+        .get(&guest, &format!("events?room_id={square}&from={end}"))
+        .await;
     assert_eq!(heard["chunk"][0]["content"]["body"], "news");
     for rest in ["messages?dir=b", "state", "members", "state/m.room.name"] {
         node.get(&guest, &format!("rooms/{square}/{rest}")).await;
-        let refused = node.no(&guest, ("GET", &format!("rooms/{closed}/{rest}")), Value::Null).await;
+        let refused = node
+            .no(
+                &guest,
+                ("GET", &format!("rooms/{closed}/{rest}")),
+                Value::Null,
+            )
+            .await;
         assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()), "{rest}");
     }
-    let event = node.get(&guest, &format!("rooms/{square}/event/{said}")).await;
+    let event = node
+        .get(&guest, &format!("rooms/{square}/event/{said}"))
+        .await;
     assert_eq!(event["content"]["body"], "all may hear");
-    node.get(&guest, &format!("rooms/{square}/context/{said}")).await;
+    node.get(&guest, &format!("rooms/{square}/context/{said}"))
+        .await;
     for room in [&square, &closed] {
         let path = format!("rooms/{room}/send/m.room.message/t");
         let content = json!({ "msgtype": "m.text", "body": "me too" });
@@ -322,19 +374,34 @@ async fn a_guest_has_a_name_and_a_device_to_keep(mut server: Server) {
     node.go(&guest, "join", &room).await;
     let profile = format!("profile/{}", guest.user_id);
     let name = json!({ "displayname": "A visitor" });
-    node.call(&guest, "PUT", &format!("{profile}/displayname"), name.clone()).await;
+    node.call(
+        &guest,
+        "PUT",
+        &format!("{profile}/displayname"),
+        name.clone(),
+    )
+    .await;
     assert_eq!(node.get(&alice, &profile).await, name);
     let member = format!("rooms/{room}/state/m.room.member/{}", guest.user_id);
     assert_eq!(node.get(&alice, &member).await["displayname"], "A visitor");
-    for (field, value) in [("avatar_url", "mxc://localhost/x"), ("m.tz", "Europe/Paris")] {
+    for (field, value) in [
+        ("avatar_url", "mxc://localhost/x"),
+        ("m.tz", "Europe/Paris"),
+    ] {
         let path = format!("{profile}/{field}");
-        let refused = node.no(&guest, ("PUT", &path), json!({ field: value })).await;
+        let refused = node
+            .no(&guest, ("PUT", &path), json!({ field: value }))
+            .await;
         assert_eq!(refused, no_guests(), "{field}");
     }
     let devices = node.get(&guest, "devices").await;
-    let device = devices["devices"][0]["device_id"].as_str().unwrap().to_owned();
+    let device = devices["devices"][0]["device_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let path = format!("devices/{device}");
-    node.call(&guest, "PUT", &path, json!({ "display_name": "Kiosk" })).await;
+    node.call(&guest, "PUT", &path, json!({ "display_name": "Kiosk" }))
+        .await;
     assert_eq!(node.get(&guest, &path).await["display_name"], "Kiosk");
     let query = json!({ "device_keys": { &guest.user_id: [] } });
     node.call(&guest, "POST", "keys/query", query).await;
@@ -353,7 +420,10 @@ async fn a_guest_becomes_a_person_once(mut server: Server) {
     let node = with_guests(&mut server).await;
     let alice = node.someone("alice").await;
     let (guest, other) = (node.guest().await, node.guest().await);
-    let (open, closed) = (node.inn(&alice, "public_chat").await, node.public(&alice).await);
+    let (open, closed) = (
+        node.inn(&alice, "public_chat").await,
+        node.public(&alice).await,
+    );
     node.go(&guest, "join", &open).await;
     let name = guest.localpart().to_owned();
     let forbidden = (403, "M_FORBIDDEN".to_owned());
@@ -403,15 +473,22 @@ async fn a_guest_becomes_a_person_once(mut server: Server) {
     let member = format!("rooms/{open}/state/m.room.member/{}", guest.user_id);
     assert_eq!(node.get(&person, &member).await["membership"], "join");
     node.go(&person, "join", &closed).await;
-    node.set(&alice, &open, ("m.room.guest_access", ""), json!({ "guest_access": "forbidden" }))
-        .await;
+    node.set(
+        &alice,
+        &open,
+        ("m.room.guest_access", ""),
+        json!({ "guest_access": "forbidden" }),
+    )
+    .await;
     assert_eq!(node.get(&person, &member).await["membership"], "join");
     node.on_device(&person, "TABLET").await;
     let again = node.refused("", "POST", REGISTER, &body.to_string()).await;
     assert_eq!(again, forbidden);
     let target = Target::user(guest.user_id.as_str());
     let acts = server.deployment.acts(&node, 100).await;
-    let registered = acts.iter().filter(|act| **act == (Act::Registered, target.clone(), None));
+    let registered = acts
+        .iter()
+        .filter(|act| **act == (Act::Registered, target.clone(), None));
     assert_eq!(registered.count(), 2);
 }
 
@@ -420,16 +497,24 @@ async fn a_guest_who_is_locked_or_closed_does_nothing_more(mut server: Server) {
     let boss = node.administrator("boss").await;
     let guest = node.guest().await;
     let path = format!("/_matrix/client/v1/admin/lock/{}", guest.user_id);
-    node.ok(&boss.token, "PUT", &path, json!({ "locked": true })).await;
-    let refused = node.no(&guest, ("GET", "account/whoami"), Value::Null).await;
+    node.ok(&boss.token, "PUT", &path, json!({ "locked": true }))
+        .await;
+    let refused = node
+        .no(&guest, ("GET", "account/whoami"), Value::Null)
+        .await;
     assert_eq!(refused, (401, "M_USER_LOCKED".to_owned()));
     let body = becoming(&guest, guest.localpart()).to_string();
     let refused = node.refused("", "POST", REGISTER, &body).await;
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
-    node.ok(&boss.token, "PUT", &path, json!({ "locked": false })).await;
+    node.ok(&boss.token, "PUT", &path, json!({ "locked": false }))
+        .await;
     let id = <&UserId>::try_from(guest.user_id.as_str()).unwrap();
     let by = accounts::By::command_line();
-    node.parts.lifecycle.deactivate(id, false, &by).await.unwrap();
+    node.parts
+        .lifecycle
+        .deactivate(id, false, &by)
+        .await
+        .unwrap();
     assert!(!node.knows(&guest.token).await);
     let refused = node.refused("", "POST", REGISTER, &body).await;
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));

@@ -54,7 +54,9 @@ impl Node {
 
     async fn tell(&self, user: &User, id: &str, text: &str) -> Result<Told, NoticeError> {
         let notices = self.notices();
-        notices.send(&id_of(user), id, text, &By::command_line()).await
+        notices
+            .send(&id_of(user), id, text, &By::command_line())
+            .await
     }
 
     /// The room to which somebody is invited.
@@ -86,11 +88,16 @@ async fn the_first_notice_makes_a_room_and_invites_its_reader(server: Server) {
     let node = server.node().await;
     let alice = node.someone("alice").await;
     let mut client = node.client(&alice).ready().await;
-    let answer = client.woken_by(node.tell(&alice, "one", "The office closes.")).await;
+    let answer = client
+        .woken_by(node.tell(&alice, "one", "The office closes."))
+        .await;
     let invited = answer["rooms"]["invite"].as_object().unwrap();
     let (room, invite) = invited.iter().next().unwrap();
     let member = of_type(&invite["invite_state"], "m.room.member").unwrap();
-    assert_eq!((&member["sender"], &member["content"]["membership"]), (&json!(SENDER), &json!("invite")));
+    assert_eq!(
+        (&member["sender"], &member["content"]["membership"]),
+        (&json!(SENDER), &json!("invite"))
+    );
     let name = of_type(&invite["invite_state"], "m.room.name").unwrap();
     assert_eq!(name["content"]["name"], "Server notices");
     assert!(of_type(&invite["invite_state"], "m.room.encryption").is_none());
@@ -109,8 +116,15 @@ async fn the_first_notice_makes_a_room_and_invites_its_reader(server: Server) {
         "server_notice_type": "conclave.notice",
     });
     assert_eq!(told["content"], content);
-    let members = node.get(&alice, &format!("rooms/{room}/joined_members")).await;
-    let members: BTreeSet<&str> = members["joined"].as_object().unwrap().keys().map(String::as_str).collect();
+    let members = node
+        .get(&alice, &format!("rooms/{room}/joined_members"))
+        .await;
+    let members: BTreeSet<&str> = members["joined"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(members, BTreeSet::from([SENDER, alice.user_id.as_str()]));
 }
 
@@ -130,17 +144,25 @@ async fn the_reader_can_neither_decline_nor_leave_nor_speak(server: Server) {
     }
     let forbidden = (403, "M_FORBIDDEN".to_owned());
     for (method, rest, body) in [
-        ("PUT", "send/m.room.message/t", json!({ "msgtype": "m.text", "body": "why?" })),
+        (
+            "PUT",
+            "send/m.room.message/t",
+            json!({ "msgtype": "m.text", "body": "why?" }),
+        ),
         ("PUT", "state/m.room.topic", json!({ "topic": "mine" })),
         ("POST", "invite", json!({ "user_id": bob.user_id })),
         ("POST", "kick", json!({ "user_id": SENDER })),
         ("POST", "upgrade", json!({ "new_version": "12" })),
     ] {
-        let refused = node.not(&alice, (method, &format!("rooms/{room}/{rest}")), body).await;
+        let refused = node
+            .not(&alice, (method, &format!("rooms/{room}/{rest}")), body)
+            .await;
         assert_eq!(refused, forbidden, "{rest}");
     }
     // Nobody else comes in.
-    let refused = node.not(&bob, ("POST", &format!("rooms/{room}/join")), json!({})).await;
+    let refused = node
+        .not(&bob, ("POST", &format!("rooms/{room}/join")), json!({}))
+        .await;
     assert_eq!(refused, forbidden);
     let state = node.get(&alice, &own).await;
     assert_eq!(state["membership"], "join");
@@ -158,9 +180,13 @@ async fn later_notices_come_into_the_same_room(server: Server) {
     let mut client = node.client(&alice).ready().await;
     let news = client.woken_by(node.tell(&alice, "three", "third")).await;
     assert_eq!(texts(&joined(&news, &room)["timeline"]), ["third"]);
-    let all = node.get(&alice, &format!("rooms/{room}/messages?dir=b")).await;
+    let all = node
+        .get(&alice, &format!("rooms/{room}/messages?dir=b"))
+        .await;
     let said = all["chunk"].as_array().unwrap().iter();
-    let said: Vec<&str> = said.filter_map(|event| event["content"]["body"].as_str()).collect();
+    let said: Vec<&str> = said
+        .filter_map(|event| event["content"]["body"].as_str())
+        .collect();
     assert_eq!(said, ["third", "second", "first"]);
 }
 
@@ -203,17 +229,35 @@ async fn everybody_is_told_some_at_a_time(mut server: Server) {
     let by = By::command_line();
     // One had it before, as after a page that broke off.
     node.tell(&people[1], "all", "hello").await.unwrap();
-    let last = node.parts.accounts.account(&id_of(&people[0])).await.unwrap().unwrap();
-    let page = notices.send_to_some(last.user, "all", "hello", &by).await.unwrap();
-    assert_eq!((page.told, page.before, page.untold.len(), page.next), (3, 1, 0, None));
+    let last = node
+        .parts
+        .accounts
+        .account(&id_of(&people[0]))
+        .await
+        .unwrap()
+        .unwrap();
+    let page = notices
+        .send_to_some(last.user, "all", "hello", &by)
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.told, page.before, page.untold.len(), page.next),
+        (3, 1, 0, None)
+    );
     let page = notices.send_to_some(0, "all", "hello", &by).await.unwrap();
     assert_eq!((page.told, page.before), (1, 4));
     for reader in &people {
         let room = node.invited_to(reader).await;
         node.go(reader, "join", &room).await;
-        let all = node.get(reader, &format!("rooms/{room}/messages?dir=b")).await;
+        let all = node
+            .get(reader, &format!("rooms/{room}/messages?dir=b"))
+            .await;
         let said = all["chunk"].as_array().unwrap().iter();
-        assert_eq!(said.filter(|event| event["type"] == "m.room.message").count(), 1);
+        assert_eq!(
+            said.filter(|event| event["type"] == "m.room.message")
+                .count(),
+            1
+        );
     }
     // More people than one page looks at.
     let mut made = Vec::new();
@@ -222,12 +266,19 @@ async fn everybody_is_told_some_at_a_time(mut server: Server) {
             localpart: Some(format!("many{number}")),
             ..NewAccount::default()
         };
-        made.push(node.parts.accounts.register(new, Grant::Administrator, by.clone()));
+        made.push(
+            node.parts
+                .accounts
+                .register(new, Grant::Administrator, by.clone()),
+        );
     }
     futures_util::future::try_join_all(made).await.unwrap();
     let (mut next, mut told, mut pages) = (Some(0), 0, 0);
     while let Some(after) = next {
-        let page = notices.send_to_some(after, "more", "hello", &by).await.unwrap();
+        let page = notices
+            .send_to_some(after, "more", "hello", &by)
+            .await
+            .unwrap();
         assert!(page.untold.is_empty(), "{:?}", page.untold);
         (next, told, pages) = (page.next, told + page.told, pages + 1);
     }
@@ -253,39 +304,81 @@ async fn nobody_is_the_one_who_sends_notices(server: Server) {
         assert_eq!(refused, taken);
         let path = "/_matrix/client/v3/register/available?username=notices";
         assert_eq!(node.refused("", "GET", path, "").await, taken);
-        let refused = node.refused("", "POST", "/_matrix/client/v3/login", &login.to_string()).await;
+        let refused = node
+            .refused("", "POST", "/_matrix/client/v3/login", &login.to_string())
+            .await;
         assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
         let new = NewAccount {
             localpart: Some("notices".to_owned()),
             ..NewAccount::default()
         };
         let accounts = &node.parts.accounts;
-        let made = accounts.register(new, Grant::Administrator, By::command_line()).await;
+        let made = accounts
+            .register(new, Grant::Administrator, By::command_line())
+            .await;
         assert!(matches!(made, Err(RegisterError::Taken)));
         if !known {
             node.tell(&alice, "one", "hello").await.unwrap();
         }
     }
     let account = node.parts.accounts.account(sender).await.unwrap().unwrap();
-    assert_eq!((account.kind, account.has_password), (AccountKind::Server, false));
+    assert_eq!(
+        (account.kind, account.has_password),
+        (AccountKind::Server, false)
+    );
     let by = By::command_line();
-    assert!(node.parts.lifecycle.reset_password(sender, PASSWORD, &by).await.is_err());
-    assert!(node.parts.lifecycle.deactivate(sender, true, &by).await.is_err());
-    assert!(node.parts.accounts.set_admin(sender, true, by.clone()).await.is_err());
+    assert!(
+        node.parts
+            .lifecycle
+            .reset_password(sender, PASSWORD, &by)
+            .await
+            .is_err()
+    );
+    assert!(
+        node.parts
+            .lifecycle
+            .deactivate(sender, true, &by)
+            .await
+            .is_err()
+    );
+    assert!(
+        node.parts
+            .accounts
+            .set_admin(sender, true, by.clone())
+            .await
+            .is_err()
+    );
     let device = accounts::NewDevice::default();
-    assert!(node.parts.accounts.sign_in_trusted(sender, device, by).await.is_err());
+    assert!(
+        node.parts
+            .accounts
+            .sign_in_trusted(sender, device, by)
+            .await
+            .is_err()
+    );
     let lock = format!("/_matrix/client/v1/admin/lock/{SENDER}");
-    let refused = node.refused(&boss.token, "PUT", &lock, r#"{"locked":true}"#).await;
+    let refused = node
+        .refused(&boss.token, "PUT", &lock, r#"{"locked":true}"#)
+        .await;
     assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
     let profile = node.get(&alice, &format!("profile/{SENDER}")).await;
     assert_eq!(profile, json!({ "displayname": "Server notices" }));
     for term in ["notices", "Server", SENDER] {
-        let found = node.call(&alice, "POST", "user_directory/search", json!({ "search_term": term })).await;
+        let found = node
+            .call(
+                &alice,
+                "POST",
+                "user_directory/search",
+                json!({ "search_term": term }),
+            )
+            .await;
         assert_eq!(found["results"], json!([]), "{term}");
     }
     let room = node.public(&alice).await;
     let invite = format!("rooms/{room}/invite");
-    let refused = node.not(&alice, ("POST", &invite), json!({ "user_id": SENDER })).await;
+    let refused = node
+        .not(&alice, ("POST", &invite), json!({ "user_id": SENDER }))
+        .await;
     assert_eq!(refused, (403, "M_INVITE_BLOCKED".to_owned()));
     let itself = User {
         user_id: SENDER.to_owned(),
@@ -299,9 +392,13 @@ async fn a_name_that_is_somebodys_sends_nothing(server: Server) {
     let node = server.node().await;
     let (alice, bob) = (node.someone("alice").await, node.someone("bob").await);
     let notices = node.notices_by(bob.localpart());
-    let sent = notices.send(&id_of(&alice), "one", "hello", &By::command_line()).await;
+    let sent = notices
+        .send(&id_of(&alice), "one", "hello", &By::command_line())
+        .await;
     assert!(matches!(sent, Err(NoticeError::NameTaken(id)) if id == id_of(&bob)));
-    let all = notices.send_to_some(0, "one", "hello", &By::command_line()).await;
+    let all = notices
+        .send_to_some(0, "one", "hello", &By::command_line())
+        .await;
     assert!(matches!(all, Err(NoticeError::NameTaken(_))));
     let answer = node.client(&alice).next().await;
     assert!(answer["rooms"].get("invite").is_none(), "{answer}");
@@ -315,15 +412,25 @@ async fn notices_are_readable_where_everything_else_is_encrypted(mut server: Ser
     let room = node.invited_to(&alice).await;
     node.go(&alice, "join", &room).await;
     node.tell(&alice, "two", "again").await.unwrap();
-    let all = node.get(&alice, &format!("rooms/{room}/messages?dir=b")).await;
+    let all = node
+        .get(&alice, &format!("rooms/{room}/messages?dir=b"))
+        .await;
     let said = all["chunk"].as_array().unwrap().iter();
-    let said: Vec<&str> = said.filter_map(|event| event["content"]["body"].as_str()).collect();
+    let said: Vec<&str> = said
+        .filter_map(|event| event["content"]["body"].as_str())
+        .collect();
     assert_eq!(said, ["again", "hello"]);
     let encryption = format!("rooms/{room}/state/m.room.encryption");
     let refused = node.not(&alice, ("GET", &encryption), Value::Null).await;
     assert_eq!(refused, (404, "M_NOT_FOUND".to_owned()));
     // Nobody makes such a room for themselves.
-    let refused = node.not(&alice, ("POST", "createRoom"), json!({ "preset": "public_chat" })).await;
+    let refused = node
+        .not(
+            &alice,
+            ("POST", "createRoom"),
+            json!({ "preset": "public_chat" }),
+        )
+        .await;
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
 }
 
@@ -332,7 +439,8 @@ async fn notices_reach_who_takes_no_invitations_and_guests_who_are_named(mut ser
     let node = server.node().await;
     let alice = node.someone("alice").await;
     let block = json!({ "default_action": "block" });
-    node.keep(&alice, None, "m.invite_permission_config", block).await;
+    node.keep(&alice, None, "m.invite_permission_config", block)
+        .await;
     node.tell(&alice, "one", "hello").await.unwrap();
     node.invited_to(&alice).await;
     let path = "/_matrix/client/v3/register?kind=guest";
@@ -359,9 +467,19 @@ async fn a_closed_account_leaves_its_room_and_is_told_nothing(server: Server) {
     let by = By::command_line();
     for user in [&alice, &bob] {
         let id = id_of(user);
-        node.parts.lifecycle.deactivate(&id, false, &by).await.unwrap();
+        node.parts
+            .lifecycle
+            .deactivate(&id, false, &by)
+            .await
+            .unwrap();
         let account = node.parts.accounts.account(&id).await.unwrap().unwrap();
-        let room = node.parts.rooms.notices_room(account.user).await.unwrap().unwrap();
+        let room = node
+            .parts
+            .rooms
+            .notices_room(account.user)
+            .await
+            .unwrap()
+            .unwrap();
         let membership = model::room_state::StateView::membership(&*room.state, &id);
         assert_eq!(membership.to_string(), "leave");
         let refused = node.tell(user, "two", "hello").await;
@@ -372,11 +490,16 @@ async fn a_closed_account_leaves_its_room_and_is_told_nothing(server: Server) {
 async fn the_record_says_who_was_told_and_not_what(server: Server) {
     let node = server.node().await;
     let alice = node.someone("alice").await;
-    node.tell(&alice, "one", "Nobody may know this.").await.unwrap();
+    node.tell(&alice, "one", "Nobody may know this.")
+        .await
+        .unwrap();
     node.tell(&alice, "two", "Nor this.").await.unwrap();
     node.tell(&alice, "two", "Nor this.").await.unwrap();
     let records = server.deployment.records(&node, 20).await;
-    let told: Vec<_> = records.iter().filter(|record| record.act() == Act::NoticeSent).collect();
+    let told: Vec<_> = records
+        .iter()
+        .filter(|record| record.act() == Act::NoticeSent)
+        .collect();
     assert_eq!(told.len(), 2);
     for (record, id) in told.into_iter().zip(["two", "one"]) {
         assert_eq!(record.target(), &Target::user(alice.user_id.as_str()));
@@ -384,7 +507,10 @@ async fn the_record_says_who_was_told_and_not_what(server: Server) {
     }
     let target = Target::user(SENDER);
     let made = records.iter().filter(|record| record.target() == &target);
-    assert_eq!(made.map(|record| record.act()).collect::<Vec<_>>(), [Act::AccountCreated]);
+    assert_eq!(
+        made.map(|record| record.act()).collect::<Vec<_>>(),
+        [Act::AccountCreated]
+    );
 }
 
 async fn who_sends_can_be_called_otherwise_later(server: Server) {
@@ -398,13 +524,19 @@ async fn who_sends_can_be_called_otherwise_later(server: Server) {
     for user in [&alice, &bob] {
         other.send(&id_of(user), "two", "again", &by).await.unwrap();
     }
-    let all = node.get(&alice, &format!("rooms/{room}/messages?dir=b&limit=1")).await;
+    let all = node
+        .get(&alice, &format!("rooms/{room}/messages?dir=b&limit=1"))
+        .await;
     assert_eq!(all["chunk"][0]["sender"], SENDER);
     let room = node.invited_to(&bob).await;
     node.go(&bob, "join", &room).await;
-    let all = node.get(&bob, &format!("rooms/{room}/members?membership=join")).await;
+    let all = node
+        .get(&bob, &format!("rooms/{room}/members?membership=join"))
+        .await;
     let members = all["chunk"].as_array().unwrap().iter();
-    let members: BTreeSet<&str> = members.map(|event| event["state_key"].as_str().unwrap()).collect();
+    let members: BTreeSet<&str> = members
+        .map(|event| event["state_key"].as_str().unwrap())
+        .collect();
     assert!(members.contains("@the.server:localhost"), "{members:?}");
 }
 
@@ -424,14 +556,21 @@ async fn two_nodes_make_one_room_and_lose_no_notice(server: Server) {
             two.tell(&user, "yours", "from two"),
         );
         let same = [first.unwrap(), second.unwrap()];
-        assert!(same.contains(&Told::Now) && same.contains(&Told::Before), "{number}: {same:?}");
+        assert!(
+            same.contains(&Told::Now) && same.contains(&Told::Before),
+            "{number}: {same:?}"
+        );
         assert_eq!((third.unwrap(), fourth.unwrap()), (Told::Now, Told::Now));
         one.parts.log.barrier().await.unwrap();
         let room = one.invited_to(&user).await;
         one.go(&user, "join", &room).await;
-        let all = one.get(&user, &format!("rooms/{room}/messages?dir=b")).await;
+        let all = one
+            .get(&user, &format!("rooms/{room}/messages?dir=b"))
+            .await;
         let said = all["chunk"].as_array().unwrap().iter();
-        let said: BTreeSet<&str> = said.filter_map(|event| event["content"]["body"].as_str()).collect();
+        let said: BTreeSet<&str> = said
+            .filter_map(|event| event["content"]["body"].as_str())
+            .collect();
         assert_eq!(said, BTreeSet::from(["same", "from one", "from two"]));
     }
 }

@@ -41,7 +41,10 @@ fn policy(id: &str, version: &str, languages: &[&str]) -> Policy {
 }
 
 fn policies() -> Vec<Policy> {
-    vec![policy("privacy", "1.2", &["en", "fr"]), policy("tos", "3", &["en"])]
+    vec![
+        policy("privacy", "1.2", &["en", "fr"]),
+        policy("tos", "3", &["en"]),
+    ]
 }
 
 /// What somebody sends who registers.
@@ -93,7 +96,9 @@ async fn without_terms_nothing_is_asked_of_who_registers(server: Server) {
     let name = new_name();
     let refused = node.challenged(body(&name, stage("m.login.terms", &challenge["session"])));
     assert!(refused.await.get("completed").is_none());
-    let user = node.registered(body(&name, json!({ "type": "m.login.dummy" }))).await;
+    let user = node
+        .registered(body(&name, json!({ "type": "m.login.dummy" })))
+        .await;
     assert_eq!(node.accepted(&user).await, None);
 }
 
@@ -101,7 +106,9 @@ async fn who_registers_agrees_in_a_stage_of_every_flow(mut server: Server) {
     server.deployment.policies = policies();
     let node = server.node().await;
     let name = new_name();
-    let challenge = node.challenged(json!({ "username": name }).to_string()).await;
+    let challenge = node
+        .challenged(json!({ "username": name }).to_string())
+        .await;
     let flows = json!([
         { "stages": ["m.login.dummy", "m.login.terms"] },
         { "stages": ["m.login.registration_token", "m.login.terms"] },
@@ -141,22 +148,38 @@ async fn the_stages_are_completed_in_any_order_and_at_any_node(mut server: Serve
     let other = second.as_ref().unwrap_or(&node);
     let name = new_name();
     let first = node.challenged("{}".to_owned()).await;
-    let next = other.challenged(body(&name, stage("m.login.terms", &first["session"]))).await;
+    let next = other
+        .challenged(body(&name, stage("m.login.terms", &first["session"])))
+        .await;
     assert_eq!(next["completed"], json!(["m.login.terms"]));
     // Asking without an answer tells what is left.
-    let asked = node.challenged(body(&name, json!({ "session": next["session"] }))).await;
+    let asked = node
+        .challenged(body(&name, json!({ "session": next["session"] })))
+        .await;
     assert_eq!(asked["completed"], json!(["m.login.terms"]));
     // What is written behind a session cannot be written by others.
     let forged = format!("{}.d~a", first["session"].as_str().unwrap());
-    let refused = node.challenged(body(&name, stage("m.login.terms", &json!(forged)))).await;
+    let refused = node
+        .challenged(body(&name, stage("m.login.terms", &json!(forged))))
+        .await;
     assert!(refused.get("completed").is_none());
-    let none = node.challenged(body(&name, stage("m.login.dummy", &first["session"]))).await;
+    let none = node
+        .challenged(body(&name, stage("m.login.dummy", &first["session"])))
+        .await;
     assert_eq!(none["completed"], json!(["m.login.dummy"]));
-    server.deployment.clock.advance(Duration::from_secs(14 * 60));
+    server
+        .deployment
+        .clock
+        .advance(Duration::from_secs(14 * 60));
     let dummy = stage("m.login.dummy", &asked["session"]);
     node.registered(body(&name, dummy)).await;
-    server.deployment.clock.advance(Duration::from_secs(60 * 60));
-    let late = node.challenged(body(&new_name(), stage("m.login.dummy", &asked["session"]))).await;
+    server
+        .deployment
+        .clock
+        .advance(Duration::from_secs(60 * 60));
+    let late = node
+        .challenged(body(&new_name(), stage("m.login.dummy", &asked["session"])))
+        .await;
     assert!(late.get("completed").is_none());
 }
 
@@ -172,20 +195,31 @@ async fn a_registration_token_and_the_terms_go_together(mut server: Server) {
         uses_allowed: Some(1),
         ..TokenTerms::default()
     };
-    let made = node.parts.accounts.make_registration_token(terms, By::command_line());
+    let made = node
+        .parts
+        .accounts
+        .make_registration_token(terms, By::command_line());
     let token = made.await.unwrap().token;
-    let present = |token: &str, session: &Value| {
-        json!({ "type": "m.login.registration_token", "token": token, "session": session })
-    };
+    let present = |token: &str, session: &Value| json!({ "type": "m.login.registration_token", "token": token, "session": session });
     let name = new_name();
-    let agreed = node.challenged(body(&name, stage("m.login.terms", &challenge["session"]))).await;
-    let wrong = node.challenged(body(&name, present("wrong", &agreed["session"]))).await;
+    let agreed = node
+        .challenged(body(&name, stage("m.login.terms", &challenge["session"])))
+        .await;
+    let wrong = node
+        .challenged(body(&name, present("wrong", &agreed["session"])))
+        .await;
     assert_eq!(wrong["errcode"], "M_UNAUTHORIZED");
     assert_eq!(wrong["completed"], json!(["m.login.terms"]));
-    let presented = node.challenged(body(&name, present(&token, &challenge["session"]))).await;
-    assert_eq!(presented["completed"], json!(["m.login.registration_token"]));
+    let presented = node
+        .challenged(body(&name, present(&token, &challenge["session"])))
+        .await;
+    assert_eq!(
+        presented["completed"],
+        json!(["m.login.registration_token"])
+    );
     assert!(!presented["session"].as_str().unwrap().contains(&token));
-    node.registered(body(&name, stage("m.login.terms", &presented["session"]))).await;
+    node.registered(body(&name, stage("m.login.terms", &presented["session"])))
+        .await;
     // It is used up, by whatever session it was presented in before.
     let refused = node.refused(
         "",
@@ -194,7 +228,9 @@ async fn a_registration_token_and_the_terms_go_together(mut server: Server) {
         &body(&new_name(), stage("m.login.terms", &presented["session"])),
     );
     assert_eq!(refused.await, (403, "M_FORBIDDEN".to_owned()));
-    let spent = node.challenged(body(&new_name(), present(&token, &wrong["session"]))).await;
+    let spent = node
+        .challenged(body(&new_name(), present(&token, &wrong["session"])))
+        .await;
     assert_eq!(spent["errcode"], "M_UNAUTHORIZED");
 }
 
@@ -213,13 +249,22 @@ async fn what_was_agreed_to_is_kept_and_on_record(mut server: Server) {
         "https://example.org/tos/3/en",
     ] });
     assert_eq!(node.accepted(&user).await, Some(accepted.clone()));
-    let synced = node.ok(&user.token, "GET", "/_matrix/client/v3/sync", Value::Null).await;
+    let synced = node
+        .ok(&user.token, "GET", "/_matrix/client/v3/sync", Value::Null)
+        .await;
     let told = synced["account_data"]["events"].as_array().unwrap().iter();
-    let told: Vec<&Value> = told.filter(|event| event["type"] == "m.accepted_terms").collect();
-    assert_eq!(told, [&json!({ "type": "m.accepted_terms", "content": accepted })]);
+    let told: Vec<&Value> = told
+        .filter(|event| event["type"] == "m.accepted_terms")
+        .collect();
+    assert_eq!(
+        told,
+        [&json!({ "type": "m.accepted_terms", "content": accepted })]
+    );
     let target = Target::user(user.user_id.as_str());
     let records = server.deployment.records(&node, 20).await;
-    let agreed = records.iter().filter(|record| record.act() == Act::TermsAccepted);
+    let agreed = records
+        .iter()
+        .filter(|record| record.act() == Act::TermsAccepted);
     let agreed: Vec<_> = agreed
         .map(|record| {
             assert_eq!(record.target(), &target);
@@ -234,9 +279,13 @@ async fn nobody_agrees_to_what_they_were_not_told(mut server: Server) {
     let name = new_name();
     let (unasked, old) = {
         let node = server.node().await;
-        let unasked = node.challenged(body(&name, json!({ "type": "m.login.terms" }))).await;
+        let unasked = node
+            .challenged(body(&name, json!({ "type": "m.login.terms" })))
+            .await;
         let first = node.challenged("{}".to_owned()).await;
-        let old = node.challenged(body(&name, stage("m.login.terms", &first["session"]))).await;
+        let old = node
+            .challenged(body(&name, stage("m.login.terms", &first["session"])))
+            .await;
         node.parts.log.stop().await;
         (unasked, old)
     };
@@ -245,9 +294,14 @@ async fn nobody_agrees_to_what_they_were_not_told(mut server: Server) {
     // There is another version meanwhile.
     server.deployment.policies[1].version = "4".to_owned();
     let node = server.node().await;
-    let refused = node.challenged(body(&name, stage("m.login.dummy", &old["session"]))).await;
+    let refused = node
+        .challenged(body(&name, stage("m.login.dummy", &old["session"])))
+        .await;
     assert!(refused.get("completed").is_none());
-    assert_eq!(refused["params"]["m.login.terms"]["policies"]["tos"]["version"], "4");
+    assert_eq!(
+        refused["params"]["m.login.terms"]["policies"]["tos"]["version"],
+        "4"
+    );
 }
 
 async fn guests_agree_when_they_become_people(mut server: Server) {
@@ -282,9 +336,15 @@ async fn who_is_registered_by_others_agrees_to_nothing(mut server: Server) {
         localpart: Some("dave".to_owned()),
         ..accounts::NewAccount::default()
     };
-    let made = node.parts.accounts.register(open, accounts::Grant::Open, By::command_line());
+    let made = node
+        .parts
+        .accounts
+        .register(open, accounts::Grant::Open, By::command_line());
     let refused = made.await.unwrap_err();
-    assert!(matches!(refused, accounts::RegisterError::NotAgreed), "{refused}");
+    assert!(
+        matches!(refused, accounts::RegisterError::NotAgreed),
+        "{refused}"
+    );
 }
 
 impl Node {
@@ -301,10 +361,15 @@ impl Node {
         let first = self.challenged("{}".to_owned()).await;
         let with = |auth: Value| {
             let mut body: Value = serde_json::from_str(&body(name, auth)).unwrap();
-            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body.as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
             body.to_string()
         };
-        let next = self.challenged(with(stage("m.login.terms", &first["session"]))).await;
-        self.registered(with(stage("m.login.dummy", &next["session"]))).await
+        let next = self
+            .challenged(with(stage("m.login.terms", &first["session"])))
+            .await;
+        self.registered(with(stage("m.login.dummy", &next["session"])))
+            .await
     }
 }

@@ -64,7 +64,9 @@ async fn send(administrator: &mut Administrator, notice: SendNotice) -> anyhow::
 /// An error behind which some may have been told: how to go on.
 fn again(error: anyhow::Error, id: Option<&str>) -> anyhow::Error {
     match id {
-        Some(id) => error.context(format!("some may not be told yet: try again with --id {id}")),
+        Some(id) => error.context(format!(
+            "some may not be told yet: try again with --id {id}"
+        )),
         None => error,
     }
 }

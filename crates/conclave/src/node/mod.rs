@@ -80,7 +80,8 @@ impl Node {
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
-        let administration = Administration::new(owners.clone(), &storage, surroundings, public_url.clone());
+        let administration =
+            Administration::new(owners.clone(), &storage, surroundings, public_url.clone());
 
         let clock = &surroundings.clock;
         let node = Self {

@@ -36,7 +36,15 @@ async fn people_are_told_beside_a_running_server_and_without_one_and_never_twice
         printed(&made);
     }
     let send = ["notices", "send"];
-    let to = ["--to", "alice", "--to", "@bob:localhost", "--id", "noon", "It is noon."];
+    let to = [
+        "--to",
+        "alice",
+        "--to",
+        "@bob:localhost",
+        "--id",
+        "noon",
+        "It is noon.",
+    ];
     let sent = server.command(&[&send[..], &to[..]].concat(), "").await;
     assert_eq!(printed(&sent), "2 told, 0 told before, under the id noon\n");
     let all = [&send[..], &["--everyone", "--id", "noon", "It is noon."]].concat();

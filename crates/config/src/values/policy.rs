@@ -44,7 +44,9 @@ impl Table<'_> {
     fn checked<'a>(raw: &'a Raw, known: &'static [&'static str]) -> Result<Table<'a>, Rejection> {
         let Raw::Table(entries) = raw else {
             let kind = raw.kind();
-            return Err(Rejection::new(format!("is {kind}, not a table in the file")));
+            return Err(Rejection::new(format!(
+                "is {kind}, not a table in the file"
+            )));
         };
         for (key, value, offset) in entries {
             if !known.contains(&key.as_str()) {
@@ -102,7 +104,9 @@ impl Value for Policy {
 fn languages(raw: &Raw) -> Result<BTreeMap<String, PolicyText>, Rejection> {
     let Raw::Table(entries) = raw else {
         let kind = raw.kind();
-        return Err(Rejection::new(format!("is {kind}, not a table of languages")));
+        return Err(Rejection::new(format!(
+            "is {kind}, not a table of languages"
+        )));
     };
     let mut languages = BTreeMap::new();
     for (language, value, offset) in entries {
@@ -115,7 +119,9 @@ fn languages(raw: &Raw) -> Result<BTreeMap<String, PolicyText>, Rejection> {
     }
     match languages.contains_key(ENGLISH) {
         true => Ok(languages),
-        false => Err(Rejection::new("has no `en`: every policy can be read in English")),
+        false => Err(Rejection::new(
+            "has no `en`: every policy can be read in English",
+        )),
     }
 }
 
@@ -156,7 +162,8 @@ fn is_language(name: &str) -> bool {
     };
     let mut parts = name.split(['-', '_']);
     let first = parts.next().unwrap_or_default();
-    let is_first = (2..=3).contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_first =
+        (2..=3).contains(&first.len()) && first.bytes().all(|byte| byte.is_ascii_alphabetic());
     is_first && name.len() <= LONGEST_NAME && parts.all(is_part)
 }
 

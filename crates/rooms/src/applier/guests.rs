@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::try_join_all;
-use model::room_state::StateView;
 use ruma::{OwnedUserId, UserId};
 use store::{CheckContext, ColumnType, Insert, Layered, StoreError, Tx, Verdict, Writes};
 

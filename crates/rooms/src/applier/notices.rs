@@ -60,7 +60,9 @@ impl NoticesWork {
         let sent = named.sent.iter().filter_map(|(hash, user)| {
             let user = *user_ids.get(user)?;
             Some(async move {
-                let row = tx.query_opt(FIND_SENT, &[hash[..].into(), user.into()]).await?;
+                let row = tx
+                    .query_opt(FIND_SENT, &[hash[..].into(), user.into()])
+                    .await?;
                 Ok::<_, StoreError>(row.map(|_| (*hash, user)))
             })
         });
@@ -124,12 +126,8 @@ pub(super) fn check_hold(
 }
 
 pub(super) fn write(rows: Vec<SentRow>, writes: &mut Writes) {
-    let rows = rows.into_iter().map(|row| {
-        vec![
-            row.hash[..].into(),
-            row.user.into(),
-            row.pos.get().into(),
-        ]
-    });
+    let rows = rows
+        .into_iter()
+        .map(|row| vec![row.hash[..].into(), row.user.into(), row.pos.get().into()]);
     writes.insert(&SENT, rows.collect());
 }

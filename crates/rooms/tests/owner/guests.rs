@@ -90,7 +90,8 @@ conformance! {
         assert_eq!(node.inside(&room, &guests).await, 0);
         assert_eq!(node.membership(&room, bob()).await, "join");
         // The four events are one batch.
-        let rows = node.database.query("SELECT first_pos FROM log WHERE last_pos > $1", &[before.into()]);
+        let after = [before.into()];
+        let rows = node.database.query("SELECT first_pos FROM log WHERE last_pos > $1", &after);
         assert_eq!(rows.await.unwrap().len(), 1);
         assert_eq!(node.head().await.get(), before + 4);
         // Nobody is sent away twice, and saying it again changes nothing.
