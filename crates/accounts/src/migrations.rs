@@ -17,6 +17,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/0002_standing_and_openid.sql"),
         },
         Migration {
+            number: 3,
+            name: "kinds_of_accounts",
+            sql: include_str!("../migrations/0003_kinds_of_accounts.sql"),
+        },
+        Migration {
             number: 4,
             name: "emails",
             sql: include_str!("../migrations/0004_emails.sql"),

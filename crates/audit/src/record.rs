@@ -22,6 +22,8 @@ pub enum Act {
     Registered,
     /// An account was made by an administrator.
     AccountCreated,
+    /// The owner of an account agreed to a version of a policy while making it.
+    TermsAccepted,
     /// An account was closed.
     AccountDeactivated,
     /// A session began.
@@ -68,6 +70,8 @@ pub enum Act {
     SuspensionLifted,
     /// A person, a room or an event was reported to the administrators.
     ReportMade,
+    /// The server told a person something.
+    NoticeSent,
     /// A person's encryption keys were set anew.
     KeysReset,
     /// A person's cross-signing keys were changed.

@@ -325,6 +325,18 @@ impl ApiError {
         )
     }
 
+    /// 403 `M_GUEST_ACCESS_FORBIDDEN`: guests may not do this, or there are none.
+    pub fn guest_access_forbidden(sentence: impl Display) -> Self {
+        let kind = ErrorKind::GuestAccessForbidden;
+        Self::new(StatusCode::FORBIDDEN, kind, sentence)
+    }
+
+    /// 403 `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM`: the server sends its notices there.
+    pub fn cannot_leave_notices(sentence: impl Display) -> Self {
+        let kind = ErrorKind::CannotLeaveServerNoticeRoom;
+        Self::new(StatusCode::FORBIDDEN, kind, sentence)
+    }
+
     /// 403 `M_INVITE_BLOCKED`: the invited person takes no invitations.
     pub fn invite_blocked(sentence: impl Display) -> Self {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, sentence)

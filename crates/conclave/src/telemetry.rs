@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 30] = [
+const OWN: [&str; 31] = [
     "accounts",
     "audit",
     "blobs",
@@ -26,6 +26,7 @@ const OWN: [&str; 30] = [
     "mailroom",
     "media",
     "model",
+    "notices",
     "oauth",
     "outbound",
     "outbox",

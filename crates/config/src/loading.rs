@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Presence, Previews,
-        Push, RateLimits, Registration, Rooms, Seal, Server, Support,
+        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Notices, Presence,
+        Previews, Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -54,6 +54,8 @@ pub struct Config {
     pub mail: Mail,
     /// `[support]`
     pub support: Support,
+    /// `[notices]`
+    pub notices: Notices,
     /// `[rate_limits]`
     pub rate_limits: RateLimits,
     /// `[log]`
@@ -193,7 +195,7 @@ impl Config {
         let bus = Bus::read(reader);
         let files = Files::read(reader);
         let seal = Seal::read(reader);
-        let registration = Registration::read(reader);
+        let registration = Registration::read_checked(reader);
         let encryption = Encryption::read(reader);
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
@@ -202,6 +204,7 @@ impl Config {
         let calls = Calls::read_checked(reader);
         let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
+        let notices = Notices::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -220,6 +223,7 @@ impl Config {
             calls: calls?,
             mail: mail?,
             support: support?,
+            notices: notices?,
             rate_limits: rate_limits?,
             log: log?,
         })

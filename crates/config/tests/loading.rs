@@ -572,6 +572,121 @@ fn the_empty_text_switches_an_optional_key_off_from_any_layer() {
     assert!(loaded.config.registration.shared_secret.is_none());
 }
 
+/// A document that people agree to, with `more` below its id and version.
+fn terms(more: &str) -> String {
+    format!(
+        "[[registration.terms]]\nid = \"privacy\"\nversion = \"1.2\"\n\
+         [registration.terms.languages]\n{more}"
+    )
+}
+
+#[test]
+fn documents_to_agree_to_have_an_id_a_version_and_languages() {
+    let english = "en = { name = \"Privacy policy\", url = \"https://example.org/p\" }\n";
+    let german = "de-AT = { name = \"Datenschutz\", url = \"https://example.org/p-de\" }\n";
+    let file = terms(&format!("{english}{german}"))
+        + "[[registration.terms]]\nid = \"tos\"\nversion = \"2026-11-01\"\n\
+           languages.en = { name = \"Terms\", url = \"https://example.org/t\" }\n";
+    let loaded = load(text(&file));
+    let policies = &loaded.config.registration.terms;
+    assert_eq!(policies.len(), 2);
+    assert_eq!(
+        (policies[0].id.as_str(), policies[0].version.as_str()),
+        ("privacy", "1.2")
+    );
+    let german = &policies[0].languages["de-AT"];
+    assert_eq!(
+        (german.name.as_str(), german.url.as_str()),
+        ("Datenschutz", "https://example.org/p-de")
+    );
+    let shown = value(&loaded, "registration.terms");
+    assert!(
+        shown.starts_with("[{ id = \"privacy\", version = \"1.2\", languages = {"),
+        "{shown}"
+    );
+    // What is shown can be written.
+    let again = load(text(&format!("registration.terms = {shown}")));
+    assert_eq!(&again.config.registration.terms, policies);
+}
+
+#[test]
+fn a_document_that_cannot_be_agreed_to_is_named_with_its_place() {
+    let english = "en = { name = \"Privacy policy\", url = \"https://example.org/p\" }";
+    for (file, place, reason) in [
+        (
+            terms("de = { name = \"D\", url = \"https://e.org\" }"),
+            "c.toml:1:",
+            "has no `en`",
+        ),
+        (
+            terms("en = { name = \"P\" }"),
+            "c.toml:5:6:",
+            "has no `url`",
+        ),
+        (
+            terms("en = { name = \"P\", url = \"ftp://e.org\" }"),
+            "c.toml:5:",
+            "is not an http:// or https:// URL",
+        ),
+        (
+            terms("en = { name = \" \", url = \"https://e.org\" }"),
+            "c.toml:5:",
+            "is not text of 1 to 255 bytes",
+        ),
+        (
+            terms(&format!(
+                "{english}\nversion = {{ name = \"V\", url = \"https://e.org\" }}"
+            )),
+            "c.toml:6:",
+            "is no language",
+        ),
+        (
+            terms("en = \"https://e.org\""),
+            "c.toml:5:6:",
+            "not a table",
+        ),
+        (
+            terms(&format!("{english}\n")) + "[[registration.terms]]\nid = \"x\"\nversion = 2\n",
+            "c.toml:8:11:",
+            "is a number, not text",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a b\"\nversion = \"1\"\nlanguages.{english}"),
+            "c.toml:2:6:",
+            "has more than letters",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a\"\nlanguages.{english}"),
+            "c.toml:1:",
+            "has no `version`",
+        ),
+        (
+            format!(
+                "[[registration.terms]]\nid = \"a\"\nversion = \"1\"\nlang = 1\nlanguages.{english}"
+            ),
+            "c.toml:4:",
+            "has a key `lang`",
+        ),
+        (
+            terms(english) + "\n" + &terms(english),
+            "c.toml:1:",
+            "names an id twice",
+        ),
+        (
+            "registration.terms = \"https://e.org\"".to_owned(),
+            "c.toml:1:22:",
+            "not a table in the file",
+        ),
+    ] {
+        let problem = error(text(&file));
+        assert!(problem.starts_with(place), "{file}\n{problem}");
+        assert!(problem.contains(reason), "{file}\n{problem}");
+        assert!(problem.contains("registration.terms"), "{problem}");
+    }
+    let variable = environment(&[("CONCLAVE__REGISTRATION__TERMS", "privacy")]);
+    assert!(error(variable).contains("not a table in the file"));
+}
+
 #[test]
 fn nesting_without_end_is_refused_rather_than_followed() {
     for text_of in [

@@ -38,6 +38,9 @@ pub enum ChangePasswordError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoSuchUser,
+    /// The account is a guest's, or the server's own, and has no password.
+    #[error("this account is no person's: it has no password")]
+    NoPerson,
     /// The password is not taken.
     #[error(transparent)]
     Weak(#[from] WeakPassword),
@@ -61,6 +64,7 @@ impl From<PasswordError> for ChangePasswordError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::NoSuchUser => Self::NoSuchUser,
+            PasswordError::NoPerson => Self::NoPerson,
             PasswordError::Weak(weak) => Self::Weak(weak),
             PasswordError::Store(error) => Self::Store(error),
         }

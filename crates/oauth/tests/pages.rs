@@ -57,6 +57,10 @@ mod suite {
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
             mail: true,
+            reserved_name: "notices".to_owned(),
+            policies: Vec::new(),
+            guests: false,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log, changes, keyring, entropy, settings);
         let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {

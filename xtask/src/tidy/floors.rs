@@ -22,6 +22,7 @@ const FLOORS: [&[&str]; 8] = [
         "federation",
         "integrations",
         "lifecycle",
+        "notices",
         "people",
         "previews",
         "mailroom",

@@ -86,7 +86,7 @@ pub struct Ask {
 }
 
 /// What a client shows to have proved an address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The session's id.
     pub(crate) session_id: String,

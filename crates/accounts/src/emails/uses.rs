@@ -17,7 +17,7 @@ use crate::{Accounts, By, rows, secret};
 const MAX_SESSION_ID_BYTES: usize = 255;
 
 /// That somebody who registers reads an address; the account gets it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailProof(pub(crate) Claim);
 
 /// That the owner of an account reads the mail that it is known by, and wants a new password.
@@ -55,6 +55,22 @@ impl ForgottenPassword {
 }
 
 impl EmailProof {
+    /// As it stands in what the server signs and hands to a client.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.0.secret_hash.to_vec();
+        bytes.extend_from_slice(self.0.session_id.as_bytes());
+        bytes
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) gave.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (secret_hash, session_id) = bytes.split_first_chunk()?;
+        Some(Self(Claim {
+            session_id: std::str::from_utf8(session_id).ok()?.to_owned(),
+            secret_hash: *secret_hash,
+        }))
+    }
+
     /// Adds the address to an account that an intent makes.
     pub(crate) fn add_to_new(&self, intent: &mut Intent, user_id: &UserId) {
         intent.add::<EmailChanges>(EmailChange::Add {

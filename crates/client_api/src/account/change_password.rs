@@ -80,6 +80,7 @@ impl From<ChangePasswordError> for ApiError {
     fn from(error: ChangePasswordError) -> Self {
         match error {
             ChangePasswordError::NoSuchUser => Self::unknown_token(false),
+            ChangePasswordError::NoPerson => Self::forbidden(error),
             ChangePasswordError::Weak(_) => Self::weak_password(error),
             ChangePasswordError::Store(error) => Self::internal(error),
         }

@@ -23,8 +23,8 @@ use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
-use search::Search;
 use seal::{KeySource, Keyring, MasterKey};
+use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
@@ -143,6 +143,10 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         access_token_lifetime: Duration::from_secs(300),
         limit_guesses: true,
         mail: false,
+        reserved_name: "notices".to_owned(),
+        policies: Vec::new(),
+        guests: false,
+        on_guest: rooms::note_guest,
     };
     let accounts = Accounts::new(
         log.clone(),

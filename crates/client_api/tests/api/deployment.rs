@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
+use accounts::{
+    AccountChanges, Accounts, Policy, RegistrationMode, Settings, emails::EmailChanges,
+};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -36,6 +38,12 @@ use zeroize::Zeroizing;
 pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
+    /// Which rooms are encrypted.
+    pub(crate) encryption: EncryptionPolicy,
+    /// To what people agree who register.
+    pub(crate) policies: Vec<Policy>,
+    /// Whether anybody may be a guest.
+    pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
@@ -84,6 +92,9 @@ impl Deployment {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
+            encryption: EncryptionPolicy::Off,
+            policies: Vec::new(),
+            guests: false,
             shared_secret: None,
             allow_unauthenticated_files: false,
             turn: None,
@@ -134,7 +145,7 @@ impl Deployment {
         let options = RoomsOptions {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
-            encryption: EncryptionPolicy::Off,
+            encryption: self.encryption,
             on_invite: accounts::demand_invitable,
             on_delayed: accounts::demand_standing,
         };
@@ -166,6 +177,10 @@ impl Deployment {
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
             mail: self.mail,
+            reserved_name: "notices".to_owned(),
+            policies: self.policies.clone(),
+            guests: self.guests,
+            on_guest: rooms::note_guest,
         };
         let accounts = Accounts::new(
             log.clone(),

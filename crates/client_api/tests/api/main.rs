@@ -21,7 +21,11 @@ mod every_refusal;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod kept;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 mod peeking;
 #[cfg(test)]
@@ -48,6 +52,8 @@ mod stage;
 mod summaries;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod terms;
 #[cfg(test)]
 mod third_party_ids;
 #[cfg(test)]

@@ -85,7 +85,8 @@ impl Node {
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
-        let administration = Administration::new(owners.clone(), &storage, public_url.clone());
+        let administration =
+            Administration::new(owners.clone(), &storage, surroundings, public_url.clone());
 
         let clock = &surroundings.clock;
         let node = Self {
@@ -157,6 +158,8 @@ impl Node {
         let owners = self.owners.clone();
         let (waiting, waiting_log) = (owners.rooms.clone(), owners.log.clone());
         self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let (closed, closed_log) = (owners.rooms.clone(), owners.log.clone());
+        self.spawn(async move { closed.send_guests_out_regularly(&closed_log).await });
         let search = owners.search.clone();
         self.spawn(async move { search.keep_index().await });
         let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());

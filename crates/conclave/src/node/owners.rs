@@ -12,6 +12,7 @@ use lifecycle::Lifecycle;
 use media::Media;
 use outbox::Outbox;
 use pushers::{PusherChanges, Pushers};
+use notices::{Notices, NoticesOptions};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use search::Search;
@@ -37,6 +38,7 @@ pub(crate) struct Owners {
     pub(crate) outbox: Outbox,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) search: Search,
+    pub(crate) notices: Notices,
 }
 
 impl Owners {
@@ -104,6 +106,12 @@ impl Owners {
             accounts.clone(),
             rooms.clone(),
         );
+        let notices = Notices::new(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            notices_options(config),
+        );
         Ok(Self {
             log,
             accounts,
@@ -116,6 +124,7 @@ impl Owners {
             outbox,
             lifecycle,
             search,
+            notices,
         })
     }
 }
@@ -134,6 +143,29 @@ fn account_settings(config: &Config) -> accounts::Settings {
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
         mail: config.mail.host.is_some(),
+        reserved_name: config.notices.localpart.as_str().to_owned(),
+        policies: registration.terms.iter().map(policy).collect(),
+        guests: registration.guests,
+        on_guest: rooms::note_guest,
+    }
+}
+
+fn notices_options(config: &Config) -> NoticesOptions {
+    NoticesOptions {
+        localpart: config.notices.localpart.as_str().to_owned(),
+        display_name: config.notices.display_name.as_str().to_owned(),
+    }
+}
+
+fn policy(policy: &config::Policy) -> accounts::Policy {
+    let texts = policy.languages.iter().map(|(language, text)| {
+        let (name, url) = (text.name.clone(), text.url.as_str().to_owned());
+        (language.clone(), accounts::PolicyText { name, url })
+    });
+    accounts::Policy {
+        id: policy.id.clone(),
+        version: policy.version.clone(),
+        texts: texts.collect(),
     }
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod log;
 mod mail;
 mod metrics;
+mod notices;
 mod presence;
 mod previews;
 mod push;
@@ -26,6 +27,7 @@ pub use files::Files;
 pub use log::{Log, LogFormat};
 pub use mail::{Mail, MailEncryption, MailLanguage};
 pub use metrics::Metrics;
+pub use notices::Notices;
 pub use presence::Presence;
 pub use previews::Previews;
 pub use push::Push;
@@ -150,6 +152,7 @@ pub(crate) fn all() -> Vec<Section> {
         Calls::describe(),
         Mail::describe(),
         Support::describe(),
+        Notices::describe(),
         RateLimits::describe(),
         Log::describe(),
     ]
