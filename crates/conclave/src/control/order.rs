@@ -43,6 +43,7 @@ pub(crate) enum Order {
     ForgetDeadLetters {
         lane: String,
         target: Option<String>,
+    },
     /// Tell one person something, or, with `after`, everybody from there on: some of them. Without
     /// an id the notice gets one.
     SendNotice {
