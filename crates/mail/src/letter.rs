@@ -63,6 +63,7 @@ impl Letter<'_> {
             text.replace("{user}", user_id)
         };
         let title = filled(letter.title);
+        let subject = Line::new(&title);
         let paragraphs = letter.paragraphs.iter().map(|text| filled(text));
         let values = context! {
             title,
@@ -78,7 +79,7 @@ impl Letter<'_> {
             id,
             to,
             at,
-            subject: Line::new(&title),
+            subject,
             text: render("letter.txt", &values),
             html: render("letter.html", &values),
         }
