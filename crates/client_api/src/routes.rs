@@ -107,7 +107,6 @@ use crate::{
         delete_profile_field::delete_profile_field, get_profile::get_profile,
         get_profile_field::get_profile_field, set_profile_field::set_profile_field,
     },
-    pusher::{get_pushers::get_pushers, set_pusher::set_pusher},
     push_rule::{
         delete_pushrule::delete_pushrule, get_pushrule::get_pushrule,
         get_pushrule_actions::get_pushrule_actions, get_pushrule_enabled::get_pushrule_enabled,
@@ -115,6 +114,7 @@ use crate::{
         get_pushrules_global_scope::get_pushrules_global_scope, set_pushrule::set_pushrule,
         set_pushrule_actions::set_pushrule_actions, set_pushrule_enabled::set_pushrule_enabled,
     },
+    pusher::{get_pushers::get_pushers, set_pusher::set_pusher},
     receipts::{send_receipt::send_receipt, set_read_markers::set_read_markers},
     relations::{
         get_relating_events::get_relating_events,

@@ -21,7 +21,10 @@ pub fn search_term(data: &[u8]) {
     };
     assert!(term.len() <= LONGEST_BYTES, "{term}");
     let stands_in_itself = wanted.stands_in(&term);
-    assert_eq!(stands_in_itself, wanted.stands_in(&format!("{text} {term}")));
+    assert_eq!(
+        stands_in_itself,
+        wanted.stands_in(&format!("{text} {term}"))
+    );
     let highlights = wanted.highlights([&*text, &*term]);
     assert!(highlights.len() <= 64, "{highlights:?}");
     assert_eq!(highlights.is_empty(), !stands_in_itself);

@@ -84,7 +84,9 @@ pub fn parts(folded: &str) -> Vec<Part<'_>> {
 
 /// The letters of a run, each with the one behind it if there is one: what finds any part of it.
 pub fn pairs(run: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let begins = run.char_indices().map(|(at, letter)| (at, at + letter.len_utf8()));
+    let begins = run
+        .char_indices()
+        .map(|(at, letter)| (at, at + letter.len_utf8()));
     begins.map(move |(at, end)| {
         let next = run[end..].chars().next();
         let pair = next.map(|next| &run[at..end + next.len_utf8()]);
@@ -176,7 +178,10 @@ mod tests {
     fn words_are_told_apart_and_runs_of_chinese_are_kept_whole() {
         for (text, wanted) in [
             ("The Café, re-opened: 3.14!", "the cafe re opened 3 14"),
-            ("明天的会议，在iPhone手机上", "[明天的会议] [在] iphone [手机上]"),
+            (
+                "明天的会议，在iPhone手机上",
+                "[明天的会议] [在] iphone [手机上]",
+            ),
             ("東京タワー", "[東京たわー]"),
             ("회의가 있다", "[회의가] [있다]"),
             ("ประชุม วันนี้", "[ประชุม] [วันนี้]"),

@@ -149,7 +149,9 @@ impl<'a> Changes<'a> {
                 *first = place.ord.min(*first);
             }
         }
-        let of_added = wanted.into_iter().map(|((room, token), ord)| (room, token, ord));
+        let of_added = wanted
+            .into_iter()
+            .map(|((room, token), ord)| (room, token, ord));
         let of_removed = removed.iter().flat_map(|(place, tokens)| {
             let wanted = |token: &i64| (place.room, *token, place.ord);
             tokens.iter().map(wanted)
@@ -195,7 +197,9 @@ impl Touched {
 
     /// The block in which a place stands.
     fn key(&self, (room, token): (i64, i64), ord: i64) -> Option<Key> {
-        let mut before = self.blocks.range((room, token, i64::MIN)..=(room, token, ord));
+        let mut before = self
+            .blocks
+            .range((room, token, i64::MIN)..=(room, token, ord));
         before.next_back().map(|(key, _)| *key)
     }
 

@@ -113,7 +113,11 @@ impl Judge<'_> {
             .collect();
         let originals = match edited.is_empty() {
             true => HashMap::new(),
-            false => self.rooms.events(self.snapshot, &sight.room, &edited).await?,
+            false => {
+                self.rooms
+                    .events(self.snapshot, &sight.room, &edited)
+                    .await?
+            }
         };
         let mut of_shown: Vec<&StoredEvent> = originals.values().collect();
         of_shown.extend(read.iter().map(|read| &read.event));
@@ -124,7 +128,10 @@ impl Judge<'_> {
             .await?;
         let edit_of = |event_id: &EventId| {
             let bundle = bundles.of(event_id)?;
-            bundle.edit.as_ref().map(|edit| edit.pdu.event_id().to_owned())
+            bundle
+                .edit
+                .as_ref()
+                .map(|edit| edit.pdu.event_id().to_owned())
         };
         let shown = read.into_iter().filter_map(|mut read| {
             let event_id = read.event.pdu.event_id().to_owned();
@@ -150,7 +157,11 @@ impl Judge<'_> {
     }
 
     fn is_wanted(&self, event: &StoredEvent) -> bool {
-        let group = self.criteria.from.as_ref().and_then(|from| from.group.as_ref());
+        let group = self
+            .criteria
+            .from
+            .as_ref()
+            .and_then(|from| from.group.as_ref());
         let is_of_group = match group {
             Some(Group::Sender(sender)) => event.pdu.sender() == sender,
             Some(Group::Room(room)) => event.pdu.room_id() == room,
@@ -160,7 +171,8 @@ impl Judge<'_> {
     }
 
     fn hit(&self, sight: &Sight, read: Read) -> Hit {
-        let most = 255.0 * f64::from(u32::try_from(self.criteria.wanted.lookups().len()).unwrap_or(1));
+        let most =
+            255.0 * f64::from(u32::try_from(self.criteria.wanted.lookups().len()).unwrap_or(1));
         Hit {
             room: Arc::clone(&sight.room),
             history: Arc::clone(&sight.history),

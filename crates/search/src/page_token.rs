@@ -114,6 +114,9 @@ mod tests {
         let long = format!("f1{}", "e".repeat(2_000));
         assert_eq!(long.parse::<PageToken>(), Err(BadPageToken));
         let not_a_user = URL_SAFE_NO_PAD.encode(r#"{"e":1,"u":1,"c":1,"g":{"s":"alice"}}"#);
-        assert_eq!(format!("f1{not_a_user}").parse::<PageToken>(), Err(BadPageToken));
+        assert_eq!(
+            format!("f1{not_a_user}").parse::<PageToken>(),
+            Err(BadPageToken)
+        );
     }
 }

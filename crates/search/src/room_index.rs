@@ -5,12 +5,7 @@ use std::collections::BTreeMap;
 use seal::{BlindIndex, Keyring, Place};
 use store::{Pos, StoreError};
 
-use crate::{
-    Field,
-    block::Block,
-    blocks::Key,
-    text::Text,
-};
+use crate::{Field, block::Block, blocks::Key, text::Text};
 
 /// Tokens and sealed entries of one room: equal words of two rooms do not look equal.
 pub(crate) struct RoomIndex(BlindIndex);
@@ -53,7 +48,10 @@ impl RoomIndex {
     pub(crate) fn open_tokens(&self, pos: Pos, sealed: &[u8]) -> Result<Vec<i64>, StoreError> {
         let plain = self.0.open(tokens_place(&pos.get().to_string()), sealed)?;
         let (tokens, _) = plain.as_chunks::<8>();
-        Ok(tokens.iter().map(|token| i64::from_be_bytes(*token)).collect())
+        Ok(tokens
+            .iter()
+            .map(|token| i64::from_be_bytes(*token))
+            .collect())
     }
 }
 

@@ -144,7 +144,11 @@ impl List {
                 wanted = before;
             }
             // The other words are rarer: what lies between is not read.
-            if self.ahead.back().is_some_and(|(oldest, _)| *oldest > wanted) {
+            if self
+                .ahead
+                .back()
+                .is_some_and(|(oldest, _)| *oldest > wanted)
+            {
                 self.ahead.clear();
                 self.at_once = 1;
             }

@@ -81,7 +81,10 @@ mod tests {
         assert_eq!((statements.len(), statements[0].1.len()), (1, 8));
         assert_eq!(statements[0].1[3..5], [Value::Int(3), Value::Null]);
 
-        let of_reading: Vec<_> = READ.padded(integers(1_200)).map(|(_, all)| all.len()).collect();
+        let of_reading: Vec<_> = READ
+            .padded(integers(1_200))
+            .map(|(_, all)| all.len())
+            .collect();
         assert_eq!(of_reading, [512, 512, 512]);
     }
 }

@@ -113,7 +113,13 @@ impl<'a> Around<'a> {
         };
         let most_rows = limit.saturating_add(SPARE);
         self.rooms
-            .page_within(&view.snapshot, &view.room, &view.history, &request, most_rows)
+            .page_within(
+                &view.snapshot,
+                &view.room,
+                &view.history,
+                &request,
+                most_rows,
+            )
             .await
     }
 }
@@ -128,7 +134,10 @@ async fn profiles(
         let user_id = UserId::parse(member.state_key()?).ok()?;
         Some((user_id.to_owned(), profile_in(member)))
     };
-    Ok(members.iter().filter_map(|member| profile(member)).collect())
+    Ok(members
+        .iter()
+        .filter_map(|member| profile(member))
+        .collect())
 }
 
 fn profile_in(member: &Pdu) -> UserProfile {

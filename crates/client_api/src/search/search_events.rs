@@ -104,7 +104,11 @@ fn criteria(asked: &Asked, next_batch: Option<&str>) -> Result<Criteria, ApiErro
     let filter = compiled(&asked.filter)?;
     let limit = match filter.limit {
         None => PAGE,
-        Some(0) => return Err(ApiError::invalid_param("filter: limit: not greater than zero")),
+        Some(0) => {
+            return Err(ApiError::invalid_param(
+                "filter: limit: not greater than zero",
+            ));
+        }
         Some(limit) => limit.min(LONGEST_PAGE),
     };
     let from = next_batch.map(str::parse::<PageToken>).transpose();
@@ -267,8 +271,7 @@ impl Telling<'_> {
     }
 
     fn tells_member(&self, room_id: &ruma::RoomId, user: &str) -> bool {
-        let is_sender =
-            |hit: &Hit| hit.room.room_id == room_id && hit.event.pdu.sender() == user;
+        let is_sender = |hit: &Hit| hit.room.room_id == room_id && hit.event.pdu.sender() == user;
         !self.criteria.filter.lazy_load_members || self.found.hits.iter().any(is_sender)
     }
 }

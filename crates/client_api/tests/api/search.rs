@@ -34,7 +34,9 @@ impl Node {
     async fn search_from(&self, user: &User, criteria: Value, from: Option<&str>) -> Value {
         let from = from.map_or(String::new(), |from| format!("?next_batch={from}"));
         let body = json!({ "search_categories": { "room_events": criteria } });
-        let answer = self.call(user, "POST", &format!("search{from}"), body).await;
+        let answer = self
+            .call(user, "POST", &format!("search{from}"), body)
+            .await;
         answer["search_categories"]["room_events"].clone()
     }
 

@@ -105,7 +105,10 @@ pub(super) fn gateways(config: &Config, surroundings: &Surroundings) -> Gateways
         allow_private_addresses: allow_private,
     };
     let clock = Arc::clone(&surroundings.clock);
-    Gateways::new(Outbound::new(policy, clock, push::USER_AGENT), allow_private)
+    Gateways::new(
+        Outbound::new(policy, clock, push::USER_AGENT),
+        allow_private,
+    )
 }
 
 /// The link under which the first administrator is made.

@@ -8,7 +8,9 @@ use super::walk::Walk;
 pub(super) async fn story(walk: &Walk) {
     let quinn = walk.join("quinn").await;
     let room = walk.room(&quinn, json!({"preset": "public_chat"})).await;
-    let said = walk.say(&quinn, &room, "The meeting, 会议, is at three").await;
+    let said = walk
+        .say(&quinn, &room, "The meeting, 会议, is at three")
+        .await;
     for term in ["MEETING three", "会议"] {
         let criteria = json!({
             "search_term": term,

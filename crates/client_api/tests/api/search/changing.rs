@@ -144,7 +144,9 @@ async fn a_name_that_was_taken_back_is_not_found(mut server: Server) {
     let alice = node.someone("alice").await;
     let room = node.public(&alice).await;
     let slot = ("m.room.name", "");
-    let first = node.set(&alice, &room, slot, json!({ "name": "chrome" })).await;
+    let first = node
+        .set(&alice, &room, slot, json!({ "name": "chrome" }))
+        .await;
     let second = json!({ "name": "chrome and steel" });
     let second = node.set(&alice, &room, slot, second).await;
     node.settle(&alice, &room).await;

@@ -19,10 +19,20 @@ async fn words_are_found_whole_however_they_are_written(mut server: Server) {
     let node = server.searched().await;
     let alice = node.someone("alice").await;
     let room = node.public(&alice).await;
-    let said = node.say(&alice, &room, "The MEETING in the Café: 10.30!").await;
+    let said = node
+        .say(&alice, &room, "The MEETING in the Café: 10.30!")
+        .await;
     let other = node.say(&alice, &room, "Ｓｔｒａｓｓｅ und Übung").await;
     node.settle(&alice, &room).await;
-    for term in ["meeting", "Meeting", "ＭＥＥＴＩＮＧ", "café", "cafe", "30", "(the)"] {
+    for term in [
+        "meeting",
+        "Meeting",
+        "ＭＥＥＴＩＮＧ",
+        "café",
+        "cafe",
+        "30",
+        "(the)",
+    ] {
         assert_eq!(node.finds(&alice, term).await, [&*said], "{term}");
     }
     for term in ["straße", "STRASSE", "ubung"] {
@@ -107,16 +117,27 @@ async fn what_is_not_read_as_text_is_not_found(mut server: Server) {
     let room = node.public(&alice).await;
     let body = json!({ "body": "obsidian" });
     for kind in ["org.example.note", "m.room.name", "m.room.topic"] {
-        node.send(&alice, &room, kind, json!({ "body": "obsidian", "name": "obsidian" }))
-            .await;
+        node.send(
+            &alice,
+            &room,
+            kind,
+            json!({ "body": "obsidian", "name": "obsidian" }),
+        )
+        .await;
     }
-    node.set(&alice, &room, ("org.example.state", ""), body).await;
+    node.set(&alice, &room, ("org.example.state", ""), body)
+        .await;
     let encrypted = json!({
         "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "obsidian", "body": "obsidian",
         "session_id": "s",
     });
-    node.send(&alice, &room, "m.room.encrypted", encrypted).await;
-    for body in [json!({}), json!({ "body": 5 }), json!({ "body": ["obsidian"] })] {
+    node.send(&alice, &room, "m.room.encrypted", encrypted)
+        .await;
+    for body in [
+        json!({}),
+        json!({ "body": 5 }),
+        json!({ "body": ["obsidian"] }),
+    ] {
         node.send(&alice, &room, "m.room.message", body).await;
     }
     node.settle(&alice, &room).await;
@@ -142,17 +163,29 @@ async fn a_filter_narrows_what_is_found(mut server: Server) {
     for (filter, wanted) in [
         (json!({}), vec![&name, &picture, &elsewhere, &answer, &said]),
         (json!({ "rooms": [room] }), vec![&answer, &said]),
-        (json!({ "not_rooms": [room] }), vec![&name, &picture, &elsewhere]),
-        (json!({ "rooms": [room, other], "not_rooms": [other] }), vec![&answer, &said]),
+        (
+            json!({ "not_rooms": [room] }),
+            vec![&name, &picture, &elsewhere],
+        ),
+        (
+            json!({ "rooms": [room, other], "not_rooms": [other] }),
+            vec![&answer, &said],
+        ),
         (json!({ "rooms": [] }), vec![]),
         (json!({ "rooms": ["!nowhere:localhost"] }), vec![]),
         (json!({ "senders": [bob.user_id] }), vec![&answer]),
         (json!({ "not_senders": [alice.user_id] }), vec![&answer]),
         (json!({ "types": ["m.room.name"] }), vec![&name]),
-        (json!({ "types": ["m.room.*"], "not_types": ["m.room.message"] }), vec![&name]),
+        (
+            json!({ "types": ["m.room.*"], "not_types": ["m.room.message"] }),
+            vec![&name],
+        ),
         (json!({ "types": ["org.example.note"] }), vec![]),
         (json!({ "contains_url": true }), vec![&picture]),
-        (json!({ "contains_url": false, "rooms": [other] }), vec![&name, &elsewhere]),
+        (
+            json!({ "contains_url": false, "rooms": [other] }),
+            vec![&name, &elsewhere],
+        ),
         (json!({ "limit": 2 }), vec![&name, &picture]),
     ] {
         let criteria = json!({
@@ -165,7 +198,8 @@ async fn a_filter_narrows_what_is_found(mut server: Server) {
     // A room that one never was in is not searched, although anybody may read it.
     let eve = node.someone("eve").await;
     let world = json!({ "history_visibility": "world_readable" });
-    node.set(&alice, &room, ("m.room.history_visibility", ""), world).await;
+    node.set(&alice, &room, ("m.room.history_visibility", ""), world)
+        .await;
     let criteria = json!({ "search_term": "granite", "filter": { "rooms": [room] } });
     assert_eq!(ids(&node.search(&eve, criteria).await), [""; 0]);
 }

@@ -24,7 +24,9 @@ async fn all(node: &Node, user: &User, term: &str) -> Vec<String> {
     });
     let (mut found, mut from) = (Vec::new(), None);
     loop {
-        let page = node.search_from(user, criteria.clone(), from.as_deref()).await;
+        let page = node
+            .search_from(user, criteria.clone(), from.as_deref())
+            .await;
         found.extend(ids(&page));
         match page.get("next_batch") {
             Some(next) => from = Some(encoded(next.as_str().unwrap())),

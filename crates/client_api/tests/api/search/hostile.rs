@@ -46,7 +46,12 @@ async fn what_cannot_be_is_refused(mut server: Server) {
         let refused = node.refused_search(&alice, criteria.clone(), &query).await;
         assert_eq!(refused, invalid, "{token}");
     }
-    for criteria in [json!({}), json!({ "search_term": 5 }), json!([]), json!("x")] {
+    for criteria in [
+        json!({}),
+        json!({ "search_term": 5 }),
+        json!([]),
+        json!("x"),
+    ] {
         let (status, code) = node.refused_search(&alice, criteria.clone(), "").await;
         assert_eq!((status, &*code), (400, "M_BAD_JSON"), "{criteria}");
     }
@@ -55,7 +60,9 @@ async fn what_cannot_be_is_refused(mut server: Server) {
 async fn a_foreign_token_leads_nowhere(mut server: Server) {
     let node = server.searched().await;
     let (alice, eve) = (node.someone("alice").await, node.someone("eve").await);
-    let room = node.create(&alice, json!({ "preset": "private_chat" })).await;
+    let room = node
+        .create(&alice, json!({ "preset": "private_chat" }))
+        .await;
     for _ in 0..3 {
         node.say(&alice, &room, "secret").await;
     }
@@ -123,7 +130,9 @@ async fn a_crowd_of_searches_leaves_room_for_others(mut server: Server) {
     };
     let others = async {
         for _ in 0..10 {
-            let page = node.get(&alice, &format!("rooms/{room}/messages?dir=b")).await;
+            let page = node
+                .get(&alice, &format!("rooms/{room}/messages?dir=b"))
+                .await;
             assert!(!page["chunk"].as_array().unwrap().is_empty());
         }
     };

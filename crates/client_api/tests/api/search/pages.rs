@@ -31,7 +31,9 @@ async fn read_on(
 ) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     loop {
-        let page = node.search_from(user, criteria.clone(), from.as_deref()).await;
+        let page = node
+            .search_from(user, criteria.clone(), from.as_deref())
+            .await;
         pages.push(ids(&page));
         match page.get("next_batch") {
             Some(next) => from = Some(encoded(next.as_str().unwrap())),
@@ -51,16 +53,16 @@ async fn pages_join_without_gap_or_repetition_in_either_order(mut server: Server
         said.push(node.say(&alice, &rooms[number % 2], &text).await);
     }
     node.settle(&alice, &rooms[0]).await;
-    let criteria = |order: &str, limit: usize| {
-        json!({ "search_term": "quarry", "order_by": order, "filter": { "limit": limit } })
-    };
+    let criteria = |order: &str, limit: usize| json!({ "search_term": "quarry", "order_by": order, "filter": { "limit": limit } });
     for limit in [1, 7, 23, 100] {
         let recent = pages(&node, &alice, &criteria("recent", limit)).await;
         assert!(recent.iter().all(|page| page.len() <= limit));
         assert_eq!(recent.len(), 23_usize.div_ceil(limit), "{limit}");
         let newest_first: Vec<_> = said.iter().rev().cloned().collect();
         assert_eq!(recent.concat(), newest_first, "{limit}");
-        let mut ranked = pages(&node, &alice, &criteria("rank", limit)).await.concat();
+        let mut ranked = pages(&node, &alice, &criteria("rank", limit))
+            .await
+            .concat();
         assert_eq!(ranked.len(), said.len());
         ranked.sort_unstable();
         let mut all = said.clone();
@@ -76,8 +78,20 @@ async fn what_fits_better_comes_first(mut server: Server) {
     let alice = node.someone("alice").await;
     let room = node.public(&alice).await;
     let best = node.say(&alice, &room, "amber").await;
-    let twice = node.say(&alice, &room, "amber here, and some more amber there in the sea").await;
-    let once = node.say(&alice, &room, "amber here, and some more of it there in the sea").await;
+    let twice = node
+        .say(
+            &alice,
+            &room,
+            "amber here, and some more amber there in the sea",
+        )
+        .await;
+    let once = node
+        .say(
+            &alice,
+            &room,
+            "amber here, and some more of it there in the sea",
+        )
+        .await;
     let long = format!("amber {}", "and much else ".repeat(50));
     let long = node.say(&alice, &room, &long).await;
     node.settle(&alice, &room).await;
@@ -92,7 +106,10 @@ async fn what_fits_better_comes_first(mut server: Server) {
         .collect();
     assert!(ranks.is_sorted_by(|one, other| one > other), "{ranks:?}");
     assert!(ranks.iter().all(|rank| (0.0..=1.0).contains(rank)));
-    assert_eq!(node.finds(&alice, "amber").await, [&*long, &once, &twice, &best]);
+    assert_eq!(
+        node.finds(&alice, "amber").await,
+        [&*long, &once, &twice, &best]
+    );
 }
 
 async fn what_is_said_meanwhile_moves_no_page(mut server: Server) {
@@ -112,7 +129,9 @@ async fn what_is_said_meanwhile_moves_no_page(mut server: Server) {
         let next = first["next_batch"].as_str().unwrap();
         node.say(&alice, &room, "coal").await;
         node.settle(&alice, &room).await;
-        let second = node.search_from(&alice, criteria, Some(&encoded(next))).await;
+        let second = node
+            .search_from(&alice, criteria, Some(&encoded(next)))
+            .await;
         let mut both = [ids(&first), ids(&second)].concat();
         // The second round begins with what the first one said.
         both.retain(|event| said.contains(event));
@@ -199,7 +218,11 @@ async fn who_is_in_many_rooms_finds_what_is_in_each(mut server: Server) {
     let mut rooms = Vec::new();
     for number in 0..20 {
         let room = node.public(&alice).await;
-        let text = if number % 3 == 0 { "gravel and sand" } else { "gravel" };
+        let text = if number % 3 == 0 {
+            "gravel and sand"
+        } else {
+            "gravel"
+        };
         said.push((number, node.say(&alice, &room, text).await));
         rooms.push(room);
     }

@@ -220,7 +220,10 @@ impl<'a> Play<'a> {
     /// What somebody reads in a room with which they have to do: each event with the text that is
     /// shown for it.
     async fn shown(&self, user: &User, room: &str) -> Vec<(String, String)> {
-        let member = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", user.user_id);
+        let member = format!(
+            "/_matrix/client/v3/rooms/{room}/state/m.room.member/{}",
+            user.user_id
+        );
         let host = &self.stage.people[0].token;
         if self.stage.node.ask(host, "GET", &member, "").await.0 != 200 {
             return Vec::new();
@@ -243,7 +246,10 @@ impl<'a> Play<'a> {
                 _ => continue,
             };
             let event_id = event["event_id"].as_str().unwrap();
-            shown.extend(text.as_str().map(|text| (event_id.to_owned(), text.to_owned())));
+            shown.extend(
+                text.as_str()
+                    .map(|text| (event_id.to_owned(), text.to_owned())),
+            );
         }
         shown
     }
@@ -257,7 +263,9 @@ impl<'a> Play<'a> {
         let (mut found, mut from) = (Vec::new(), None);
         loop {
             let node = &self.stage.node;
-            let page = node.search_from(user, criteria.clone(), from.as_deref()).await;
+            let page = node
+                .search_from(user, criteria.clone(), from.as_deref())
+                .await;
             found.extend(super::ids(&page));
             match page.get("next_batch") {
                 Some(next) => from = Some(encoded(next.as_str().unwrap())),

@@ -69,7 +69,10 @@ async fn history_is_found_as_far_as_it_is_visible(mut server: Server) {
     let seen = node.say(&alice, &room, "marble three").await;
     node.settle(&alice, &room).await;
     assert_eq!(node.finds(&bob, "marble").await, [&*seen, &shared]);
-    assert_eq!(node.finds(&alice, "marble").await, [&*seen, &hidden, &shared]);
+    assert_eq!(
+        node.finds(&alice, "marble").await,
+        [&*seen, &hidden, &shared]
+    );
     // What is decided later changes nothing of what was said before.
     let open = json!({ "history_visibility": "world_readable" });
     node.set(&alice, &room, slot, open).await;
@@ -79,7 +82,9 @@ async fn history_is_found_as_far_as_it_is_visible(mut server: Server) {
 async fn who_is_only_asked_in_finds_what_the_invited_may_see(mut server: Server) {
     let node = server.searched().await;
     let (alice, bob) = (node.someone("alice").await, node.someone("bob").await);
-    let room = node.create(&alice, json!({ "preset": "private_chat" })).await;
+    let room = node
+        .create(&alice, json!({ "preset": "private_chat" }))
+        .await;
     node.say(&alice, &room, "slate before").await;
     let slot = ("m.room.history_visibility", "");
     let invited = json!({ "history_visibility": "invited" });
@@ -100,7 +105,8 @@ async fn what_ignored_people_say_is_not_found(mut server: Server) {
     node.settle(&alice, &room).await;
     assert_eq!(node.finds(&alice, "flint").await, [&*own, &theirs]);
     let ignored = json!({ "ignored_users": { &bob.user_id: {} } });
-    node.keep(&alice, None, "m.ignored_user_list", ignored).await;
+    node.keep(&alice, None, "m.ignored_user_list", ignored)
+        .await;
     assert_eq!(node.finds(&alice, "flint").await, [&*own]);
     assert_eq!(node.finds(&bob, "flint").await, [&*own, &theirs]);
     // Nor do they speak around what is found.
@@ -108,7 +114,10 @@ async fn what_ignored_people_say_is_not_found(mut server: Server) {
     let found = node.search(&alice, criteria).await;
     let context = &found["results"][0]["context"];
     let around = ["events_before", "events_after"].map(|side| context[side].as_array().unwrap());
-    let mut said = around.into_iter().flatten().filter(|event| event.get("state_key").is_none());
+    let mut said = around
+        .into_iter()
+        .flatten()
+        .filter(|event| event.get("state_key").is_none());
     assert!(said.all(|event| event["sender"] == *alice.user_id));
     let nobody = json!({ "ignored_users": {} });
     node.keep(&alice, None, "m.ignored_user_list", nobody).await;

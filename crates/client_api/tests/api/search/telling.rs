@@ -24,7 +24,9 @@ async fn an_answer_has_the_form_that_clients_know(mut server: Server) {
     let room = node.public(&alice).await;
     let said = node.say(&alice, &room, "feldspar").await;
     node.settle(&alice, &room).await;
-    let found = node.search(&alice, json!({ "search_term": "feldspar" })).await;
+    let found = node
+        .search(&alice, json!({ "search_term": "feldspar" }))
+        .await;
     assert_eq!(found["count"], 1);
     assert_eq!(found["results"].as_array().unwrap().len(), 1);
     let result = &found["results"][0];
@@ -34,7 +36,9 @@ async fn an_answer_has_the_form_that_clients_know(mut server: Server) {
     assert_eq!(event["room_id"], room.as_str());
     assert_eq!(event["content"]["body"], "feldspar");
     assert_eq!(event["unsigned"]["membership"], "join");
-    let nothing = node.search(&alice, json!({ "search_term": "nothing" })).await;
+    let nothing = node
+        .search(&alice, json!({ "search_term": "nothing" }))
+        .await;
     let empty = json!({ "count": 0, "results": [], "highlights": ["nothing"] });
     assert_eq!(nothing, empty);
     // Nothing is searched for.
@@ -146,7 +150,9 @@ async fn the_state_of_each_room_is_told(mut server: Server) {
     let state = &found["state"][&room];
     assert!(!topic(state));
     let mut events = state.as_array().unwrap().iter();
-    let own = events.find(|event| event["state_key"] == *bob.user_id).unwrap();
+    let own = events
+        .find(|event| event["state_key"] == *bob.user_id)
+        .unwrap();
     assert_eq!(own["content"]["membership"], "leave");
     // Under lazy loading only who sent something is told.
     let criteria = json!({
@@ -168,7 +174,8 @@ async fn what_to_highlight_is_told_as_it_is_written(mut server: Server) {
     let node = server.searched().await;
     let alice = node.someone("alice").await;
     let room = node.public(&alice).await;
-    node.say(&alice, &room, "Die Straße, das Café und das 会议室").await;
+    node.say(&alice, &room, "Die Straße, das Café und das 会议室")
+        .await;
     node.settle(&alice, &room).await;
     let criteria = json!({ "search_term": "CAFE strasse 会议" });
     let found = node.search(&alice, criteria).await;
