@@ -66,7 +66,7 @@ impl Letter<'_> {
         let subject = Line::new(&title);
         let paragraphs = letter.paragraphs.iter().map(|text| filled(text));
         let values = context! {
-            title,
+            title => &title,
             paragraphs => paragraphs.collect::<Vec<_>>(),
             link,
             button => letter.button,
