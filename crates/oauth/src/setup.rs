@@ -154,7 +154,11 @@ impl Pages {
             RegisterError::Closed
             | RegisterError::Device(_)
             | RegisterError::AnotherName
-            | RegisterError::Email(_) => {
+            | RegisterError::Email(_)
+            | RegisterError::NotAgreed
+            | RegisterError::NoGuests
+            | RegisterError::NotThisGuest
+            | RegisterError::Locked => {
                 return self.no_form(language, SetupLink::Unknown);
             }
         };
