@@ -92,7 +92,11 @@ impl fmt::Display for Route {
             guests,
             class,
         } = self;
-        let guests = if *guests { " or guest" } else { "" };
+        // Where a token is read if there is one, everybody may ask.
+        let guests = match *guests && *auth == Auth::Caller.as_str() {
+            true => " or guest",
+            false => "",
+        };
         match *standing {
             "" => write!(f, "{method} {path} → {endpoint} ({auth}, {class})"),
             standing => write!(

@@ -71,8 +71,11 @@ impl Node {
     /// What is refused of the client-server API.
     async fn not(&self, user: &User, (method, rest): (&str, &str), body: Value) -> (u16, String) {
         let path = format!("/_matrix/client/v3/{rest}");
-        self.refused(&user.token, method, &path, &body.to_string())
-            .await
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        self.refused(&user.token, method, &path, &body).await
     }
 }
 
