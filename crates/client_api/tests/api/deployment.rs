@@ -16,7 +16,7 @@ use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
-use outbound::{Outbound, Policy};
+use outbound::Outbound;
 use outbox::Outbox;
 use parking_lot::Mutex;
 use people::Directory;
@@ -49,7 +49,7 @@ pub(crate) struct Deployment {
     pub(crate) turn: Option<TurnServers>,
     pub(crate) livekit_urls: Vec<String>,
     /// Whether there are previews, and of what.
-    pub(crate) previews: Option<Policy>,
+    pub(crate) previews: Option<outbound::Policy>,
     pub(crate) support: Option<discover_support::Response>,
     /// Whether mail is sent, or would be: the tests read it before it goes.
     pub(crate) mail: bool,
@@ -216,7 +216,7 @@ impl Deployment {
                 owned_server_name!("localhost"),
             )
         });
-        let private = Policy {
+        let private = outbound::Policy {
             allow_private_addresses: true,
         };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());

@@ -86,7 +86,7 @@ impl Node {
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
         let administration =
-            Administration::new(owners.clone(), &storage, surroundings, public_url.clone());
+            Administration::new(owners.clone(), &storage, &surroundings, public_url.clone());
 
         let clock = &surroundings.clock;
         let node = Self {
