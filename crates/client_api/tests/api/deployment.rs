@@ -5,9 +5,13 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+<<<<<<< ours
 use accounts::{
     AccountChanges, Accounts, Policy, RegistrationMode, Settings, emails::EmailChanges,
 };
+=======
+use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+>>>>>>> theirs
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -41,7 +45,7 @@ pub(crate) struct Deployment {
     /// Which rooms are encrypted.
     pub(crate) encryption: EncryptionPolicy,
     /// To what people agree who register.
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: Vec<accounts::Policy>,
     /// Whether anybody may be a guest.
     pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,

@@ -106,10 +106,8 @@ async fn a_guest_gets_an_account_and_a_session_and_chooses_nothing(mut server: S
     let account = node.parts.accounts.account(id).await.unwrap().unwrap();
     assert_eq!(account.kind, AccountKind::Guest);
     assert!(!account.has_password);
-    let reset = node
-        .parts
-        .lifecycle
-        .reset_password(id, PASSWORD, &accounts::By::command_line());
+    let by = accounts::By::command_line();
+    let reset = node.parts.lifecycle.reset_password(id, PASSWORD, &by);
     assert!(reset.await.is_err());
     let target = Target::user(guest.user_id.as_str());
     let acts = server.deployment.acts(&node, 10).await;

@@ -64,7 +64,7 @@ impl Deployment {
             Content::Recorded(record) => record,
             other => panic!("{other:?}"),
         });
-        records.collect()
+        records.map(|record| *record).collect()
     }
 }
 

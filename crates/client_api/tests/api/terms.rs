@@ -221,12 +221,8 @@ async fn a_registration_token_and_the_terms_go_together(mut server: Server) {
     node.registered(body(&name, stage("m.login.terms", &presented["session"])))
         .await;
     // It is used up, by whatever session it was presented in before.
-    let refused = node.refused(
-        "",
-        "POST",
-        REGISTER,
-        &body(&new_name(), stage("m.login.terms", &presented["session"])),
-    );
+    let again = body(&new_name(), stage("m.login.terms", &presented["session"]));
+    let refused = node.refused("", "POST", REGISTER, &again);
     assert_eq!(refused.await, (403, "M_FORBIDDEN".to_owned()));
     let spent = node
         .challenged(body(&new_name(), present(&token, &wrong["session"])))
