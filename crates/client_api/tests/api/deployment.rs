@@ -5,13 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-<<<<<<< ours
 use accounts::{
     AccountChanges, Accounts, Policy, RegistrationMode, Settings, emails::EmailChanges,
 };
-=======
-use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
->>>>>>> theirs
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
