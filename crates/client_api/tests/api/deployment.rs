@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use accounts::{
-    AccountChanges, Accounts, Policy, RegistrationMode, Settings, emails::EmailChanges,
+    AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges,
 };
 use audit::AuditTrail;
 use blobs::Blobs;
