@@ -17,7 +17,9 @@ pub fn fold(text: &str) -> String {
 /// Upper case in between: `ß` and `ẞ`, `ς` and `σ` then meet.
 fn without_case(letter: char) -> impl Iterator<Item = char> {
     let lower = letter.to_lowercase();
-    lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    lower
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
 }
 
 /// The blocks of diacritics that stand over letters of European scripts.

@@ -5,9 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use accounts::{
-    AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges,
-};
+use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};

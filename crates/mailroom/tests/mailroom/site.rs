@@ -112,6 +112,10 @@ impl Site {
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
             mail: true,
+            reserved_name: "notices".to_owned(),
+            policies: Vec::new(),
+            guests: false,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log.clone(), changes, keyring, entropy.clone(), settings);
         let outbox = Outbox::new(log.clone(), entropy);
