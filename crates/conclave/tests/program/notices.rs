@@ -10,7 +10,8 @@ const PASSWORD: &str = "correct horse battery";
 /// What somebody was told, oldest first.
 async fn told(server: &TestServer, name: &str) -> Vec<String> {
     let client = Client::sign_in(server.address(), name, PASSWORD).await;
-    let synced = client.ask("GET", "/_matrix/client/v3/sync", &json!({}));
+    let nothing = json!({});
+    let synced = client.ask("GET", "/_matrix/client/v3/sync", &nothing);
     let synced = synced.await.unwrap();
     let rooms = &synced["rooms"];
     let invited = rooms["invite"].as_object().into_iter().flatten();
