@@ -26,7 +26,7 @@ pub(super) async fn story(walk: &Walk) {
             (found["count"] == 1).then_some(found)
         });
         let found = found.await;
-        assert_eq!(found["results"][0]["result"]["event_id"], said.as_str());
+        assert_eq!(found["results"][0]["result"]["event_id"], said);
         assert_eq!(found["groups"]["room_id"][&room]["results"], json!([said]));
     }
 }
