@@ -44,7 +44,10 @@ impl Complete for Request {
     fn complete(body: &mut Map<String, Value>) {
         let categories = body.get_mut("search_categories");
         let criteria = categories.and_then(|categories| categories.get_mut("room_events"));
-        if let Some(criteria) = criteria.and_then(Value::as_object_mut) {
+        // One that lacks what it must have is refused as it came.
+        if let Some(criteria) = criteria.and_then(Value::as_object_mut)
+            && criteria.contains_key("search_term")
+        {
             let nothing = json!({"before_limit": NOT_ASKED, "after_limit": NOT_ASKED});
             criteria.entry("event_context").or_insert(nothing);
         }
