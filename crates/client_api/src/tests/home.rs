@@ -8,7 +8,7 @@ use std::{
 
 use accounts::{
     AccountChanges, Accounts, By, Grant, NewAccount, NewDevice, RegistrationMode,
-    Settings as AccountSettings,
+    Settings as AccountSettings, emails::EmailChanges,
 };
 use audit::AuditTrail;
 use blobs::Blobs;
