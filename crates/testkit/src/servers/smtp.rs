@@ -51,9 +51,20 @@ pub struct Smtp {
 }
 
 impl Smtp {
+    /// Says whether the program is on this machine.
+    pub fn is_installed() -> bool {
+        let found = Command::new(PYTHON)
+            .args(["-c", "import aiosmtpd"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        found.is_ok_and(|status| status.success())
+    }
+
     /// Starts a server and waits until it accepts connections.
     pub fn start(options: SmtpOptions<'_>) -> Result<Self, ServerError> {
-        if !is_installed() {
+        if !Self::is_installed() {
             let (program, package) = (PROGRAM, PACKAGE);
             return Err(ServerError::Missing { program, package });
         }
@@ -106,14 +117,4 @@ impl Smtp {
     pub fn restart(&mut self) -> Result<(), ServerError> {
         self.supervisor.order("start").map(drop)
     }
-}
-
-fn is_installed() -> bool {
-    let found = Command::new(PYTHON)
-        .args(["-c", "import aiosmtpd"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    found.is_ok_and(|status| status.success())
 }
