@@ -191,7 +191,6 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(check_registration_token_validity).class(Class::Register),
         by_caller_if_any(change_password, Suspended).class(Class::Login),
         by_caller(deactivate, Suspended).class(Class::Login),
-        by_caller(whoami, Suspended),
         by_anyone(request_email_token_for_registration).class(Class::Register),
         by_anyone(request_email_token_for_password).class(Class::Login),
         by_caller(whoami, Suspended).open_to_guests(),

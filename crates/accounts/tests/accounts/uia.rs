@@ -113,7 +113,11 @@ async fn registration_offers_what_its_mode_allows(mut deployment: Deployment) {
     for (mode, flows) in [
         (
             RegistrationMode::Open,
-            vec![vec![Stage::Dummy], vec![Stage::RegistrationToken]],
+            vec![
+                vec![Stage::Dummy],
+                vec![Stage::RegistrationToken],
+                vec![Stage::Email],
+            ],
         ),
         (
             RegistrationMode::Token,
