@@ -365,6 +365,19 @@ impl ApiError {
         Self(Box::new(Answer::Uiaa(info)))
     }
 
+    /// Tells, beside what has to be proved, what for: where the specification has no
+    /// user-interactive authentication, clients look for an errcode.
+    #[must_use]
+    pub fn with_reason(mut self, sentence: impl Display) -> Self {
+        if let Answer::Uiaa(info) = &mut *self.0
+            && info.auth_error.is_none()
+        {
+            let body = StandardErrorBody::new(ErrorKind::Forbidden, sentence.to_string());
+            info.auth_error = Some(Box::new(body));
+        }
+        self
+    }
+
     /// 500 `M_UNKNOWN`: the client learns the request id, the log the whole chain of sources.
     pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Box::new(Answer::Internal(error.into())))

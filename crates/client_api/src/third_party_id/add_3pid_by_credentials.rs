@@ -39,7 +39,8 @@ pub(crate) async fn add_3pid_by_credentials(
 ) -> Result<Json<Answer>, ApiError> {
     let by = proof
         .demand(Operation::AddEmail, &caller, req.auth.as_ref())
-        .await?;
+        .await
+        .map_err(|error| error.with_reason("adding an address takes the password"))?;
     let whose = (caller.user, &*caller.user_id);
     let Credentials { sid, client_secret } = req.three_pid_creds;
     let (sid, secret) = (sid.as_str(), client_secret.as_str());
