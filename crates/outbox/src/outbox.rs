@@ -7,12 +7,15 @@ use parking_lot::Mutex;
 use store::{ColumnType, Insert, LocalWrite, Log, Pos, StoreError};
 use tokio::sync::Notify;
 
+/// Who waits for letters of a lane on this node, by the lane's name.
+type Wakers = Vec<(&'static str, Arc<Notify>)>;
+
 /// What waits to leave. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
     pub(crate) log: Log,
     pub(crate) entropy: Arc<dyn Entropy>,
-    wakers: Arc<Mutex<Vec<(&'static str, Arc<Notify>)>>>,
+    wakers: Arc<Mutex<Wakers>>,
 }
 
 /// Targets of a lane that do not take what waits for them.

@@ -179,8 +179,12 @@ fn added_addresses() -> Vec<Row> {
         token: Needed,
         missing: refused([
             lacks("three_pid_creds"),
-            lacks("three_pid_creds/client_secret"),
-            lacks("three_pid_creds/sid"),
+            with_body("three_pid_creds/client_secret", None).gets(
+                400,
+                "M_BAD_JSON",
+                "missing field `client_secret`",
+            ),
+            with_body("three_pid_creds/sid", None).gets(400, "M_BAD_JSON", "missing field `sid`"),
             with_body("auth", None).gets(401, "", ""),
         ]),
         mistyped: refused([

@@ -6,7 +6,7 @@ use super::{
         Row,
         Token::Needed,
         Why::{AnswersEmpty, NotOfARoom},
-        bad_parameter, body, lacks, limit, mistyped, never, refused,
+        bad_parameter, body, lacks, limit, mistyped, never, refused, with_body,
     },
 };
 
@@ -17,7 +17,11 @@ pub(super) fn rows() -> Vec<Row> {
         token: Needed,
         missing: refused([
             lacks("search_categories"),
-            lacks("search_categories/room_events/search_term"),
+            with_body("search_categories/room_events/search_term", None).gets(
+                400,
+                "M_BAD_JSON",
+                "missing field `search_term`",
+            ),
         ]),
         mistyped: refused([
             mistyped("search_categories"),
