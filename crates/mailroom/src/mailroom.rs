@@ -78,7 +78,8 @@ impl Mailroom {
                 try_join(inner.follow(&cursor), carrying).await.map(drop)
             }
         };
-        LeasedCursor::run(&self.0.log, ToMailServer::NAME, Begin::AtTheStart, work).await;
+        let run = LeasedCursor::run(&self.0.log, ToMailServer::NAME, Begin::AtTheStart, work);
+        Box::pin(run).await;
     }
 }
 

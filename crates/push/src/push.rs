@@ -70,7 +70,8 @@ impl Push {
                 try_join(fan_out.follow(&cursor), carrying).await.map(drop)
             }
         };
-        LeasedCursor::run(&inner.log, ToGateways::NAME, Begin::AtTheHead, work).await;
+        let run = LeasedCursor::run(&inner.log, ToGateways::NAME, Begin::AtTheHead, work);
+        Box::pin(run).await;
     }
 }
 

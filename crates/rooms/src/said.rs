@@ -113,7 +113,7 @@ impl Rooms {
 
     /// The id of a room, by its integer.
     pub async fn room_id(&self, reader: &Reader, room: i64) -> Result<OwnedRoomId, StoreError> {
-        stored_room_id(&*self.names().room_name(reader, room).await?)
+        stored_room_id(&self.names().room_name(reader, room).await?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where in a user's rooms all words stand: the newest such places, as far as the index tells.
 
 use std::{
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, hash_map::Entry},
     ops::Range,
     sync::Arc,
 };
@@ -167,13 +167,14 @@ impl Gathering<'_> {
         room: i64,
         ord: i64,
     ) -> Result<Option<i64>, StoreError> {
-        if !sights.contains_key(&room) {
-            let Some(sight) = self.sight(room).await? else {
-                return Ok(None);
-            };
-            sights.insert(room, sight);
-        }
-        Ok(last_seen(&sights[&room].parts, ord))
+        let sight = match sights.entry(room) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => match self.sight(room).await? {
+                Some(sight) => unknown.insert(sight),
+                None => return Ok(None),
+            },
+        };
+        Ok(last_seen(&sight.parts, ord))
     }
 
     async fn sight(&self, room: i64) -> Result<Option<Sight>, StoreError> {

@@ -34,7 +34,8 @@ impl Search {
     /// another node the next one goes on from there.
     pub async fn keep_index(&self) {
         let work = |cursor| self.clone().follow(cursor);
-        LeasedCursor::run(&self.inner.log, "search", Begin::AtTheStart, work).await;
+        let run = LeasedCursor::run(&self.inner.log, "search", Begin::AtTheStart, work);
+        Box::pin(run).await;
     }
 
     async fn follow(self, cursor: LeasedCursor) -> Result<(), StoreError> {

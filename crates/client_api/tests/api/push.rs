@@ -292,7 +292,7 @@ async fn what_a_gateway_will_never_take_holds_up_nothing(server: Server) {
     asked(&gateway, 1).await;
     gateway.is(Mood::Takes);
     let next = node.say(&ben, &room, "next").await;
-    gateway.took_events(&[next.clone()]).await;
+    gateway.took_events(std::slice::from_ref(&next)).await;
     let outbox = outbox(&server);
     let dead = outbox.dead(None, 10).await.unwrap();
     assert_eq!(dead.len(), 1);

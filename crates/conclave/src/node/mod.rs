@@ -178,7 +178,7 @@ impl Node {
             }
         };
         self.spawn(async move {
-            LeasedCursor::run(&log, "house", Begin::AtTheHead, house).await;
+            Box::pin(LeasedCursor::run(&log, "house", Begin::AtTheHead, house)).await;
         });
     }
 
