@@ -197,12 +197,11 @@ impl Outbox {
         }
         let gives_up = |write: LocalWrite, pos: i64, before: Timestamp, fault: &str| {
             let (pos, before): (Value, Value) = (pos.into(), before.as_millis().into());
-            let fault: String = fault.chars().take(MAX_FAULT_CHARS).collect();
             let dead = vec![
                 pos.clone(),
                 before.clone(),
                 now.as_millis().into(),
-                fault.into(),
+                shortened(fault).into(),
             ];
             let kept_since = now.minus(KEEP_DEAD).as_millis();
             write
@@ -225,13 +224,12 @@ impl Outbox {
                 metrics::settled(L::NAME, "given_up", old.count());
                 metrics::settled(L::NAME, "put_off", rest.len());
                 let wait = backoff::wait(&*self.entropy, failures + 1, *after);
-                let fault: String = fault.chars().take(MAX_FAULT_CHARS).collect();
                 let failed = vec![
                     now.as_millis().into(),
                     now.plus(wait).as_millis().into(),
-                    fault.as_str().into(),
+                    shortened(fault).into(),
                 ];
-                gives_up(write, NONE, before, &fault).and(FAILED, with(failed))
+                gives_up(write, NONE, before, fault).and(FAILED, with(failed))
             }
             Then::Drop => {
                 metrics::settled(L::NAME, "dropped", rest.len());
@@ -258,6 +256,11 @@ async fn while_serving<T>(
         }
     }
     Ok(work.await)
+}
+
+/// As much of a fault as is kept.
+fn shortened(fault: &str) -> String {
+    fault.chars().take(MAX_FAULT_CHARS).collect()
 }
 
 fn letter(row: &Row) -> Result<Letter, StoreError> {

@@ -53,9 +53,7 @@ impl Reader {
         pusher: &StoredPusher,
     ) -> Result<Self, StoreError> {
         let user = pusher.user;
-        let name = inner.log.database().names().user_name(snapshot, user);
-        let user_id = OwnedUserId::try_from(&*name.await?);
-        let user_id = user_id.map_err(|_| StoreError::Damaged("user_names.name".to_owned()))?;
+        let user_id = inner.user_id(snapshot, user).await?;
         Ok(Self {
             user,
             judge: inner.judge(snapshot, user, &user_id).await?,

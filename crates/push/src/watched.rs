@@ -61,10 +61,7 @@ impl Watched {
             }
             return Ok(());
         }
-        let names = inner.log.database().names();
-        let name = names.user_name(snapshot, user).await?;
-        let user_id = OwnedUserId::try_from(&*name);
-        let user_id = user_id.map_err(|_| StoreError::Damaged("user_names.name".to_owned()))?;
+        let user_id = inner.user_id(snapshot, user).await?;
         self.by_name.insert(user_id.clone(), user);
         self.people.insert(user, Person { user_id, pushers });
         Ok(())
