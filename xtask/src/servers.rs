@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
-use testkit::servers::{NATS_URL_VARIABLE, Nats, POSTGRES_URL_VARIABLE, Postgres};
+use testkit::servers::{NATS_URL_VARIABLE, Nats, POSTGRES_URL_VARIABLE, Postgres, Smtp};
 
 use crate::{console::say, parts::Engine};
 
@@ -31,7 +31,9 @@ impl Servers {
 /// Starts what tests on `engine` need, installing it first where that is possible.
 pub(crate) fn start(engine: Engine) -> anyhow::Result<Servers> {
     let nats_server = (!Nats::is_installed()).then_some("nats-server");
-    install(missing_for(engine).into_iter().chain(nats_server).collect())?;
+    let mail_server = (!Smtp::is_installed()).then_some("python3-aiosmtpd");
+    let servers = missing_for(engine).into_iter().chain(nats_server);
+    install(servers.chain(mail_server).collect())?;
     let postgres = (engine != Engine::Sqlite).then(Postgres::start).transpose();
     Ok(Servers {
         postgres: postgres.context("tests need a PostgreSQL server")?,

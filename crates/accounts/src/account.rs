@@ -6,7 +6,7 @@ use ruma::{OwnedUserId, UserId};
 use store::{Intent, StoreError};
 
 use crate::{
-    Accounts, By, WeakPassword,
+    AccountKind, Accounts, By, WeakPassword,
     applier::AccountChanges,
     change::{Change, Refusal},
     password, rows,
@@ -25,6 +25,8 @@ pub struct Account {
     pub locked: bool,
     /// Whether its owner can do little but read, for now.
     pub suspended: bool,
+    /// Whose it is.
+    pub kind: AccountKind,
     /// Whether one can sign in to it with a password.
     pub has_password: bool,
     /// When it was made.
@@ -45,6 +47,9 @@ pub enum AccountError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoSuchUser,
+    /// The account is a guest's, or the server's own.
+    #[error("this account is no person's")]
+    NoPerson,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +59,7 @@ impl From<Refusal> for AccountError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NoSuchUser => Self::NoSuchUser,
+            Refusal::NoPerson => Self::NoPerson,
             other => Self::Store(other.into_store()),
         }
     }
@@ -65,6 +71,9 @@ pub enum PasswordError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoSuchUser,
+    /// The account is a guest's, or the server's own, and has no password.
+    #[error("this account is no person's: it has no password")]
+    NoPerson,
     /// The password is not taken.
     #[error(transparent)]
     Weak(#[from] WeakPassword),
@@ -77,15 +86,16 @@ impl From<Refusal> for PasswordError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NoSuchUser => Self::NoSuchUser,
+            Refusal::NoPerson => Self::NoPerson,
             other => Self::Store(other.into_store()),
         }
     }
 }
 
 const READ: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at, locked, \
-     suspended FROM accounts WHERE user_id = $1";
+     suspended, kind FROM accounts WHERE user_id = $1";
 const LIST: &str = "SELECT user_id, admin, password_hash, created_at, deactivated_at, locked, \
-     suspended FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2";
+     suspended, kind FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2";
 
 impl Accounts {
     /// Finds an account by its id.
@@ -162,8 +172,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds the end of an account to an intent: its password, devices, account data and
-    /// filters go, and with `erase` its profile.
+    /// Adds the end of an account to an intent: its password, devices, addresses of mail, account
+    /// data and filters go, and with `erase` its profile.
     pub fn add_deactivation(
         &self,
         intent: &mut Intent,
@@ -172,6 +182,7 @@ impl Accounts {
         by: &By,
     ) {
         intent.add::<AccountChanges>(Change::Deactivate { user, erase });
+        Self::add_drop_emails(intent, user);
         let record = by
             .record(Act::AccountDeactivated)
             .on(Target::user(user_id.as_str()))
@@ -187,6 +198,7 @@ fn account_of(row: &store::Row, user_id: OwnedUserId) -> Result<Account, StoreEr
         admin: row.flag(1)?,
         locked: row.flag(5)?,
         suspended: row.flag(6)?,
+        kind: AccountKind::read(row.int(7)?)?,
         has_password: row.opt_text(2)?.is_some(),
         created_at: Timestamp::from_millis(row.int(3)?),
         deactivated_at: row.opt_int(4)?.map(Timestamp::from_millis),

@@ -13,6 +13,7 @@ use store::{Committed, Database, Intent, Log, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
+    Policy,
     activity::Activity,
     applier::AccountChanges,
     authenticate::Session,
@@ -44,7 +45,20 @@ pub struct Settings {
     pub access_token_lifetime: Duration,
     /// Whether password guesses are limited.
     pub limit_guesses: bool,
+    /// Whether this server sends mail.
+    pub mail: bool,
+    /// The name that the server has for itself: nobody gets it.
+    pub reserved_name: String,
+    /// To what people agree who register for themselves.
+    pub policies: Vec<Policy>,
+    /// Whether anybody may be a guest.
+    pub guests: bool,
+    /// Adds to an intent what others keep of who is a guest.
+    pub on_guest: OnGuest,
 }
+
+/// Adds changes of another owner to an intent by which somebody becomes a guest, or a person.
+pub type OnGuest = fn(&mut Intent, &UserId, bool);
 
 /// People, devices and sessions. Cheap to clone.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 use store::StoreError;
 
 use crate::{
-    Accounts,
+    AccountKind, Accounts,
     change::{Change, Refusal},
     rows::{self, Hash, TokenRow},
     secret,
@@ -30,6 +30,8 @@ pub struct Session {
     pub locked: bool,
     /// Whether the person can do little but read.
     pub suspended: bool,
+    /// Whether it is a guest's.
+    pub guest: bool,
 }
 
 /// What has become of a session.
@@ -121,6 +123,7 @@ impl Accounts {
             admin: state.admin,
             locked: state.locked,
             suspended: state.suspended,
+            guest: state.kind == AccountKind::Guest,
         })
     }
 

@@ -6,7 +6,7 @@ use model::time::Timestamp;
 use ruma::OwnedUserId;
 use store::StoreError;
 
-use crate::rows::Hash;
+use crate::{AccountKind, rows::Hash};
 
 /// One change of accounts, sessions or what people keep here.
 pub enum Change {
@@ -168,18 +168,32 @@ pub enum Restriction {
     Suspension,
 }
 
-/// A new account.
+/// A new account, or a guest's that becomes a person's.
 pub struct Register {
     /// Its id.
     pub user_id: OwnedUserId,
+    /// Whose it is.
+    pub kind: AccountKind,
+    /// The session of the guest whose account it has been.
+    pub of_guest: Option<GuestSession>,
     /// The stored form of its password.
     pub password_hash: Option<String>,
     /// Whether it is an administrator's.
     pub admin: bool,
     /// The name that others see, as JSON.
     pub display_name: Option<Vec<u8>>,
+    /// What is kept of the terms that its owner agreed to, as JSON.
+    pub accepted_terms: Option<Vec<u8>>,
     /// What allows it.
     pub permit: Permit,
+}
+
+/// A session of a guest.
+pub struct GuestSession {
+    /// The device.
+    pub device_id: String,
+    /// Its session.
+    pub session: i64,
 }
 
 /// What allows a registration; whatever is used once is used up by it.
@@ -352,6 +366,12 @@ pub enum Refusal {
     /// The person takes no invitations.
     #[error("{0} does not take invitations")]
     InvitesBlocked(OwnedUserId),
+    /// The account is a guest's, or the server's own.
+    #[error("this account is no person's")]
+    NoPerson,
+    /// No guest with this session has this name.
+    #[error("no guest of this name has this access token")]
+    NotThisGuest,
     /// An administrator exists already.
     #[error("an administrator exists already")]
     AdministratorExists,

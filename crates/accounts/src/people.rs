@@ -12,7 +12,7 @@ use store::{Row, Snapshot, StoreError};
 use tokio::sync::Mutex;
 
 use crate::{
-    Accounts,
+    AccountKind, Accounts,
     profile::{AVATAR_URL, DISPLAY_NAME},
     rows::{self, place},
 };
@@ -20,8 +20,8 @@ use crate::{
 /// How many values are opened together; their keys are asked for in one go.
 const OPENED_AT_ONCE: usize = 256;
 
-const CHANGED_ACCOUNTS: &str = "SELECT accounts.user_id, user_names.name, deactivated_at \
-     FROM accounts JOIN user_names ON user_names.id = accounts.user_id \
+const CHANGED_ACCOUNTS: &str = "SELECT accounts.user_id, user_names.name, deactivated_at, \
+     kind FROM accounts JOIN user_names ON user_names.id = accounts.user_id \
      WHERE pos > $1 AND pos <= $2";
 
 const CHANGED_FIELDS: &str = "SELECT user_id, field, value FROM profile_fields \
@@ -120,11 +120,12 @@ impl Accounts {
     }
 }
 
-/// An account that changed, without an id when it was closed.
+/// An account that changed, without an id when it was closed, or is the server's own.
 fn account_of(row: &Row) -> Result<(i64, Option<OwnedUserId>), StoreError> {
     let is_open = row.opt_int(2)?.is_none();
+    let is_found = AccountKind::read(row.int(3)?)? != AccountKind::Server;
     let user_id = rows::user_id(row.text(1)?)?;
-    Ok((row.int(0)?, is_open.then_some(user_id)))
+    Ok((row.int(0)?, (is_open && is_found).then_some(user_id)))
 }
 
 impl Changes {

@@ -1,16 +1,20 @@
 //! Making accounts.
 
-use audit::{Act, AuditTrail, Target};
+use audit::{Act, AuditTrail, Record, Target};
 use model::{entropy::random_text, ids};
 use ruma::OwnedUserId;
-use store::{Intent, StoreError};
+use store::{CommitError, Intent, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
-    Accounts, By, NewDevice, RegistrationMode, SignedIn, WeakPassword,
+    AccountKind, Accounts, Agreement, By, NewDevice, RegistrationMode, Session, SignedIn,
+    WeakPassword,
     applier::AccountChanges,
-    change::{Change, Outcome, Permit, Proof, Refusal, Register},
-    password, secret,
+    change::{Change, GuestSession, Outcome, Permit, Proof, Refusal, Register},
+    emails::{EmailError, EmailProof},
+    password,
+    rows::Hash,
+    secret,
 };
 
 /// An account to be made.
@@ -26,20 +30,39 @@ pub struct NewAccount {
     pub display_name: Option<String>,
     /// The session to begin with it.
     pub device: Option<NewDevice>,
+    /// The session of the guest whose account becomes this one; its name is the guest's.
+    pub of_guest: Option<Session>,
+    /// What its owner agreed to.
+    pub agreement: Option<Agreement>,
 }
 
 /// What allows a registration.
 pub enum Grant {
     /// That anybody may register.
     Open,
+    /// That anybody may register, and that they read an address of mail, which the account gets.
+    Email(EmailProof),
     /// A registration token or an invitation.
-    Token(Zeroizing<String>),
+    Token(PresentedToken),
     /// That an administrator, or whoever may run the program on the server, does it.
     Administrator,
     /// The shared secret; its nonce is used up.
     SharedSecret(SpentNonce),
     /// The link of the first start, which is used up.
     SetupLink(Zeroizing<String>),
+    /// That anybody may be a guest.
+    Guest,
+}
+
+/// A registration token or invitation that somebody presents, of which only the hash is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct PresentedToken(pub(crate) Option<Hash>);
+
+impl PresentedToken {
+    /// Takes a token as it was written.
+    pub fn new(text: &str) -> Self {
+        Self(secret::presented(text))
+    }
 }
 
 /// A nonce that was presented with the right MAC.
@@ -86,6 +109,21 @@ pub enum RegisterError {
     /// There is an administrator already.
     #[error("an administrator exists already")]
     AdministratorExists,
+    /// The address of mail cannot be had: it was not confirmed, or belongs to another account.
+    #[error(transparent)]
+    Email(EmailError),
+    /// Nobody registers for themselves here without agreeing to the terms.
+    #[error("the terms of this server must be agreed to")]
+    NotAgreed,
+    /// There are no guests.
+    #[error("this server has no guests")]
+    NoGuests,
+    /// Who presents the access token is no guest, or not the one of this name.
+    #[error("no guest of this name has this access token")]
+    NotThisGuest,
+    /// The guest is locked.
+    #[error("this account is locked")]
+    Locked,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,8 +136,21 @@ impl From<Refusal> for RegisterError {
             Refusal::TokenNotValid => Self::Token,
             Refusal::AnotherName => Self::AnotherName,
             Refusal::AdministratorExists => Self::AdministratorExists,
+            Refusal::NotThisGuest => Self::NotThisGuest,
+            Refusal::Locked => Self::Locked,
             other => Self::Store(other.into_store()),
         }
+    }
+}
+
+/// What refuses a registration: its own applier, or that of addresses.
+fn refused(error: CommitError) -> RegisterError {
+    match error.refusal::<AccountChanges>() {
+        Ok(refusal) => refusal.into(),
+        Err(error) => match EmailError::from(error) {
+            EmailError::Store(error) => RegisterError::Store(error),
+            error => RegisterError::Email(error),
+        },
     }
 }
 
@@ -116,6 +167,9 @@ impl Accounts {
     pub async fn check_available(&self, localpart: &str) -> Result<(), RegisterError> {
         let user_id =
             ids::new_user_id(localpart, self.server_name()).map_err(RegisterError::Name)?;
+        if localpart == self.inner.settings.reserved_name {
+            return Err(RegisterError::Taken);
+        }
         match self.find(&user_id).await? {
             Some(_) => Err(RegisterError::Taken),
             None => Ok(()),
@@ -133,11 +187,20 @@ impl Accounts {
         let user_id =
             ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?;
         let permit = self.permit(&grant)?;
+        let agreed = self.has_agreed(&grant, new.agreement)?;
         if let Some(password) = &new.password {
             password::check(password)?;
         }
-        if self.find(&user_id).await?.is_some() {
-            return Err(RegisterError::Taken);
+        let kind = match grant {
+            Grant::Guest => AccountKind::Guest,
+            _ => AccountKind::Person,
+        };
+        let of_guest = new.of_guest.as_ref();
+        if of_guest.is_some_and(|guest| guest.user_id != user_id) {
+            return Err(RegisterError::NotThisGuest);
+        }
+        if of_guest.is_none() {
+            self.check_available(&localpart).await?;
         }
         let password_hash = match &new.password {
             Some(password) => Some(self.inner.passwords.hash(password).await?),
@@ -146,15 +209,37 @@ impl Accounts {
         let display_name = new.display_name.as_deref();
         let register = Register {
             user_id: user_id.clone(),
+            kind,
+            of_guest: of_guest.map(|guest| GuestSession {
+                device_id: guest.device_id.to_string(),
+                session: guest.session,
+            }),
             password_hash,
             admin: new.admin,
             display_name: display_name.map(|name| serde_json::json!(name).to_string().into()),
+            accepted_terms: agreed.then(|| self.accepted_terms()),
             permit,
         };
         let mut intent = Intent::new();
         let ticket = intent.add::<AccountChanges>(Change::Register(register));
         let by = self.author(&grant, &user_id, by);
-        self.add_records(&mut intent, &by, &grant, &user_id, new.admin);
+        if kind == AccountKind::Guest || of_guest.is_some() {
+            let is_guest = kind == AccountKind::Guest;
+            (self.inner.settings.on_guest)(&mut intent, &user_id, is_guest);
+        }
+        let record = Self::record_of(&by, &grant, of_guest.is_some());
+        let target = Target::user(user_id.as_str());
+        intent.add::<AuditTrail>(record.on(target.clone()));
+        if agreed {
+            self.add_agreements(&mut intent, &target, &by);
+        }
+        if let Grant::Email(email) = &grant {
+            email.add_to_new(&mut intent, &user_id);
+            intent.add::<AuditTrail>(by.record(Act::EmailAdded).on(target.clone()));
+        }
+        if new.admin {
+            intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
+        }
         let signing_in = match new.device {
             Some(device) => Some(
                 self.add_sign_in(&mut intent, &user_id, device, Proof::None, &by)
@@ -162,7 +247,8 @@ impl Accounts {
             ),
             None => None,
         };
-        let mut committed = self.commit(intent).await?;
+        let committed = self.inner.log.commit(intent).await;
+        let mut committed = committed.map_err(refused)?;
         let Some(Outcome::Registered(user)) = committed.take(ticket) else {
             let error = StoreError::Refused("a registration had no outcome".to_owned());
             return Err(RegisterError::Store(error));
@@ -177,47 +263,49 @@ impl Accounts {
 
     fn permit(&self, grant: &Grant) -> Result<Permit, RegisterError> {
         let mode = self.registration_mode();
-        let presented =
-            |token: &Zeroizing<String>| secret::presented(token).ok_or(RegisterError::Token);
         Ok(match grant {
-            Grant::Open if mode == RegistrationMode::Open => Permit::None,
-            Grant::Open => return Err(RegisterError::Closed),
+            Grant::Open | Grant::Email(_) if mode == RegistrationMode::Open => Permit::None,
+            Grant::Open | Grant::Email(_) => return Err(RegisterError::Closed),
             Grant::Token(token) => {
-                Permit::Token(presented(token)?, mode == RegistrationMode::Closed)
+                let hash = token.0.ok_or(RegisterError::Token)?;
+                Permit::Token(hash, mode == RegistrationMode::Closed)
             }
             Grant::Administrator => Permit::None,
             Grant::SharedSecret(nonce) => Permit::Nonce(nonce.hash, nonce.expires_at),
-            Grant::SetupLink(token) => Permit::SetupLink(presented(token)?),
+            Grant::SetupLink(token) => {
+                Permit::SetupLink(secret::presented(token).ok_or(RegisterError::Token)?)
+            }
+            Grant::Guest if self.inner.settings.guests => Permit::None,
+            Grant::Guest => return Err(RegisterError::NoGuests),
         })
     }
 
     /// Who registers for themselves is known from now on.
     fn author(&self, grant: &Grant, user_id: &ruma::UserId, by: By) -> By {
         match grant {
-            Grant::Open | Grant::Token(_) | Grant::SetupLink(_) => By::person(user_id, by.origin),
+            Grant::Open
+            | Grant::Email(_)
+            | Grant::Token(_)
+            | Grant::SetupLink(_)
+            | Grant::Guest => By::person(user_id, by.origin),
             Grant::Administrator | Grant::SharedSecret(_) => by,
         }
     }
 
-    fn add_records(
-        &self,
-        intent: &mut Intent,
-        by: &By,
-        grant: &Grant,
-        user_id: &ruma::UserId,
-        admin: bool,
-    ) {
+    fn record_of(by: &By, grant: &Grant, was_guest: bool) -> Record {
         let (act, way) = match grant {
             Grant::Open => (Act::Registered, "open"),
+            Grant::Email(_) => (Act::Registered, "email"),
             Grant::Token(_) => (Act::Registered, "token"),
             Grant::SetupLink(_) => (Act::Registered, "setup_link"),
             Grant::Administrator => (Act::AccountCreated, "administrator"),
             Grant::SharedSecret(_) => (Act::AccountCreated, "shared_secret"),
+            Grant::Guest => (Act::Registered, "guest"),
         };
-        let target = Target::user(user_id.as_str());
-        intent.add::<AuditTrail>(by.record(act).on(target.clone()).with("way", way));
-        if admin {
-            intent.add::<AuditTrail>(by.record(Act::AdminGranted).on(target));
+        let record = by.record(act).with("way", way);
+        match was_guest {
+            true => record.with("was", "guest"),
+            false => record,
         }
     }
 

@@ -5,12 +5,15 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 use seal::{KeySet, Place, Scope};
 use store::StoreError;
 
+use crate::AccountKind;
+
 /// A SHA-256 of a secret.
 pub(crate) type Hash = [u8; 32];
 
 /// A row of `accounts`.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
+    pub(crate) kind: AccountKind,
     pub(crate) admin: bool,
     pub(crate) locked: bool,
     pub(crate) suspended: bool,

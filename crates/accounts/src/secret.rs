@@ -14,6 +14,8 @@ pub(crate) const REFRESH: &str = "cnv_r_";
 pub(crate) const LOGIN: &str = "cnv_l_";
 /// The prefix of tokens that tell another service who somebody is.
 pub(crate) const OPENID: &str = "cnv_o_";
+/// The prefix of what links in mails carry.
+pub(crate) const EMAIL: &str = "cnv_m_";
 /// The prefix of the first administrator's link.
 pub(crate) const SETUP: &str = "cnv_s_";
 

@@ -74,8 +74,7 @@ impl Accounts {
             localpart: Some(localpart),
             password: Some(password),
             admin: true,
-            display_name: None,
-            device: None,
+            ..NewAccount::default()
         };
         let token = Zeroizing::new(token.to_owned());
         self.register(new, Grant::SetupLink(token), by).await

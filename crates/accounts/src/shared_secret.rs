@@ -95,6 +95,7 @@ impl Accounts {
             admin: request.admin,
             display_name: request.display_name,
             device: Some(NewDevice::default()),
+            ..NewAccount::default()
         };
         let by = By {
             actor: Actor::System,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use audit::{Act, AuditTrail, Target};
-use model::ids;
+use model::{ids, mail_address::MailAddress};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use store::{Committed, Intent, StoreError, Ticket};
 
@@ -127,6 +127,9 @@ impl SigningIn {
     }
 }
 
+/// No name that somebody could have.
+const NOBODY: &str = "\0";
+
 const READ_LOGIN_TOKEN: &str = "SELECT user_id FROM login_tokens WHERE hash = $1";
 
 impl Accounts {
@@ -143,6 +146,23 @@ impl Accounts {
         let proved = self.prove_password(name, password, &by, Act::SignInFailed);
         let (user_id, proof) = proved.await?;
         self.begin_session(&user_id, device, proof, by).await
+    }
+
+    /// Begins a session for who knows the password of the account that an address of mail stands
+    /// for. An unknown address takes as long as a wrong password.
+    pub async fn sign_in_with_email(
+        &self,
+        address: &str,
+        password: &str,
+        device: NewDevice,
+        by: By,
+    ) -> Result<SignedIn, SignInError> {
+        let owner = match MailAddress::parse(address) {
+            Ok(address) => self.email_owner(&address).await?,
+            Err(_) => None,
+        };
+        let name = owner.as_ref().map_or(NOBODY, |owner| owner.as_str());
+        self.sign_in_with_password(name, password, device, by).await
     }
 
     /// Begins a session for who has a login token; the token is used up.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use ruma::OwnedUserId;
 use store::{Database, Pos, Reader, StoreError};
 
-use crate::{applier::AccountChanges, rows};
+use crate::{AccountKind, applier::AccountChanges, rows};
 
 /// A user's account and sessions at one moment.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct UserState {
     pub(crate) admin: bool,
     pub(crate) locked: bool,
     pub(crate) suspended: bool,
+    pub(crate) kind: AccountKind,
     pub(crate) deactivated: bool,
     /// By device id.
     pub(crate) sessions: HashMap<String, SessionState>,
@@ -35,7 +36,7 @@ impl SessionState {
 }
 
 const READ_STATE: &str =
-    "SELECT admin, deactivated_at, locked, suspended FROM accounts WHERE user_id = $1";
+    "SELECT admin, deactivated_at, locked, suspended, kind FROM accounts WHERE user_id = $1";
 const READ_SESSIONS: &str =
     "SELECT device_id, session, generation, next_generation FROM devices WHERE user_id = $1";
 
@@ -69,6 +70,7 @@ async fn read_state(
     };
     let (admin, deactivated) = (row.flag(0)?, row.opt_int(1)?.is_some());
     let (locked, suspended) = (row.flag(2)?, row.flag(3)?);
+    let kind = AccountKind::read(row.int(4)?)?;
     let name = database.names().user_name(reader, user).await?;
     let mut sessions = HashMap::new();
     for row in reader.query(READ_SESSIONS, &[user.into()]).await? {
@@ -84,6 +86,7 @@ async fn read_state(
         admin,
         locked,
         suspended,
+        kind,
         deactivated,
         sessions,
     }))

@@ -5,9 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use ruma::RoomId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::StoreError;
+use store::{Intent, StoreError};
 
-use crate::{Accounts, account_data::refuse, change::Refusal};
+use crate::{
+    Accounts,
+    account_data::refuse,
+    applier::AccountChanges,
+    change::{Change, EditAccountData, Refusal},
+};
 
 /// The type of the entry.
 pub const TAGS: &str = "m.tag";
@@ -87,6 +92,23 @@ impl Accounts {
             Ok(write(&content))
         });
         Ok(self.edit_account_data(user, Some(room), TAGS, edit).await?)
+    }
+
+    /// Adds to an intent that a user's room has a tag, of which nothing is told.
+    pub fn add_tag(&self, intent: &mut Intent, user: i64, room: &RoomId, tag: &'static str) {
+        let edit = Arc::new(move |standing: Option<&[u8]>| {
+            let mut content = read(standing);
+            let info = Value::Object(serde_json::Map::new());
+            content.tags.insert(tag.to_owned(), info);
+            Ok(write(&content))
+        });
+        intent.add::<AccountChanges>(Change::EditAccountData(EditAccountData {
+            user,
+            room_id: Some(room.to_string()),
+            kind: TAGS.to_owned(),
+            size_bytes: MAX_INFO_BYTES,
+            edit,
+        }));
     }
 
     /// Takes a tag from a room; succeeds when it is not there.

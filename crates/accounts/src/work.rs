@@ -8,6 +8,7 @@ use seal::{KeySet, Keyring, Scope};
 use store::{Reader, Row, Staged, StoreError, Tx};
 
 use crate::{
+    AccountKind,
     change::{Change, Permit, Proof},
     invites::INVITE_PERMISSION,
     rows::{
@@ -50,7 +51,7 @@ pub struct Work {
 }
 
 const READ_ACCOUNT: &str = "SELECT admin, password_hash, created_at, deactivated_at, erased, pos, \
-     locked, suspended FROM accounts WHERE user_id = $1";
+     locked, suspended, kind FROM accounts WHERE user_id = $1";
 const READ_DEVICES: &str = "SELECT device_id, session, generation, next_generation, display_name, \
      created_at, pos FROM devices WHERE user_id = $1";
 const READ_REFRESH: &str = "SELECT user_id, device_id, session, generation FROM refresh_tokens \
@@ -417,6 +418,7 @@ fn account_of(row: &Row) -> Result<Account, StoreError> {
         pos: row.int(5)?,
         locked: row.flag(6)?,
         suspended: row.flag(7)?,
+        kind: AccountKind::read(row.int(8)?)?,
     })
 }
 

@@ -18,6 +18,7 @@ static ACCOUNTS: Insert = Insert {
         ("admin", ColumnType::Int),
         ("locked", ColumnType::Int),
         ("suspended", ColumnType::Int),
+        ("kind", ColumnType::Int),
         ("password_hash", ColumnType::Text),
         ("created_at", ColumnType::Int),
         ("deactivated_at", ColumnType::Int),
@@ -25,7 +26,7 @@ static ACCOUNTS: Insert = Insert {
         ("pos", ColumnType::Int),
     ],
     on_conflict: "ON CONFLICT (user_id) DO UPDATE SET admin = excluded.admin, \
-         locked = excluded.locked, suspended = excluded.suspended, \
+         locked = excluded.locked, suspended = excluded.suspended, kind = excluded.kind, \
          password_hash = excluded.password_hash, deactivated_at = excluded.deactivated_at, \
          erased = excluded.erased, pos = excluded.pos",
 };
@@ -211,6 +212,7 @@ fn accounts(work: &Work) -> Vec<Vec<Value>> {
             account.admin.into(),
             account.locked.into(),
             account.suspended.into(),
+            account.kind.stored().into(),
             account.password_hash.clone().into(),
             account.created_at.as_millis().into(),
             millis(account.deactivated_at),

@@ -22,6 +22,8 @@ pub enum Act {
     Registered,
     /// An account was made by an administrator.
     AccountCreated,
+    /// The owner of an account agreed to a version of a policy while making it.
+    TermsAccepted,
     /// An account was closed.
     AccountDeactivated,
     /// A session began.
@@ -38,6 +40,10 @@ pub enum Act {
     PasswordChanged,
     /// A password was set by an administrator.
     PasswordReset,
+    /// An address of mail was added to an account.
+    EmailAdded,
+    /// An address of mail was taken from an account by its owner.
+    EmailRemoved,
     /// A sensitive act was confirmed with wrong credentials.
     ConfirmationFailed,
     /// A refresh token was used a second time: its session was ended.
@@ -64,6 +70,8 @@ pub enum Act {
     SuspensionLifted,
     /// A person, a room or an event was reported to the administrators.
     ReportMade,
+    /// The server told a person something.
+    NoticeSent,
     /// A person's encryption keys were set anew.
     KeysReset,
     /// A person's cross-signing keys were changed.

@@ -145,10 +145,15 @@ impl FromRequestParts<ClientApi> for Caller {
         let class = info.map_or(Class::Default, |info| info.class);
         api.limits().check(class, Subject::User(caller.user))?;
         let answers = info.map_or(Standing::Good, |info| info.standing);
+        let guests = info.is_some_and(|info| info.guests);
         match caller.standing {
-            standing if standing <= answers => Ok(caller),
-            Standing::Locked => Err(ApiError::user_locked()),
-            Standing::Good | Standing::Suspended => Err(ApiError::user_suspended()),
+            standing if standing <= answers => {}
+            Standing::Locked => return Err(ApiError::user_locked()),
+            Standing::Good | Standing::Suspended => return Err(ApiError::user_suspended()),
+        }
+        match caller.is_guest && !guests {
+            true => Err(ApiError::guest_access_forbidden("guests may not do this")),
+            false => Ok(caller),
         }
     }
 }

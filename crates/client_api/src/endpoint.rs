@@ -54,6 +54,8 @@ pub struct EndpointInfo {
     pub auth: Auth,
     /// The last standing of a caller for which it answers.
     pub standing: Standing,
+    /// Whether it answers to guests.
+    pub guests: bool,
     /// Which rate limit it draws on.
     pub class: Class,
     /// How large its body may be.
@@ -73,6 +75,8 @@ pub struct Route {
     pub auth: &'static str,
     /// The last standing of a caller for which it answers; without a caller it says nothing.
     pub standing: &'static str,
+    /// Whether it answers to guests; without a caller it answers to everybody.
+    pub guests: bool,
     /// Which rate limit it draws on.
     pub class: &'static str,
 }
@@ -85,13 +89,19 @@ impl fmt::Display for Route {
             endpoint,
             auth,
             standing,
+            guests,
             class,
         } = self;
+        // Where a token is read if there is one, everybody may ask.
+        let guests = match *guests && *auth == Auth::Caller.as_str() {
+            true => " or guest",
+            false => "",
+        };
         match *standing {
             "" => write!(f, "{method} {path} → {endpoint} ({auth}, {class})"),
             standing => write!(
                 f,
-                "{method} {path} → {endpoint} ({auth}: {standing}, {class})"
+                "{method} {path} → {endpoint} ({auth}: {standing}{guests}, {class})"
             ),
         }
     }
@@ -110,7 +120,8 @@ pub struct Endpoint {
 /// An endpoint that needs an access token: its handler ends in `Caller, Matrix<Request>`.
 ///
 /// It says for whom it answers: for people in good standing alone, also for those who are
-/// suspended, or even for those who are locked. Others are refused before the handler.
+/// suspended, or even for those who are locked. Others are refused before the handler. So are
+/// guests, unless it is [open to them](Endpoint::open_to_guests).
 ///
 /// ```
 /// use client_api::{caller::{Caller, Standing}, endpoint::by_caller, matrix::Matrix};
@@ -138,7 +149,8 @@ where
 }
 
 /// An endpoint that reads an access token when there is one: its handler ends in
-/// `Option<Caller>, Matrix<Request>`. Whoever calls needs the standing that it says.
+/// `Option<Caller>, Matrix<Request>`. Whoever calls needs the standing that it says; guests may do
+/// what anybody may.
 pub fn by_caller_if_any<H, T>(handler: H, standing: Standing) -> Endpoint
 where
     H: Handler<T, ClientApi>,
@@ -191,6 +203,8 @@ impl Endpoint {
                 name: endpoint_name::<R>(),
                 auth,
                 standing,
+                // What asks for no token asks for no account.
+                guests: auth != Auth::Caller,
                 class: Class::Default,
                 body_limit_bytes: DEFAULT_BODY_LIMIT,
             },
@@ -200,6 +214,15 @@ impl Endpoint {
             answers_unstable: false,
             handler: on(filter, handler),
         }
+    }
+
+    /// Answers to guests too: only what the specification lists for them ([spec]).
+    ///
+    /// [spec]: https://spec.matrix.org/v1.19/client-server-api/#guest-access
+    #[must_use]
+    pub fn open_to_guests(mut self) -> Self {
+        self.info.guests = true;
+        self
     }
 
     /// Draws on another rate limit than the default one.
@@ -254,6 +277,7 @@ impl Endpoint {
                 Auth::Caller | Auth::CallerIfAny => self.info.standing.as_str(),
                 Auth::Anyone => "",
             },
+            guests: self.info.guests,
             class: self.info.class.as_str(),
         })
     }

@@ -159,6 +159,16 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::ThreepidDenied, sentence)
     }
 
+    /// 400 `M_THREEPID_AUTH_FAILED`: nobody has proved that the identifier is theirs.
+    pub fn threepid_auth_failed(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidAuthFailed, sentence)
+    }
+
+    /// 400 `M_THREEPID_IN_USE`: the identifier stands for another account.
+    pub fn threepid_in_use(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::ThreepidInUse, sentence)
+    }
+
     /// 413 `M_TOO_LARGE`: the request or what it would make is too big.
     pub fn too_large(sentence: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, sentence)
@@ -315,6 +325,18 @@ impl ApiError {
         )
     }
 
+    /// 403 `M_GUEST_ACCESS_FORBIDDEN`: guests may not do this, or there are none.
+    pub fn guest_access_forbidden(sentence: impl Display) -> Self {
+        let kind = ErrorKind::GuestAccessForbidden;
+        Self::new(StatusCode::FORBIDDEN, kind, sentence)
+    }
+
+    /// 403 `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM`: the server sends its notices there.
+    pub fn cannot_leave_notices(sentence: impl Display) -> Self {
+        let kind = ErrorKind::CannotLeaveServerNoticeRoom;
+        Self::new(StatusCode::FORBIDDEN, kind, sentence)
+    }
+
     /// 403 `M_INVITE_BLOCKED`: the invited person takes no invitations.
     pub fn invite_blocked(sentence: impl Display) -> Self {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, sentence)
@@ -341,6 +363,19 @@ impl ApiError {
     /// 401 with what is left of user-interactive authentication.
     pub fn uiaa(info: UiaaInfo) -> Self {
         Self(Box::new(Answer::Uiaa(info)))
+    }
+
+    /// Tells, beside what has to be proved, what for: where the specification has no
+    /// user-interactive authentication, clients look for an errcode.
+    #[must_use]
+    pub fn with_reason(mut self, sentence: impl Display) -> Self {
+        if let Answer::Uiaa(info) = &mut *self.0
+            && info.auth_error.is_none()
+        {
+            let body = StandardErrorBody::new(ErrorKind::Forbidden, sentence.to_string());
+            info.auth_error = Some(Box::new(body));
+        }
+        self
     }
 
     /// 500 `M_UNKNOWN`: the client learns the request id, the log the whole chain of sources.

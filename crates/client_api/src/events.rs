@@ -15,9 +15,9 @@ pub(crate) struct RoomView<'a> {
     rooms: &'a Rooms,
     caller: &'a Caller,
     clock: &'a dyn Clock,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) room: Arc<Room>,
-    pub(crate) history: History,
+    pub(crate) history: Arc<History>,
 }
 
 impl<'a> RoomView<'a> {
@@ -35,10 +35,28 @@ impl<'a> RoomView<'a> {
             rooms,
             caller,
             clock,
-            snapshot,
+            snapshot: Arc::new(snapshot),
             room,
-            history,
+            history: Arc::new(history),
         })
+    }
+
+    /// Over what was read already.
+    pub(crate) fn over(
+        rooms: &'a Rooms,
+        clock: &'a dyn Clock,
+        caller: &'a Caller,
+        snapshot: &Arc<Snapshot>,
+        (room, history): (&Arc<Room>, &Arc<History>),
+    ) -> Self {
+        Self {
+            rooms,
+            caller,
+            clock,
+            snapshot: Arc::clone(snapshot),
+            room: Arc::clone(room),
+            history: Arc::clone(history),
+        }
     }
 
     /// One event, if the caller may see it.
@@ -75,7 +93,7 @@ impl<'a> RoomView<'a> {
         events: impl Iterator<Item = &'e StoredEvent>,
     ) -> Result<Bundles, StoreError> {
         let events: Vec<_> = events.collect();
-        let reader = (self.caller.user, &self.history);
+        let reader = (self.caller.user, &*self.history);
         self.rooms
             .bundles(&self.snapshot, &self.room, reader, &events)
             .await
@@ -119,6 +137,15 @@ impl<'a> RoomView<'a> {
         &self,
         events: &[StoredEvent],
     ) -> Result<Vec<Raw<T>>, StoreError> {
+        let members = self.members(events).await?;
+        Ok(members.iter().map(|member| self.state(member)).collect())
+    }
+
+    /// The same, as they are stored.
+    pub(crate) async fn members(
+        &self,
+        events: &[StoredEvent],
+    ) -> Result<Vec<Arc<Pdu>>, StoreError> {
         const MEMBER: &str = "m.room.member";
 
         let Some(newest) = events.iter().map(|event| event.ord).max() else {
@@ -134,7 +161,7 @@ impl<'a> RoomView<'a> {
             let member =
                 self.rooms
                     .state_event_before(&self.snapshot, &self.room, MEMBER, sender, before);
-            members.extend(member.await?.as_deref().map(|member| self.state(member)));
+            members.extend(member.await?);
         }
         Ok(members)
     }

@@ -46,6 +46,7 @@ mod relations;
 mod reporting;
 mod room_state;
 mod rooms;
+mod search;
 mod session;
 mod sliding_sync;
 mod state;

@@ -50,10 +50,12 @@ pub enum Class {
     Report,
     /// Having the server look behind a link.
     Preview,
+    /// Searching for messages.
+    Search,
 }
 
 impl Class {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Default,
         Self::Login,
         Self::Register,
@@ -63,6 +65,7 @@ impl Class {
         Self::KeyClaim,
         Self::Report,
         Self::Preview,
+        Self::Search,
     ];
 
     /// The name of this class in metrics and in the inventory.
@@ -77,6 +80,7 @@ impl Class {
             Self::KeyClaim => "key_claim",
             Self::Report => "report",
             Self::Preview => "preview",
+            Self::Search => "search",
         }
     }
 
@@ -96,6 +100,8 @@ impl Class {
             Self::Report => (20, 1),
             // Who opens a room sees many links at once.
             Self::Preview => (60, 2),
+            // As somebody types.
+            Self::Search => (60, 5),
         }
     }
 

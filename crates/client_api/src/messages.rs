@@ -38,7 +38,7 @@ pub(crate) fn page_length(limit: UInt) -> usize {
         .min(LONGEST_PAGE)
 }
 
-fn compiled(filter: &RoomEventFilter) -> Result<EventFilter, ApiError> {
+pub(crate) fn compiled(filter: &RoomEventFilter) -> Result<EventFilter, ApiError> {
     EventFilter::compile(filter)
         .map_err(|error| ApiError::invalid_param(format_args!("filter: {}", complaint(&error))))
 }

@@ -30,6 +30,8 @@ impl From<RoomsRefusal> for ApiError {
             | RoomsRefusal::NoSuchEvent
             | RoomsRefusal::NoSuchDelayedEvent
             | RoomsRefusal::NoSuchAlias(_) => Self::not_found(refusal),
+            RoomsRefusal::NoticesRoom => Self::cannot_leave_notices(refusal),
+            RoomsRefusal::NoGuests | RoomsRefusal::ByGuest => Self::guest_access_forbidden(refusal),
             RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
                 Self::forbidden(complaint(&refusal))
             }
@@ -52,7 +54,7 @@ impl From<RoomsRefusal> for ApiError {
             RoomsRefusal::DuplicateAnnotation => Self::duplicate_annotation(refusal),
             RoomsRefusal::Upgraded(_) => Self::bad_state(refusal),
             // Every moment's name of this second is taken, or others kept changing the room.
-            RoomsRefusal::RoomExists | RoomsRefusal::Overtaken => {
+            RoomsRefusal::RoomExists | RoomsRefusal::Overtaken | RoomsRefusal::HasNotices => {
                 Self::limit_exceeded(Duration::from_secs(1))
             }
         }

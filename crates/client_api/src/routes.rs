@@ -129,6 +129,7 @@ use crate::{
         create_room::create_room, get_hierarchy::get_hierarchy, get_summary::get_summary,
         joined_rooms::joined_rooms, upgrade_room::upgrade_room,
     },
+    search::search_events::search_events,
     session::{
         get_login_token::get_login_token, get_login_types::get_login_types, login::login,
         logout::logout, logout_all::logout_all, refresh_token::refresh_token,
@@ -138,9 +139,15 @@ use crate::{
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
     third_party_id::{
+        add_3pid::add_3pid,
+        add_3pid_by_credentials::add_3pid_by_credentials,
         bind_3pid::bind_3pid,
         delete_3pid::delete_3pid,
         get_3pids::get_3pids,
+        request_email_token::{
+            request_email_token, request_email_token_for_password,
+            request_email_token_for_registration,
+        },
         request_phone_token::{
             request_phone_token, request_phone_token_for_password,
             request_phone_token_for_registration,
@@ -182,33 +189,38 @@ fn endpoints() -> Vec<Endpoint> {
         by_anyone(register).class(Class::Register),
         by_anyone(get_username_availability).class(Class::Register),
         by_anyone(check_registration_token_validity).class(Class::Register),
-        by_caller(change_password, Suspended).class(Class::Login),
+        by_caller_if_any(change_password, Suspended).class(Class::Login),
         by_caller(deactivate, Suspended).class(Class::Login),
-        by_caller(whoami, Suspended),
+        by_anyone(request_email_token_for_registration).class(Class::Register),
+        by_anyone(request_email_token_for_password).class(Class::Login),
+        by_caller(whoami, Suspended).open_to_guests(),
         by_anyone(request_phone_token_for_registration).class(Class::Register),
         by_anyone(request_phone_token_for_password).class(Class::Login),
         // Third-party identifiers
         by_caller(get_3pids, Suspended),
+        by_caller(add_3pid_by_credentials, Good).class(Class::Login),
+        by_caller(add_3pid, Good).class(Class::Login),
         by_caller(bind_3pid, Suspended),
         by_caller(delete_3pid, Suspended),
         by_caller(unbind_3pid, Suspended),
+        by_anyone(request_email_token).class(Class::Login),
         by_anyone(request_phone_token).class(Class::Login),
         // Capabilities negotiation
         by_caller(capabilities, Suspended),
         // Syncing
-        by_caller(sync, Suspended),
+        by_caller(sync, Suspended).open_to_guests(),
         by_caller(sliding_sync, Suspended),
         // Syncing as it was before
-        by_caller(get_events, Suspended),
+        by_caller(get_events, Suspended).open_to_guests(),
         by_caller(get_initial_state, Suspended),
         by_caller(get_one_event, Suspended),
         // Content repository
         by_caller(get_media_config, Suspended),
-        by_caller(download_file, Suspended),
-        by_caller(download_file_as, Suspended),
+        by_caller(download_file, Suspended).open_to_guests(),
+        by_caller(download_file_as, Suspended).open_to_guests(),
         // It makes the server act on others, at an address that the caller chooses.
         by_caller(get_media_preview, Good).class(Class::Preview),
-        by_caller(get_thumbnail, Suspended),
+        by_caller(get_thumbnail, Suspended).open_to_guests(),
         by_caller(create_address, Good).class(Class::Upload),
         by_caller(get_media_config_v3, Suspended),
         by_anyone(download_file_openly),
@@ -218,17 +230,21 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(upload_file, Good).class(Class::Upload),
         by_caller(upload_file_to, Good).class(Class::Upload),
         // Getting events for a room
-        by_caller(get_event, Suspended),
+        by_caller(get_event, Suspended).open_to_guests(),
         by_caller(joined_members, Suspended),
-        by_caller(get_members, Suspended),
-        by_caller(get_state, Suspended),
-        with_empty_state_key(by_caller(get_state_event, Suspended)),
-        by_caller(get_messages, Suspended),
+        by_caller(get_members, Suspended).open_to_guests(),
+        by_caller(get_state, Suspended).open_to_guests(),
+        with_empty_state_key(by_caller(get_state_event, Suspended)).open_to_guests(),
+        by_caller(get_messages, Suspended).open_to_guests(),
         by_caller(get_event_by_timestamp, Suspended),
-        by_caller(get_room_now, Suspended),
+        by_caller(get_room_now, Suspended).open_to_guests(),
         // Sending events to a room
-        with_empty_state_key(by_caller(set_state, Good)).class(Class::Send),
-        by_caller(send_event, Good).class(Class::Send),
+        with_empty_state_key(by_caller(set_state, Good))
+            .class(Class::Send)
+            .open_to_guests(),
+        by_caller(send_event, Good)
+            .class(Class::Send)
+            .open_to_guests(),
         // Sending events later (MSC4140)
         by_caller(send_delayed_event, Good).class(Class::Send),
         by_caller(get_delayed_events, Suspended),
@@ -254,10 +270,10 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(joined_rooms, Suspended),
         by_caller(invite_user, Good).class(Class::Invite),
         by_caller(join_room, Good),
-        by_caller(join_room_by_id, Good),
+        by_caller(join_room_by_id, Good).open_to_guests(),
         by_caller(knock_room, Good),
         by_caller(forget_room, Suspended),
-        by_caller(leave_room, Suspended),
+        by_caller(leave_room, Suspended).open_to_guests(),
         by_caller(kick_user, Good),
         by_caller(ban_user, Good),
         by_caller(unban_user, Good),
@@ -282,7 +298,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_presence, Suspended),
         by_caller(set_presence, Good),
         // Event context
-        by_caller(get_context, Suspended),
+        by_caller(get_context, Suspended).open_to_guests(),
         // Threading
         by_caller(get_threads, Suspended),
         by_caller(get_thread_subscription, Suspended),
@@ -290,7 +306,9 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(unsubscribe_thread, Suspended),
         by_caller(get_thread_subscriptions_changes, Suspended),
         // Send-to-device messaging
-        by_caller(send_to_device, Suspended).body_limit(TO_DEVICE_BODY_LIMIT),
+        by_caller(send_to_device, Suspended)
+            .body_limit(TO_DEVICE_BODY_LIMIT)
+            .open_to_guests(),
         // End-to-end encryption: key backups
         by_caller(get_keys, Suspended),
         by_caller(put_keys, Suspended).body_limit(BACKUP_BODY_LIMIT),
@@ -308,11 +326,13 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(delete_version, Suspended),
         // End-to-end encryption: keys
         by_caller(get_key_changes, Suspended),
-        by_caller(claim_keys, Suspended).class(Class::KeyClaim),
+        by_caller(claim_keys, Suspended)
+            .class(Class::KeyClaim)
+            .open_to_guests(),
         by_caller(upload_signing_keys, Suspended),
-        by_caller(query_keys, Suspended),
+        by_caller(query_keys, Suspended).open_to_guests(),
         by_caller(upload_signatures, Suspended),
-        by_caller(upload_keys, Suspended),
+        by_caller(upload_keys, Suspended).open_to_guests(),
         // End-to-end encryption: dehydrated devices (MSC3814)
         by_caller(put_dehydrated_device, Suspended),
         by_caller(get_dehydrated_device, Suspended),
@@ -324,12 +344,13 @@ fn endpoints() -> Vec<Endpoint> {
         // Profiles
         by_anyone(get_profile),
         by_anyone(get_profile_field),
-        by_caller(set_profile_field, Good),
+        // Their name, and no other field.
+        by_caller(set_profile_field, Good).open_to_guests(),
         by_caller(delete_profile_field, Good),
         // Device management
-        by_caller(get_devices, Suspended),
-        by_caller(get_device, Suspended),
-        by_caller(update_device, Suspended),
+        by_caller(get_devices, Suspended).open_to_guests(),
+        by_caller(get_device, Suspended).open_to_guests(),
+        by_caller(update_device, Suspended).open_to_guests(),
         by_caller(delete_device, Suspended).class(Class::Login),
         by_caller(delete_devices, Suspended).class(Class::Login),
         // Push notifications
@@ -346,6 +367,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(set_pushrule_enabled, Suspended),
         by_caller(get_pushrule_actions, Suspended),
         by_caller(set_pushrule_actions, Suspended),
+        // Server side search
+        by_caller(search_events, Suspended).class(Class::Search),
         // Room upgrades
         by_caller(upgrade_room, Good).class(Class::Invite),
         // Spaces

@@ -15,6 +15,7 @@ use pushers::Pushers;
 use reports::Reports;
 use rooms::Rooms;
 use ruma::{OwnedServerName, RoomVersionId, api::client::discovery::discover_support};
+use search::Search;
 use store::{Database, Log};
 use sync::Sync;
 
@@ -68,6 +69,8 @@ pub struct Owners {
     pub reports: Reports,
     /// Finding people.
     pub directory: Directory,
+    /// Finding messages.
+    pub search: Search,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -200,6 +203,12 @@ impl FromRef<ClientApi> for Reports {
 impl FromRef<ClientApi> for Directory {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.directory.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Search {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.search.clone()
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         pushers::MIGRATIONS,
         outbox::MIGRATIONS,
         sync::MIGRATIONS,
+        search::MIGRATIONS,
     ]
 }
 

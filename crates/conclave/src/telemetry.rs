@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 27] = [
+const OWN: [&str; 31] = [
     "accounts",
     "audit",
     "blobs",
@@ -22,8 +22,11 @@ const OWN: [&str; 27] = [
     "hostile",
     "keys",
     "lifecycle",
+    "mail",
+    "mailroom",
     "media",
     "model",
+    "notices",
     "oauth",
     "outbound",
     "outbox",
@@ -34,6 +37,7 @@ const OWN: [&str; 27] = [
     "reports",
     "rooms",
     "seal",
+    "search",
     "specification",
     "store",
     "sync",

@@ -121,7 +121,7 @@ impl Document {
                     self.values.insert(
                         path,
                         Given {
-                            raw: to_raw(raw),
+                            raw: to_raw(raw, DEEPEST),
                             origin,
                         },
                     );
@@ -164,7 +164,10 @@ pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, before[line_start..].chars().count() + 1)
 }
 
-fn to_raw(value: &DeValue<'_>) -> Raw {
+/// How many tables deep values go.
+const DEEPEST: usize = 4;
+
+fn to_raw(value: &DeValue<'_>, deeper: usize) -> Raw {
     match value {
         DeValue::String(text) => Raw::Text(text.to_string()),
         DeValue::Boolean(value) => Raw::Bool(*value),
@@ -172,13 +175,23 @@ fn to_raw(value: &DeValue<'_>) -> Raw {
             .map_or(Raw::Unfit("a number that is too large"), Raw::Number),
         DeValue::Float(_) => Raw::Unfit("a fractional number"),
         DeValue::Datetime(_) => Raw::Unfit("a date"),
-        DeValue::Table(_) => Raw::Unfit("a table"),
+        DeValue::Table(_) if deeper == 0 => Raw::Unfit("a table within tables"),
+        DeValue::Table(entries) => Raw::Table(
+            entries
+                .iter()
+                .map(|(key, value)| {
+                    let name = key.get_ref().to_string();
+                    let raw = to_raw(value.get_ref(), deeper - 1);
+                    (name, raw, value.span().start)
+                })
+                .collect(),
+        ),
         DeValue::Array(items) => Raw::List(
             items
                 .iter()
                 .map(|item| match item.get_ref() {
                     DeValue::Array(_) => (Raw::Unfit("a list within a list"), item.span().start),
-                    value => (to_raw(value), item.span().start),
+                    value => (to_raw(value, deeper.saturating_sub(1)), item.span().start),
                 })
                 .collect(),
         ),

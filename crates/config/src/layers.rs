@@ -25,7 +25,7 @@ struct Pair {
     read: bool,
 }
 
-const PAIRS: [Pair; 5] = [
+const PAIRS: [Pair; 6] = [
     Pair {
         value: "database.url",
         file: "database.url_file",
@@ -44,6 +44,11 @@ const PAIRS: [Pair; 5] = [
     Pair {
         value: "calls.turn_shared_secret",
         file: "calls.turn_shared_secret_file",
+        read: true,
+    },
+    Pair {
+        value: "mail.password",
+        file: "mail.password_file",
         read: true,
     },
     Pair {

@@ -21,10 +21,11 @@ pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
-    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Metrics, Presence,
-    Previews, Push, RateLimits, Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
+    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Mail,
+    MailEncryption, MailLanguage, Metrics, Notices, Presence, Previews, Push, RateLimits,
+    Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
 };
 pub use values::{
-    BusCredentials, BusUrl, DatabaseUrl, EmailAddress, FilesUrl, IpNetwork, LogFilter, PageUrl,
-    Secret, TurnUri,
+    BusCredentials, BusUrl, DatabaseUrl, DisplayName, EmailAddress, FilesUrl, IpNetwork, Localpart,
+    LogFilter, MailAddress, MailHost, OneLine, PageUrl, Policy, PolicyText, Port, Secret, TurnUri,
 };

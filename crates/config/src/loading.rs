@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Metrics, Presence, Previews, Push,
-        RateLimits, Registration, Rooms, Seal, Server, Support,
+        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Notices, Presence,
+        Previews, Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -50,8 +50,12 @@ pub struct Config {
     pub push: Push,
     /// `[calls]`
     pub calls: Calls,
+    /// `[mail]`
+    pub mail: Mail,
     /// `[support]`
     pub support: Support,
+    /// `[notices]`
+    pub notices: Notices,
     /// `[rate_limits]`
     pub rate_limits: RateLimits,
     /// `[log]`
@@ -191,14 +195,16 @@ impl Config {
         let bus = Bus::read(reader);
         let files = Files::read(reader);
         let seal = Seal::read(reader);
-        let registration = Registration::read(reader);
+        let registration = Registration::read_checked(reader);
         let encryption = Encryption::read(reader);
         let rooms = Rooms::read(reader);
         let presence = Presence::read(reader);
         let previews = Previews::read(reader);
         let push = Push::read(reader);
         let calls = Calls::read_checked(reader);
+        let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
+        let notices = Notices::read(reader);
         let rate_limits = RateLimits::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -215,7 +221,9 @@ impl Config {
             previews: previews?,
             push: push?,
             calls: calls?,
+            mail: mail?,
             support: support?,
+            notices: notices?,
             rate_limits: rate_limits?,
             log: log?,
         })

@@ -572,6 +572,121 @@ fn the_empty_text_switches_an_optional_key_off_from_any_layer() {
     assert!(loaded.config.registration.shared_secret.is_none());
 }
 
+/// A document that people agree to, with `more` below its id and version.
+fn terms(more: &str) -> String {
+    format!(
+        "[[registration.terms]]\nid = \"privacy\"\nversion = \"1.2\"\n\
+         [registration.terms.languages]\n{more}"
+    )
+}
+
+#[test]
+fn documents_to_agree_to_have_an_id_a_version_and_languages() {
+    let english = "en = { name = \"Privacy policy\", url = \"https://example.org/p\" }\n";
+    let german = "de-AT = { name = \"Datenschutz\", url = \"https://example.org/p-de\" }\n";
+    let file = terms(&format!("{english}{german}"))
+        + "[[registration.terms]]\nid = \"tos\"\nversion = \"2026-11-01\"\n\
+           languages.en = { name = \"Terms\", url = \"https://example.org/t\" }\n";
+    let loaded = load(text(&file));
+    let policies = &loaded.config.registration.terms;
+    assert_eq!(policies.len(), 2);
+    assert_eq!(
+        (policies[0].id.as_str(), policies[0].version.as_str()),
+        ("privacy", "1.2")
+    );
+    let german = &policies[0].languages["de-AT"];
+    assert_eq!(
+        (german.name.as_str(), german.url.as_str()),
+        ("Datenschutz", "https://example.org/p-de")
+    );
+    let shown = value(&loaded, "registration.terms");
+    assert!(
+        shown.starts_with("[{ id = \"privacy\", version = \"1.2\", languages = {"),
+        "{shown}"
+    );
+    // What is shown can be written.
+    let again = load(text(&format!("registration.terms = {shown}")));
+    assert_eq!(&again.config.registration.terms, policies);
+}
+
+#[test]
+fn a_document_that_cannot_be_agreed_to_is_named_with_its_place() {
+    let english = "en = { name = \"Privacy policy\", url = \"https://example.org/p\" }";
+    for (file, place, reason) in [
+        (
+            terms("de = { name = \"D\", url = \"https://e.org\" }"),
+            "c.toml:1:",
+            "has no `en`",
+        ),
+        (
+            terms("en = { name = \"P\" }"),
+            "c.toml:5:6:",
+            "has no `url`",
+        ),
+        (
+            terms("en = { name = \"P\", url = \"ftp://e.org\" }"),
+            "c.toml:5:",
+            "is not an http:// or https:// URL",
+        ),
+        (
+            terms("en = { name = \" \", url = \"https://e.org\" }"),
+            "c.toml:5:",
+            "is not text of 1 to 255 bytes",
+        ),
+        (
+            terms(&format!(
+                "{english}\nversion = {{ name = \"V\", url = \"https://e.org\" }}"
+            )),
+            "c.toml:6:",
+            "is no language",
+        ),
+        (
+            terms("en = \"https://e.org\""),
+            "c.toml:5:6:",
+            "not a table",
+        ),
+        (
+            terms(&format!("{english}\n")) + "[[registration.terms]]\nid = \"x\"\nversion = 2\n",
+            "c.toml:8:11:",
+            "is a number, not text",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a b\"\nversion = \"1\"\nlanguages.{english}"),
+            "c.toml:2:6:",
+            "has more than letters",
+        ),
+        (
+            format!("[[registration.terms]]\nid = \"a\"\nlanguages.{english}"),
+            "c.toml:1:",
+            "has no `version`",
+        ),
+        (
+            format!(
+                "[[registration.terms]]\nid = \"a\"\nversion = \"1\"\nlang = 1\nlanguages.{english}"
+            ),
+            "c.toml:4:",
+            "has a key `lang`",
+        ),
+        (
+            terms(english) + "\n" + &terms(english),
+            "c.toml:1:",
+            "names an id twice",
+        ),
+        (
+            "registration.terms = \"https://e.org\"".to_owned(),
+            "c.toml:1:22:",
+            "not a table in the file",
+        ),
+    ] {
+        let problem = error(text(&file));
+        assert!(problem.starts_with(place), "{file}\n{problem}");
+        assert!(problem.contains(reason), "{file}\n{problem}");
+        assert!(problem.contains("registration.terms"), "{problem}");
+    }
+    let variable = environment(&[("CONCLAVE__REGISTRATION__TERMS", "privacy")]);
+    assert!(error(variable).contains("not a table in the file"));
+}
+
 #[test]
 fn nesting_without_end_is_refused_rather_than_followed() {
     for text_of in [
@@ -587,4 +702,72 @@ fn nesting_without_end_is_refused_rather_than_followed() {
                 .all(|message| message.len() < 400)
         );
     }
+}
+
+#[test]
+fn mail_is_absent_or_whole() {
+    let loaded = load(Sources::default());
+    assert!(loaded.config.mail.host.is_none());
+    let port = |encryption: &str| {
+        let toml = format!(
+            "[mail]\nhost = \"mail.example.org\"\nfrom = \"chat@example.org\"\n\
+             encryption = \"{encryption}\"\n"
+        );
+        value(&load(text(&toml)), "mail.port").to_owned()
+    };
+    assert_eq!(
+        ["starttls", "tls", "none"].map(port),
+        ["587", "465", "25"].map(str::to_owned)
+    );
+    for (toml, message) in [
+        (
+            "[mail]\nhost = \"mail.example.org\"\n",
+            "c.toml:2:8: mail.host is set without mail.from",
+        ),
+        (
+            "[mail]\nfrom = \"chat@example.org\"\n",
+            "c.toml:2:8: mail.from is set without mail.host",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"chat\"\n",
+            "c.toml:4:8: mail.user is set without mail.password",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\npassword = \"chat\"\n",
+            "c.toml:4:12: mail.password is set without mail.user",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"u\"\npassword = \"p\"\n\
+             encryption = \"none\"\n",
+            "c.toml:6:14: mail.encryption would send mail.password in clear",
+        ),
+        (
+            "[mail]\nhost = \"smtp://m\"\nfrom = \"a@m\"\n",
+            "c.toml:2:8: mail.host: \"smtp://m\" is neither a host name nor an IP address",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"Chat <a@m>\"\n",
+            "c.toml:3:8: mail.from: \"Chat <a@m>\" is not an address from which mail can be sent",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nfrom_name = \"a\\nBcc: b@m\"\n",
+            "c.toml:4:13: mail.from_name: \"a\\nBcc: b@m\" holds a control character",
+        ),
+        (
+            "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nport = 70000\n",
+            "c.toml:4:8: mail.port: 70000 is not a port",
+        ),
+    ] {
+        let error = error(text(toml));
+        assert!(error.starts_with(message), "{error}\n{message}");
+    }
+}
+
+#[test]
+fn the_password_of_the_mail_server_is_masked() {
+    let toml = "[mail]\nhost = \"m\"\nfrom = \"a@m\"\nuser = \"chat\"\npassword = \"s3cret\"\n";
+    let loaded = load(text(toml));
+    assert_eq!(value(&loaded, "mail.password"), "\"********\"");
+    assert_eq!(value(&loaded, "mail.user"), "\"chat\"");
+    assert!(!format!("{loaded} {:?}", loaded.config).contains("s3cret"));
 }

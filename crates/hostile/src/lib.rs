@@ -21,20 +21,21 @@ mod page;
 mod push_rules;
 mod request_body;
 mod room;
+mod search_term;
 mod text;
 mod tokens;
 
 pub use self::{
     bus_message::bus_message, config_file::config_file, credentials::credentials, event::event,
     filter::filter, image::image, media_type::media_type, page::page, push_rules::push_rules,
-    request_body::request_body, room::room, tokens::tokens,
+    request_body::request_body, room::room, search_term::search_term, tokens::tokens,
 };
 
 /// A property of any bytes: it returns where it holds, and panics where it does not.
 pub type Property = fn(&[u8]);
 
 /// Every property, by the name of its fuzz target and of the folder with its findings.
-pub const PROPERTIES: [(&str, Property); 12] = [
+pub const PROPERTIES: [(&str, Property); 13] = [
     ("bus_message", bus_message),
     ("config_file", config_file),
     ("credentials", credentials),
@@ -46,5 +47,6 @@ pub const PROPERTIES: [(&str, Property); 12] = [
     ("push_rules", push_rules),
     ("request_body", request_body),
     ("room", room),
+    ("search_term", search_term),
     ("tokens", tokens),
 ];

@@ -21,6 +21,7 @@ pub fn tokens(data: &[u8]) {
     reads_back::<Boundary>(text);
     reads_back::<Position>(text);
     reads_back::<PageToken>(text);
+    reads_back::<search::PageToken>(text);
     reads_back::<bus::NodeId>(text);
     reads_back::<blobs::BlobId>(text);
     if let Some(id) = MediaId::parse(text) {

@@ -155,5 +155,6 @@ properties! {
     push_rules: 500,
     request_body: 600,
     room: 500,
+    search_term: 10_000,
     tokens: 20_000,
 }

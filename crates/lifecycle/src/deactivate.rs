@@ -45,7 +45,7 @@ impl Lifecycle {
         closed
             .map_err(AccountError::from)
             .map_err(|error| match error {
-                AccountError::NoSuchUser => DeactivateError::NoSuchUser,
+                AccountError::NoSuchUser | AccountError::NoPerson => DeactivateError::NoSuchUser,
                 AccountError::Store(error) => DeactivateError::Store(error),
             })?;
         Ok(self.leave_all_rooms(whose).await?)
@@ -89,7 +89,7 @@ impl Lifecycle {
         // No snapshot stays open while changes commit.
         drop(snapshot);
         for room_id in room_ids {
-            let leave = MemberChange::Leave;
+            let leave = MemberChange::LeaveForGood;
             let left = self
                 .rooms
                 .change_member(&self.log, &room_id, user_id, user_id, leave, None);

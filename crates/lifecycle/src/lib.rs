@@ -18,7 +18,7 @@ use store::Log;
 
 pub use deactivate::DeactivateError;
 pub use dehydrated::DehydrateError;
-pub use password::{AfterPassword, ChangePasswordError};
+pub use password::{AfterPassword, ChangePasswordError, ResetPasswordError};
 pub use profile::SetProfileError;
 
 /// Procedures over accounts, keys and rooms. Cheap to clone.

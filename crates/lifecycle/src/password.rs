@@ -1,9 +1,12 @@
 //! New passwords, and the sessions that end with the old one.
 
-use accounts::{By, PasswordError, WeakPassword};
-use audit::{Act, Actor};
+use accounts::{
+    By, PasswordError, Refusal, WeakPassword,
+    emails::{EmailChanges, ForgottenPassword},
+};
+use audit::{Act, Actor, Origin};
 use ruma::{DeviceId, UserId};
-use store::{Intent, StoreError};
+use store::{CommitError, Intent, StoreError};
 
 use crate::{Lifecycle, Whose};
 
@@ -18,12 +21,26 @@ pub enum AfterPassword<'a> {
     EndAll,
 }
 
+impl<'a> AfterPassword<'a> {
+    /// Whether sessions end, and which one does not.
+    const fn ends(self) -> Option<Option<&'a DeviceId>> {
+        match self {
+            Self::KeepSessions => None,
+            Self::EndOthers(device_id) => Some(Some(device_id)),
+            Self::EndAll => Some(None),
+        }
+    }
+}
+
 /// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangePasswordError {
     /// There is no such account, or it is closed.
     #[error("there is no such account")]
     NoSuchUser,
+    /// The account is a guest's, or the server's own, and has no password.
+    #[error("this account is no person's: it has no password")]
+    NoPerson,
     /// The password is not taken.
     #[error(transparent)]
     Weak(#[from] WeakPassword),
@@ -32,10 +49,22 @@ pub enum ChangePasswordError {
     Store(#[from] StoreError),
 }
 
+/// Why a forgotten password was not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetPasswordError {
+    /// The proof was used, or does not hold any more.
+    #[error("the proof was used already, or does not hold any more")]
+    Spent,
+    /// The password was not changed.
+    #[error(transparent)]
+    Change(#[from] ChangePasswordError),
+}
+
 impl From<PasswordError> for ChangePasswordError {
     fn from(error: PasswordError) -> Self {
         match error {
             PasswordError::NoSuchUser => Self::NoSuchUser,
+            PasswordError::NoPerson => Self::NoPerson,
             PasswordError::Weak(weak) => Self::Weak(weak),
             PasswordError::Store(error) => Self::Store(error),
         }
@@ -43,7 +72,7 @@ impl From<PasswordError> for ChangePasswordError {
 }
 
 impl Lifecycle {
-    /// Sets a password. Its sessions end in the same change.
+    /// Sets a password. Its sessions end in the same change, which its owner is written to of.
     pub async fn change_password(
         &self,
         whose: Whose<'_>,
@@ -51,36 +80,77 @@ impl Lifecycle {
         after: AfterPassword<'_>,
         by: &By,
     ) -> Result<(), ChangePasswordError> {
+        let intent = Intent::new();
+        let intent = self.add_password(intent, whose, new, after, by).await?;
+        self.commit_accounts(intent)
+            .await
+            .map_err(PasswordError::from)?;
+        self.end_what_is_left(whose, after, by).await?;
+        Ok(())
+    }
+
+    /// Sets the password of who has forgotten it, and uses up what proved that it is them.
+    pub async fn reset_forgotten_password(
+        &self,
+        proof: &ForgottenPassword,
+        new: &str,
+        after: AfterPassword<'_>,
+        origin: Origin,
+    ) -> Result<(), ResetPasswordError> {
+        let whose = (proof.user, &*proof.user_id);
+        let by = proof.by(origin);
+        let mut intent = Intent::new();
+        proof.add_use(&mut intent);
+        let intent = self.add_password(intent, whose, new, after, &by).await?;
+        let committed = self.log.commit(intent).await;
+        committed.map_err(refused)?;
+        self.end_what_is_left(whose, after, &by)
+            .await
+            .map_err(ChangePasswordError::from)?;
+        Ok(())
+    }
+
+    /// Adds a new password to an intent, with the end of the sessions that end with the old one.
+    async fn add_password(
+        &self,
+        mut intent: Intent,
+        whose: Whose<'_>,
+        new: &str,
+        after: AfterPassword<'_>,
+        by: &By,
+    ) -> Result<Intent, ChangePasswordError> {
         let own = matches!(&by.actor, Actor::User { user_id, .. } if user_id == whose.1.as_str());
         let act = if own {
             Act::PasswordChanged
         } else {
             Act::PasswordReset
         };
-        let keep = match after {
-            AfterPassword::KeepSessions | AfterPassword::EndAll => None,
-            AfterPassword::EndOthers(device_id) => Some(device_id),
-        };
-        let ends = !matches!(after, AfterPassword::KeepSessions);
-        let mut intent = Intent::new();
         let accounts = &self.accounts;
         accounts
             .add_password(&mut intent, whose, new, act, by)
             .await?;
-        let devices = if ends {
-            self.some_devices(whose, keep).await?
-        } else {
-            Vec::new()
+        accounts.add_password_notice(&mut intent, whose.0);
+        let devices = match after.ends() {
+            Some(keep) => self.some_devices(whose, keep).await?,
+            None => Vec::new(),
         };
         if !devices.is_empty() {
             accounts.add_sign_out_everywhere(&mut intent, whose, &devices, by);
             self.add_drop_belongings(&mut intent, whose, &devices);
         }
-        self.commit_accounts(intent)
-            .await
-            .map_err(PasswordError::from)?;
-        if ends && !self.some_devices(whose, keep).await?.is_empty() {
-            // More than one change can end, or begun since: rare, and ended one step later.
+        Ok(intent)
+    }
+
+    /// More than one change can end, or begun since: rare, and ended one step later.
+    async fn end_what_is_left(
+        &self,
+        whose: Whose<'_>,
+        after: AfterPassword<'_>,
+        by: &By,
+    ) -> Result<(), StoreError> {
+        if let Some(keep) = after.ends()
+            && !self.some_devices(whose, keep).await?.is_empty()
+        {
             self.sign_out_everywhere(whose, keep, by).await?;
         }
         Ok(())
@@ -99,4 +169,23 @@ impl Lifecycle {
         self.change_password(whose, new, AfterPassword::EndAll, by)
             .await
     }
+}
+
+/// What refuses the reset of a password: the proof, or the account.
+fn refused(error: CommitError) -> ResetPasswordError {
+    let change = |error: PasswordError| ResetPasswordError::Change(error.into());
+    let error = match error.refusal::<EmailChanges>() {
+        Ok(refusal) => {
+            return match ForgottenPassword::is_spent(refusal) {
+                Ok(()) => ResetPasswordError::Spent,
+                Err(error) => change(PasswordError::Store(error)),
+            };
+        }
+        Err(error) => error,
+    };
+    let refusal = match error.refusal::<accounts::AccountChanges>() {
+        Ok(refusal) => refusal,
+        Err(error) => Refusal::Store(error.into_store()),
+    };
+    change(refusal.into())
 }

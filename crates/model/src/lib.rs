@@ -7,6 +7,8 @@ pub mod event;
 pub mod filter;
 pub mod ids;
 pub mod json;
+pub mod language;
+pub mod mail_address;
 pub mod push_rules;
 pub mod redaction;
 pub mod room_state;

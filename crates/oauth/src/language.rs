@@ -1,14 +1,8 @@
-//! The languages of the pages, and their texts.
+//! The texts of the pages, in each language.
 
 use http::{HeaderMap, header::ACCEPT_LANGUAGE};
+use model::language::Language;
 use serde::Serialize;
-
-/// A language that the pages speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    English,
-    SimplifiedChinese,
-}
 
 /// The texts of one language.
 #[derive(Serialize)]
@@ -38,6 +32,16 @@ pub(crate) struct Texts {
     pub(crate) incomplete: &'static str,
     pub(crate) failed_title: &'static str,
     pub(crate) failed: &'static str,
+    pub(crate) mail_link_unknown: &'static str,
+    pub(crate) confirm_title: &'static str,
+    pub(crate) confirm_add: &'static str,
+    pub(crate) confirm_register: &'static str,
+    pub(crate) confirm_reset: &'static str,
+    pub(crate) confirm_not_asked: &'static str,
+    pub(crate) confirm_button: &'static str,
+    pub(crate) confirmed_title: &'static str,
+    pub(crate) confirmed: &'static str,
+    pub(crate) go_on: &'static str,
 }
 
 const ENGLISH: Texts = Texts {
@@ -66,6 +70,16 @@ const ENGLISH: Texts = Texts {
     incomplete: "The form did not arrive in one piece. Open the link again.",
     failed_title: "That did not work",
     failed: "Something is wrong on the server, and its log says what. Nothing was changed.",
+    mail_link_unknown: "It is incomplete, it has served its purpose, or an hour has passed since it was sent. Ask for another mail where you asked for this one.",
+    confirm_title: "Confirm your email address",
+    confirm_add: "Somebody wants to add the address at which you got this link to an account on",
+    confirm_register: "Somebody wants to make an account with the address at which you got this link on",
+    confirm_reset: "Somebody wants to choose a new password for your account on",
+    confirm_not_asked: "If that was not you, close this page: nothing happens without you.",
+    confirm_button: "That was me",
+    confirmed_title: "Your address is confirmed",
+    confirmed: "Go back to where you came from, and go on there. You can close this page.",
+    go_on: "Go on to",
 };
 
 const SIMPLIFIED_CHINESE: Texts = Texts {
@@ -94,84 +108,29 @@ const SIMPLIFIED_CHINESE: Texts = Texts {
     incomplete: "表单内容不完整。请重新打开链接。",
     failed_title: "操作失败",
     failed: "服务器出现问题，详情见其日志。未作任何更改。",
+    mail_link_unknown: "链接不完整、已经使用过，或者发出已超过一小时。请在原来的地方重新申请一封邮件。",
+    confirm_title: "确认您的邮箱地址",
+    confirm_add: "有人想把收到此链接的邮箱地址添加到以下服务器上的账户：",
+    confirm_register: "有人想用收到此链接的邮箱地址在以下服务器上注册账户：",
+    confirm_reset: "有人想为您在以下服务器上的账户设置新密码：",
+    confirm_not_asked: "如果不是您本人，请关闭此页面：没有您的确认，什么都不会发生。",
+    confirm_button: "是我本人",
+    confirmed_title: "邮箱地址已确认",
+    confirmed: "请回到原来的地方继续操作。您可以关闭此页面。",
+    go_on: "继续前往",
 };
 
-impl Language {
-    /// The language that a browser likes best among those the pages speak.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let wanted = headers.get(ACCEPT_LANGUAGE);
-        let wanted = wanted
-            .and_then(|wanted| wanted.to_str().ok())
-            .unwrap_or_default();
-        let mut best = (0, Self::English);
-        for range in wanted.split(',') {
-            let (tag, weight) = range.split_once(';').unwrap_or((range, ""));
-            let language = match tag.trim().split('-').next() {
-                Some(tag) if tag.eq_ignore_ascii_case("en") => Self::English,
-                Some(tag) if tag.eq_ignore_ascii_case("zh") => Self::SimplifiedChinese,
-                _ => continue,
-            };
-            let weight = thousandths(weight);
-            // The first of equals is preferred.
-            if weight > best.0 {
-                best = (weight, language);
-            }
-        }
-        best.1
-    }
-
-    /// The value of the attribute `lang`.
-    pub(crate) const fn tag(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::SimplifiedChinese => "zh-Hans",
-        }
-    }
-
-    /// Its texts.
-    pub(crate) const fn texts(self) -> &'static Texts {
-        match self {
-            Self::English => &ENGLISH,
-            Self::SimplifiedChinese => &SIMPLIFIED_CHINESE,
-        }
-    }
+/// The language that a browser likes best among those the pages speak.
+pub(crate) fn language_of(headers: &HeaderMap) -> Language {
+    let wanted = headers.get(ACCEPT_LANGUAGE);
+    let wanted = wanted.and_then(|wanted| wanted.to_str().ok());
+    Language::preferred(wanted.unwrap_or_default())
 }
 
-/// The weight `q=0.8` in thousandths; without one it is 1.
-fn thousandths(weight: &str) -> u16 {
-    let Some(weight) = weight.trim().strip_prefix("q=") else {
-        return 1_000;
-    };
-    let weight: f32 = weight.parse().unwrap_or(0.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the weight is between 0 and 1 here"
-    )]
-    let thousandths = (weight.clamp(0.0, 1.0) * 1_000.0) as u16;
-    thousandths
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_language_is_the_one_the_browser_likes_best() {
-        for (wanted, language) in [
-            ("", Language::English),
-            ("de, fr;q=0.9", Language::English),
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::SimplifiedChinese),
-            ("en-GB,en;q=0.9,zh;q=0.8", Language::English),
-            ("de,zh;q=0.5,en;q=0.7", Language::English),
-            ("de,zh-Hans;q=0.5", Language::SimplifiedChinese),
-            ("zh;q=0", Language::English),
-            ("zh;q=x,en;q=0.1", Language::English),
-            (";;,,zh;q=NaN", Language::English),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_LANGUAGE, wanted.parse().unwrap());
-            assert_eq!(Language::of(&headers), language, "{wanted}");
-        }
+/// The texts in a language.
+pub(crate) const fn texts_in(language: Language) -> &'static Texts {
+    match language {
+        Language::English => &ENGLISH,
+        Language::SimplifiedChinese => &SIMPLIFIED_CHINESE,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Pages are rendered here, without scripts, in the language the browser asks for.
 
+mod confirm;
 mod language;
 mod page;
 mod setup;
@@ -18,6 +19,7 @@ const FORM_BYTES: usize = 16 * 1024;
 pub fn router(pages: Pages) -> Router {
     Router::new()
         .route("/_conclave/setup", get(setup::show).post(setup::submit))
+        .route("/_conclave/mail", get(confirm::show).post(confirm::confirm))
         .route("/_conclave/pages.css", get(page::style))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .with_state(pages)

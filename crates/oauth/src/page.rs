@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use minijinja::{Environment, Value, context, value::Serde};
+use model::language::Language;
 
-use crate::language::Language;
+use crate::language::texts_in;
 
 const LAYOUT: &str = include_str!("../templates/layout.html");
 const SETUP: &str = include_str!("../templates/setup.html");
 const SETUP_DONE: &str = include_str!("../templates/setup_done.html");
+const CONFIRM: &str = include_str!("../templates/confirm.html");
+const CONFIRMED: &str = include_str!("../templates/confirmed.html");
 const MESSAGE: &str = include_str!("../templates/message.html");
 const STYLE: &str = include_str!("../templates/pages.css");
 
@@ -29,6 +32,8 @@ impl Templates {
             ("layout.html", LAYOUT),
             ("setup.html", SETUP),
             ("setup_done.html", SETUP_DONE),
+            ("confirm.html", CONFIRM),
+            ("confirmed.html", CONFIRMED),
             ("message.html", MESSAGE),
         ] {
             environment
@@ -46,7 +51,7 @@ impl Templates {
         template: &'static str,
         values: Value,
     ) -> Response {
-        let t = Value::from(Serde(language.texts()));
+        let t = Value::from(Serde(texts_in(language)));
         let common = context! { language => language.tag(), t };
         let rendered = self
             .0

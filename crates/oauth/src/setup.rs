@@ -13,13 +13,14 @@ use axum::{
 };
 use http::{Extensions, HeaderMap, StatusCode};
 use minijinja::context;
+use model::language::Language;
 use serde::Deserialize;
 use store::StoreError;
 use tracing::instrument;
 use zeroize::Zeroizing;
 
 use crate::{
-    language::{Language, Texts},
+    language::{Texts, language_of, texts_in},
     state::Pages,
 };
 
@@ -45,7 +46,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
     link: Result<Query<Link>, QueryRejection>,
 ) -> Response {
-    let language = Language::of(&headers);
+    let language = language_of(&headers);
     let token = link.map(|link| link.0.token).unwrap_or_default();
     match pages.accounts.setup_link(&token).await {
         Ok(SetupLink::Usable) => pages.form(language, &token, "", None),
@@ -62,8 +63,8 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     form: Result<Form<Submitted>, FormRejection>,
 ) -> Response {
-    let language = Language::of(&headers);
-    let texts = language.texts();
+    let language = language_of(&headers);
+    let texts = texts_in(language);
     let Ok(Form(form)) = form else {
         let status = StatusCode::BAD_REQUEST;
         let templates = &pages.templates;
@@ -115,7 +116,7 @@ impl Pages {
             link_used_title,
             link_used,
             ..
-        } = language.texts();
+        } = texts_in(language);
         let (status, title, sentence) = match link {
             SetupLink::Done => (StatusCode::GONE, link_used_title, link_used),
             SetupLink::Usable | SetupLink::Unknown => {
@@ -139,7 +140,7 @@ impl Pages {
         username: &str,
         error: RegisterError,
     ) -> Response {
-        let texts = language.texts();
+        let texts = texts_in(language);
         let wrong = match error {
             RegisterError::Name(_) => ("username", texts.bad_name),
             RegisterError::Taken => ("username", texts.name_taken),
@@ -150,7 +151,14 @@ impl Pages {
             // Somebody else was faster: the link was good a moment ago.
             RegisterError::Token => return self.no_form(language, SetupLink::Done),
             RegisterError::Store(error) => return self.failed(language, &error),
-            RegisterError::Closed | RegisterError::Device(_) | RegisterError::AnotherName => {
+            RegisterError::Closed
+            | RegisterError::Device(_)
+            | RegisterError::AnotherName
+            | RegisterError::Email(_)
+            | RegisterError::NotAgreed
+            | RegisterError::NoGuests
+            | RegisterError::NotThisGuest
+            | RegisterError::Locked => {
                 return self.no_form(language, SetupLink::Unknown);
             }
         };
@@ -160,7 +168,7 @@ impl Pages {
     fn failed(&self, language: Language, error: &StoreError) -> Response {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, "the setup page failed");
-        let texts = language.texts();
+        let texts = texts_in(language);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.templates
             .message(status, language, texts.failed_title, texts.failed)

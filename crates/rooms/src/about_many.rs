@@ -8,19 +8,37 @@ use store::{Reader, Row, StoreError, Value};
 /// How many events a statement has places for. Those that are left over are NULL.
 const SIZES: [usize; 3] = [16, 128, 512];
 
-/// A statement that may name the table `wanted (event_id)`.
+/// A statement that may name the table `wanted (event_id)`, or `wanted (ord)`.
 pub(crate) struct AboutMany {
     text: &'static str,
     /// How many parameters the text has of its own.
     own: usize,
+    column: &'static str,
+    kind: &'static str,
     by_size: [OnceLock<String>; SIZES.len()],
 }
 
 impl AboutMany {
     pub(crate) const fn new(text: &'static str, own: usize) -> Self {
+        Self::wanting(text, own, "event_id", "TEXT")
+    }
+
+    /// About places in a timeline.
+    pub(crate) const fn of_places(text: &'static str, own: usize) -> Self {
+        Self::wanting(text, own, "ord", "BIGINT")
+    }
+
+    const fn wanting(
+        text: &'static str,
+        own: usize,
+        column: &'static str,
+        kind: &'static str,
+    ) -> Self {
         Self {
             text,
             own,
+            column,
+            kind,
             by_size: [const { OnceLock::new() }; SIZES.len()],
         }
     }
@@ -32,12 +50,33 @@ impl AboutMany {
         own: &[Value],
         events: &[OwnedEventId],
     ) -> Result<Vec<Row>, StoreError> {
+        let wanted: Vec<_> = events.iter().map(|event| event.as_str().into()).collect();
+        self.query_values(reader, own, &wanted).await
+    }
+
+    /// Asks about these places, whose rows come in no order.
+    pub(crate) async fn query_places(
+        &'static self,
+        reader: &Reader,
+        own: &[Value],
+        places: &[i64],
+    ) -> Result<Vec<Row>, StoreError> {
+        let wanted: Vec<_> = places.iter().map(|place| (*place).into()).collect();
+        self.query_values(reader, own, &wanted).await
+    }
+
+    async fn query_values(
+        &'static self,
+        reader: &Reader,
+        own: &[Value],
+        wanted: &[Value],
+    ) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
-        for events in events.chunks(SIZES[SIZES.len() - 1]) {
-            let size = SIZES.iter().position(|size| events.len() <= *size);
+        for wanted in wanted.chunks(SIZES[SIZES.len() - 1]) {
+            let size = SIZES.iter().position(|size| wanted.len() <= *size);
             let size = size.unwrap_or(SIZES.len() - 1);
             let mut params = own.to_vec();
-            params.extend(events.iter().map(|event| event.as_str().into()));
+            params.extend(wanted.iter().cloned());
             params.resize(self.own + SIZES[size], Value::Null);
             rows.extend(reader.query(self.sized(size), &params).await?);
         }
@@ -46,11 +85,12 @@ impl AboutMany {
 
     fn sized(&'static self, size: usize) -> &'static str {
         self.by_size[size].get_or_init(|| {
-            let mut text = "WITH wanted (event_id) AS (VALUES ".to_owned();
+            let (column, kind) = (self.column, self.kind);
+            let mut text = format!("WITH wanted ({column}) AS (VALUES ");
             for place in 0..SIZES[size] {
                 let comma = if place == 0 { "" } else { ", " };
                 let number = self.own + place + 1;
-                write!(text, "{comma}(CAST(${number} AS TEXT))").expect("a string takes all");
+                write!(text, "{comma}(CAST(${number} AS {kind}))").expect("a string takes all");
             }
             text + ") " + self.text
         })

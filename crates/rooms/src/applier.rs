@@ -4,7 +4,9 @@ mod aliases;
 mod annotations;
 mod delayed;
 mod events;
+mod guests;
 mod loading;
+mod notices;
 mod receipts;
 mod restricted;
 mod thread_subscriptions;
@@ -52,6 +54,11 @@ pub struct RoomsWork {
     /// Where those are who come into rooms that membership elsewhere opens.
     joined_rooms: restricted::JoinedRooms,
     delayed: delayed::DelayedWork,
+    /// Whether users are guests: those of whom a change says so, and who change memberships.
+    guests: Layered<i64, bool>,
+    notices: notices::NoticesWork,
+    /// Whether a room was closed to guests who may be in it.
+    closed_to_guests: Journal<()>,
     now: Timestamp,
     rows: Rows,
 }
@@ -74,6 +81,8 @@ struct Rows {
     receipts: Journal<receipts::ReceiptRow>,
     subscriptions: Journal<thread_subscriptions::SubscriptionRow>,
     forgotten: Journal<receipts::ForgottenRow>,
+    guests: Journal<(i64, bool)>,
+    notices: Journal<notices::SentRow>,
 }
 
 impl Rows {
@@ -91,6 +100,8 @@ impl Rows {
         self.receipts.settle(keep);
         self.subscriptions.settle(keep);
         self.forgotten.settle(keep);
+        self.guests.settle(keep);
+        self.notices.settle(keep);
     }
 }
 
@@ -108,6 +119,7 @@ impl Applier for Rooms {
             // The PDU, and what its row and indexes take beside it.
             RoomsChange::Delayed(step) => delayed::size_bytes(step),
             RoomsChange::Event(event)
+            | RoomsChange::SendGuestOut(event)
             | RoomsChange::Upgrade(
                 UpgradeStep::Create { event, .. } | UpgradeStep::IfPermitted(event),
             ) => EVENT_OVERHEAD_BYTES + event.size_bytes,
@@ -145,6 +157,14 @@ impl Applier for Rooms {
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
             RoomsChange::Delayed(step) => self.check_delayed(work, step, context),
+            RoomsChange::Guest { user_id, is_guest } => Ok(guests::check(work, user_id, *is_guest)),
+            RoomsChange::NameNotice { user_id, hash } => {
+                Ok(notices::check_name(work, user_id, *hash, context))
+            }
+            RoomsChange::HoldNotices { room_id, user_id } => {
+                notices::check_hold(work, room_id, user_id, context)
+            }
+            RoomsChange::SendGuestOut(event) => self.check_guest_out(work, event, context),
             RoomsChange::ForgetTransactions { before } => {
                 work.rows.old_transactions.push(*before);
                 Ok(Verdict::Apply(RoomsOutcome::Done))
@@ -162,6 +182,9 @@ impl Applier for Rooms {
         work.subscriptions.settle(keep);
         work.forgotten.settle(keep);
         work.delayed.settle(keep);
+        work.guests.settle(keep);
+        work.closed_to_guests.settle(keep);
+        work.notices.settle(keep);
         work.rows.settle(keep);
     }
 
@@ -169,7 +192,10 @@ impl Applier for Rooms {
         writing::write(work, writes)
     }
 
-    fn committed(&self, work: RoomsWork, last_pos: Pos) {
+    fn committed(&self, mut work: RoomsWork, last_pos: Pos) {
+        if !work.closed_to_guests.take().is_empty() {
+            self.closed_to_guests().notify_one();
+        }
         for (key, room) in work.rooms.into_kept() {
             // Also rooms that were only read: they are true at this position.
             self.cache().put(key, room, last_pos);

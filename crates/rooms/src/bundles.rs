@@ -311,7 +311,7 @@ impl Gathering<'_> {
 
 impl Rooms {
     /// Events of a room by their ids, whoever may see them.
-    pub(crate) async fn events(
+    pub async fn events(
         &self,
         reader: &Reader,
         room: &Room,

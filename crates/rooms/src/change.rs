@@ -9,6 +9,7 @@ use store::{CommitError, Pos, StoreError};
 use crate::{
     EventOrigin, UpgradeStep,
     delayed::{DelayHash, MAX_DELAY, MAX_SCHEDULED},
+    notices::NoticeHash,
 };
 
 /// One change to rooms.
@@ -54,6 +55,29 @@ pub enum RoomsChange {
     },
     /// Something happens to events that are sent later.
     Delayed(DelayedStep),
+    /// A user is a guest from now on, or no longer.
+    Guest {
+        /// The user.
+        user_id: OwnedUserId,
+        /// Whether they are one.
+        is_guest: bool,
+    },
+    /// A user is sent the notice of this name; if they were before, nothing of the intent is done.
+    NameNotice {
+        /// The user.
+        user_id: OwnedUserId,
+        /// The keyed hash of the name.
+        hash: NoticeHash,
+    },
+    /// A new room is the one in which a user gets notices.
+    HoldNotices {
+        /// The room.
+        room_id: OwnedRoomId,
+        /// The user.
+        user_id: OwnedUserId,
+    },
+    /// A guest leaves a room that lets guests in no more, if they are in it and it does not.
+    SendGuestOut(Box<NewEvent>),
 }
 
 impl RoomsChange {
@@ -151,6 +175,8 @@ pub struct NewEvent {
     /// invitation. It is looked up under the lock, and the event then says through whom its
     /// sender comes in.
     pub by_membership: bool,
+    /// For a leave: whether the account is closed, so that no room holds its owner.
+    pub for_good: bool,
     /// The delay id of an event that was scheduled and has waited.
     pub delay_id: Option<String>,
 }
@@ -279,6 +305,18 @@ pub enum RoomsRefusal {
     /// The rules of the room do not allow it.
     #[error("{0}")]
     Forbidden(String),
+    /// The user gets notices in another room already.
+    #[error("the user has a room for notices already")]
+    HasNotices,
+    /// The server tells its people something here.
+    #[error("this is where the server sends you notices: you cannot leave it, or decline it")]
+    NoticesRoom,
+    /// The room lets no guests in.
+    #[error("this room lets no guests in")]
+    NoGuests,
+    /// Guests leave the memberships of others alone.
+    #[error("a guest can come and go, and nothing else with memberships")]
+    ByGuest,
     /// The room or the deployment wants encryption.
     #[error("{0}")]
     EncryptionRequired(String),

@@ -9,7 +9,7 @@ use ruma::{
     RoomVersionId, events::TimelineEventType, room_version_rules::RoomVersionRules,
 };
 use serde_json::json;
-use store::{Intent, Log};
+use store::{Committed, Intent, Log};
 
 use crate::{
     EncryptionPolicy, MemberProfile, NewAlias, NewEvent, Rooms, RoomsChange, RoomsError,
@@ -55,6 +55,8 @@ pub struct CreateRoom {
     pub power_levels: Option<CanonicalJsonObject>,
     /// Whether the invitations are to a direct chat.
     pub is_direct: bool,
+    /// Whom the server sends its notices in this room, if it is made for that.
+    pub notices_for: Option<OwnedUserId>,
 }
 
 /// One more state event of a new room.
@@ -83,6 +85,19 @@ impl Rooms {
         request: &CreateRoom,
         extra: impl Fn(&OwnedRoomId) -> Intent,
     ) -> Result<OwnedRoomId, RoomsError> {
+        let (room_id, ..) = self.create_around(log, request, extra, |_, _| {}).await?;
+        Ok(room_id)
+    }
+
+    /// Makes a room between what stands in the intent that `before` begins and what `after` adds;
+    /// gives what `after` gave, beside what became of the intent.
+    pub(crate) async fn create_around<T>(
+        &self,
+        log: &Log,
+        request: &CreateRoom,
+        before: impl Fn(&OwnedRoomId) -> Intent,
+        after: impl Fn(&mut Intent, &OwnedRoomId) -> T,
+    ) -> Result<(OwnedRoomId, Committed, T), RoomsError> {
         let version = request.version.as_ref().unwrap_or(self.default_version());
         let rules = version
             .rules()
@@ -100,10 +115,11 @@ impl Rooms {
             if self.names().cached_room(room_id.as_str()).is_some() {
                 continue;
             }
-            let mut intent = extra(&room_id);
+            let mut intent = before(&room_id);
             self.add_room(&mut intent, &room_id, version, &rules, &drafts, request);
+            let added = after(&mut intent, &room_id);
             match log.commit(intent).await.map_err(from_commit) {
-                Ok(_) => return Ok(room_id),
+                Ok(committed) => return Ok((room_id, committed, added)),
                 Err(RoomsError::Refused(RoomsRefusal::RoomExists)) => {}
                 Err(error) => return Err(error),
             }
@@ -159,9 +175,23 @@ impl Rooms {
                 transaction: None,
                 annotation: None,
                 by_membership: false,
+                for_good: false,
                 delay_id: None,
             };
-            self.add(intent, RoomsChange::Event(Box::new(event)));
+            let event = RoomsChange::Event(Box::new(event));
+            match &request.notices_for {
+                None => {
+                    self.add(intent, event);
+                }
+                // Notices reach those too who take no invitations.
+                Some(user_id) => {
+                    intent.add::<Self>(event);
+                    if first {
+                        let (room_id, user_id) = (room_id.clone(), user_id.clone());
+                        intent.add::<Self>(RoomsChange::HoldNotices { room_id, user_id });
+                    }
+                }
+            }
         }
         if let Some(alias) = &request.alias {
             intent.add::<Self>(RoomsChange::SetAlias(NewAlias {
@@ -265,6 +295,9 @@ impl Rooms {
 
     /// Whether this deployment turns encryption on in the room, unasked.
     fn adds_encryption(&self, request: &CreateRoom, preset_rule: &str) -> Result<bool, RoomsError> {
+        if request.notices_for.is_some() {
+            return Ok(false);
+        }
         let asked = request.initial_state.iter().any(|state| {
             state.kind == TimelineEventType::RoomEncryption && state.state_key.is_empty()
         });

@@ -115,9 +115,11 @@ pub enum DelayedFailureKind {
 impl DelayedFailure {
     fn of(refusal: &RoomsRefusal) -> Self {
         let kind = match refusal {
-            RoomsRefusal::Forbidden(_) | RoomsRefusal::EncryptionRequired(_) => {
-                DelayedFailureKind::Forbidden
-            }
+            RoomsRefusal::Forbidden(_)
+            | RoomsRefusal::EncryptionRequired(_)
+            | RoomsRefusal::NoGuests
+            | RoomsRefusal::ByGuest
+            | RoomsRefusal::NoticesRoom => DelayedFailureKind::Forbidden,
             RoomsRefusal::NoSuchRoom(_)
             | RoomsRefusal::NoSuchEvent
             | RoomsRefusal::NoSuchAlias(_) => DelayedFailureKind::NotFound,

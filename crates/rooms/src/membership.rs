@@ -30,6 +30,8 @@ pub enum MemberChange {
     Join(MemberProfile),
     /// Goes, or declines, or takes a knock back.
     Leave,
+    /// The same, because the account is closed: out of every room.
+    LeaveForGood,
     /// Asks another in.
     Invite {
         /// How the other is shown.
@@ -109,9 +111,10 @@ impl Rooms {
                 member_content("invite", profile, reason, *is_direct)
             }
             MemberChange::Ban => member_content("ban", &none, reason, false),
-            MemberChange::Leave | MemberChange::Kick | MemberChange::Unban => {
-                member_content("leave", &none, reason, false)
-            }
+            MemberChange::Leave
+            | MemberChange::LeaveForGood
+            | MemberChange::Kick
+            | MemberChange::Unban => member_content("leave", &none, reason, false),
         };
         let sender = sender.to_owned();
         let mut draft = self.state_draft(&sender, "m.room.member", target.as_str(), content);
@@ -126,6 +129,7 @@ impl Rooms {
             size_bytes,
             annotation: None,
             by_membership: matches!(change, MemberChange::Join(_)),
+            for_good: matches!(change, MemberChange::LeaveForGood),
             delay_id: None,
         }
     }
@@ -157,11 +161,13 @@ fn is_done(
         }
         MemberChange::Invite { .. } | MemberChange::Ban => Ok(false),
         MemberChange::Knock(_) => Ok(now == MembershipState::Knock),
-        MemberChange::Leave if now == MembershipState::Ban => {
+        MemberChange::Leave | MemberChange::LeaveForGood if now == MembershipState::Ban => {
             forbidden("you are banned from this room")
         }
-        MemberChange::Leave if !ever => Err(RoomsRefusal::NoSuchRoom(room.room_id.clone())),
-        MemberChange::Leave => Ok(now == MembershipState::Leave),
+        MemberChange::Leave | MemberChange::LeaveForGood if !ever => {
+            Err(RoomsRefusal::NoSuchRoom(room.room_id.clone()))
+        }
+        MemberChange::Leave | MemberChange::LeaveForGood => Ok(now == MembershipState::Leave),
         MemberChange::Kick => match now {
             MembershipState::Join | MembershipState::Invite | MembershipState::Knock => Ok(false),
             _ => forbidden("this user is not in the room"),

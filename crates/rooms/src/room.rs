@@ -23,6 +23,8 @@ pub struct Room {
     pub state: Arc<RoomState>,
     /// Whether the public directory shows it.
     pub published: bool,
+    /// The user, by interned id, who gets the server's notices in it.
+    pub(crate) notices_for: Option<i64>,
     /// The last event of the timeline.
     pub(crate) head: EventRef,
     pub(crate) depth: i64,
@@ -32,7 +34,7 @@ pub struct Room {
 }
 
 const READ_ROOM: &str = "SELECT version, head_event, depth, last_pos, state_pos, published, \
-     bump_pos FROM rooms WHERE room = $1";
+     bump_pos, notices_for FROM rooms WHERE room = $1";
 
 /// The newest entry of every place in the state, the create event first.
 const READ_STATE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
@@ -62,6 +64,7 @@ impl Room {
             room_id: create.room_id().to_owned(),
             state: Arc::new(RoomState::new(Arc::clone(create))?),
             published: false,
+            notices_for: None,
             head: create.reference(),
             depth: create.depth(),
             last_pos: pos,
@@ -110,6 +113,7 @@ impl Room {
             room_id: room_id.to_owned(),
             state: Arc::new(state),
             published: row.flag(5)?,
+            notices_for: row.opt_int(7)?,
             head: head.reference(),
             depth: row.int(2)?,
             last_pos: Pos::new(row.int(3)?),

@@ -15,6 +15,7 @@ use store::{
     Coherent, CommitError, Database, Intent, Log, LogBuilder, Migration, Migrations, Names, Pos,
     Snapshot, StoreError, Ticket,
 };
+use tokio::sync::Notify;
 
 use crate::{
     EncryptionPolicy, NewEvent, Room, RoomsChange, RoomsError, RoomsOutcome, RoomsRefusal,
@@ -66,6 +67,16 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "bumps",
             sql: include_str!("../migrations/0007_bumps.sql"),
         },
+        Migration {
+            number: 8,
+            name: "guests",
+            sql: include_str!("../migrations/0008_guests.sql"),
+        },
+        Migration {
+            number: 9,
+            name: "notices",
+            sql: include_str!("../migrations/0009_notices.sql"),
+        },
     ],
 };
 
@@ -113,6 +124,8 @@ struct Inner {
     open: OpenRooms,
     schedules: Arc<Schedules>,
     unread: UnreadCache,
+    /// Told when this node has closed a room to guests.
+    closed_to_guests: Notify,
 }
 
 impl Rooms {
@@ -138,6 +151,7 @@ impl Rooms {
                 open: OpenRooms::default(),
                 schedules: Arc::default(),
                 unread: UnreadCache::new(),
+                closed_to_guests: Notify::new(),
             }),
         }
     }
@@ -198,6 +212,10 @@ impl Rooms {
 
     pub(crate) fn schedules(&self) -> &Schedules {
         &self.inner.schedules
+    }
+
+    pub(crate) fn closed_to_guests(&self) -> &Notify {
+        &self.inner.closed_to_guests
     }
 
     pub(crate) fn options(&self) -> &RoomsOptions {

@@ -48,8 +48,12 @@ impl Rooms {
         if kind == TimelineEventType::RoomCanonicalAlias {
             self.check_aliases(room_id, sender, &content).await?;
         }
+        let guest_access = kind == TimelineEventType::RoomGuestAccess && state_key.is_empty();
         let draft = self.draft(room_id, sender, kind, Some(state_key.to_owned()), content);
-        self.append(log, draft, None).await
+        match guest_access {
+            true => self.set_guest_access(log, draft).await,
+            false => self.append(log, draft, None).await,
+        }
     }
 
     /// Takes an event's content away.
@@ -140,6 +144,7 @@ impl Rooms {
             annotation,
             size_bytes,
             by_membership: false,
+            for_good: false,
             delay_id: None,
         })
     }

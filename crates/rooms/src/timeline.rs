@@ -51,7 +51,7 @@ pub struct Page {
 
 /// How many rows are read at once, and how many at most for one page: what a filter or the
 /// visibility leaves out must not make one request read a whole room.
-const CHUNK: i64 = 128;
+const CHUNK: usize = 128;
 const MOST_ROWS: usize = 2_048;
 
 const BACKWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
@@ -97,6 +97,19 @@ impl Rooms {
         history: &History,
         request: &PageRequest<'_>,
     ) -> Result<Page, StoreError> {
+        self.page_within(snapshot, room, history, request, MOST_ROWS)
+            .await
+    }
+
+    /// The same, for which no more than so many events are read.
+    pub async fn page_within(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        history: &History,
+        request: &PageRequest<'_>,
+        most_rows: usize,
+    ) -> Result<Page, StoreError> {
         let PageRequest {
             mut from,
             to,
@@ -113,9 +126,11 @@ impl Rooms {
         let mut events = Vec::new();
         let mut rows_read = 0;
         let mut has_seen = false;
-        while rows_read < MOST_ROWS {
-            let rows = self.rows(snapshot, room, from, to, direction).await?;
-            let exhausted = rows.len() < CHUNK as usize;
+        let chunk = CHUNK.min(most_rows);
+        while rows_read < most_rows {
+            let part = (from, to, direction);
+            let rows = self.rows(snapshot, room, part, chunk).await?;
+            let exhausted = rows.len() < chunk;
             rows_read += rows.len();
             for event in rows {
                 let is_shown = history.shows(&event);
@@ -156,9 +171,8 @@ impl Rooms {
         &self,
         snapshot: &Snapshot,
         room: &Room,
-        from: i64,
-        to: Option<i64>,
-        direction: Direction,
+        (from, to, direction): (i64, Option<i64>, Direction),
+        limit: usize,
     ) -> Result<Vec<StoredEvent>, StoreError> {
         let (sql, to) = match direction {
             Direction::Forward => (FORWARD, to.unwrap_or(i64::MAX)),
@@ -170,7 +184,7 @@ impl Rooms {
             from.into(),
             to.into(),
             head.into(),
-            CHUNK.into(),
+            (limit as i64).into(),
         ];
         let rows = snapshot.query(sql, &params).await?;
         open_events(snapshot, self.keyring(), room.rules(), &rows).await

@@ -295,6 +295,7 @@ fn new_event(room_id: &OwnedRoomId, mut draft: EventDraft) -> NewEvent {
         transaction: None,
         annotation: None,
         by_membership: false,
+        for_good: false,
         delay_id: None,
     }
 }

@@ -232,9 +232,9 @@ impl History {
 
     /// The parts of the timeline whose messages the user may see, newest first.
     ///
-    /// Most have one; of somebody who came and went more often than [`MOST_SIGHTS`] times, the
-    /// oldest are left out.
-    pub(crate) fn sights(&self) -> Vec<Range<i64>> {
+    /// Most have one; of somebody who came and went more often than 32 times, the oldest are left
+    /// out.
+    pub fn sights(&self) -> Vec<Range<i64>> {
         let turns = self.turns();
         let begins = turns.iter().map(|turn| turn.saturating_add(1));
         let begins = [i64::MIN].into_iter().chain(begins);

@@ -20,7 +20,7 @@ use store::{Database, LocalWrite, Migration, Migrations, Reader, Row, StoreError
 use crate::{
     MasterKey, Place, Scope, SealError, Voucher,
     aead::{self, Cipher, KeyBytes, random_key},
-    blind::BlindKey,
+    blind::{BlindIndex, BlindKey},
 };
 
 /// The keyring's tables.
@@ -102,8 +102,9 @@ impl Keyring {
         }
         let row = database.query_opt(READ_BY_SCOPE, &[BLIND.into()]).await?;
         let row = row.ok_or_else(|| SealError::NotPrepared(BLIND.to_owned()))?;
-        let key = unwrap(&wrapping, row.int(0)?, BLIND, row.bytes(2)?)?;
-        let blind = BlindKey::new(&key);
+        let id = row.int(0)?;
+        let key = unwrap(&wrapping, id, BLIND, row.bytes(2)?)?;
+        let blind = BlindKey::new(id, &key);
         let (by_id, by_scope) = (Cache::new(CACHED_KEYS), Cache::new(CACHED_KEYS));
         let inner = Inner {
             voucher: master.voucher().clone(),
@@ -196,6 +197,12 @@ impl Keyring {
     /// of its own.
     pub fn blind(&self, purpose: &'static str, data: &[u8]) -> [u8; 32] {
         self.inner.blind.hash(purpose, data)
+    }
+
+    /// A blind index about one thing, such as one room, with a key of its own.
+    pub fn blind_index(&self, purpose: &'static str, about: &[u8]) -> BlindIndex {
+        let entropy = Arc::clone(&self.inner.entropy);
+        self.inner.blind.index(purpose, about, entropy)
     }
 
     /// What the master key vouches with.

@@ -12,6 +12,7 @@ mod keyring;
 mod master;
 mod scope;
 
+pub use blind::BlindIndex;
 pub use error::SealError;
 pub use file::{CHUNK_BYTES, CHUNK_OVERHEAD, FileKey, FileOpener, FileSealer};
 pub use keyring::{KeySet, Keyring, MIGRATIONS, TABLES};

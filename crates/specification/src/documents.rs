@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 /// Where the definitions of the client-server API stand in the data.
@@ -96,12 +96,25 @@ impl Documents {
         document.pointer(&pointer).cloned().ok_or_else(nowhere)
     }
 
+    /// Whether a document belongs to an API that the data does not hold: of that nothing is known,
+    /// and anything is as it says.
+    fn is_of_another_api(&self, name: &str) -> bool {
+        let mut parts = name.split('/');
+        match (parts.next(), parts.next()) {
+            (Some("api"), Some(api)) => !self.folder.join("api").join(api).exists(),
+            _ => false,
+        }
+    }
+
     fn document(&self, address: &str) -> Result<Arc<Value>, SpecificationError> {
         if let Some(document) = self.read.lock().get(address) {
             return Ok(Arc::clone(document));
         }
         let name = address.strip_prefix(ROOT);
         let name = name.ok_or_else(|| SpecificationError::Nowhere(address.to_owned()))?;
+        if self.is_of_another_api(name) {
+            return Ok(Arc::new(json!({})));
+        }
         let path = self.folder.join(name);
         let text = fs::read_to_string(&path).map_err(|source| SpecificationError::Unreadable {
             path: path.clone(),

@@ -7,10 +7,12 @@
 mod nats;
 mod postgres;
 mod programs;
+mod smtp;
 mod supervisor;
 
 pub use nats::Nats;
 pub use postgres::Postgres;
+pub use smtp::{Smtp, SmtpEncryption, SmtpOptions};
 
 /// Names the variable that carries the URL of a PostgreSQL server on which tests may create databases.
 pub const POSTGRES_URL_VARIABLE: &str = "CONCLAVE_TEST_POSTGRES_URL";

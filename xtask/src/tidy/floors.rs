@@ -7,7 +7,7 @@ use super::{Finding, Tree};
 /// The floors, from the ground up.
 const FLOORS: [&[&str]; 8] = [
     &["model", "config"],
-    &["store", "bus", "blobs", "outbound", "ldap"],
+    &["store", "bus", "blobs", "outbound", "mail", "ldap"],
     &["seal"],
     &["audit"],
     &[
@@ -22,8 +22,10 @@ const FLOORS: [&[&str]; 8] = [
         "federation",
         "integrations",
         "lifecycle",
+        "notices",
         "people",
         "previews",
+        "mailroom",
         "copy",
     ],
     &[

@@ -5,6 +5,7 @@ use store::{CheckContext, Verdict};
 
 use super::{Checked, open_account};
 use crate::{
+    AccountKind,
     change::{EditAccountData, Outcome, Refusal},
     invites::{INVITE_PERMISSION, blocks_all},
     rows::{AtRest, Entry},
@@ -64,7 +65,9 @@ pub(super) fn edit_account_data(
 pub(super) fn demand_invitable(work: &Work, user_id: &OwnedUserId) -> Checked {
     let user = work.names.get(user_id.as_str()).copied();
     let user = user.ok_or(Refusal::NoSuchUser)?;
-    open_account(work, user)?;
+    if open_account(work, user)?.kind == AccountKind::Server {
+        return Err(Refusal::InvitesBlocked(user_id.clone()));
+    }
     let terms = work
         .account_data
         .get(&(user, 0, INVITE_PERMISSION.to_owned()));

@@ -8,6 +8,7 @@ mod sessions;
 use store::{CheckContext, Verdict};
 
 use crate::{
+    AccountKind,
     change::{Change, Outcome, Refusal},
     rows::Account,
     work::Work,
@@ -114,6 +115,15 @@ fn demand_no_device(work: &Work, user: i64, device_id: &str) -> Checked {
     }
 }
 
+/// The account, if it is there, open and a person's.
+fn person(work: &Work, user: i64) -> Result<Account, Refusal> {
+    let account = open_account(work, user)?;
+    match account.kind {
+        AccountKind::Person => Ok(account),
+        AccountKind::Guest | AccountKind::Server => Err(Refusal::NoPerson),
+    }
+}
+
 fn set_password(
     work: &mut Work,
     user: i64,
@@ -121,7 +131,7 @@ fn set_password(
     hash: &str,
     context: &mut CheckContext<'_>,
 ) -> Checked {
-    let account = open_account(work, user)?;
+    let account = person(work, user)?;
     if expected.is_some() && account.password_hash.as_deref() != expected {
         return Err(Refusal::PasswordChanged);
     }
@@ -145,7 +155,7 @@ fn set_password(
 }
 
 fn set_admin(work: &mut Work, user: i64, admin: bool, context: &mut CheckContext<'_>) -> Checked {
-    let account = open_account(work, user)?;
+    let account = person(work, user)?;
     if account.admin == admin {
         return Ok(Verdict::Nothing(Outcome::Unchanged));
     }
@@ -164,6 +174,7 @@ fn set_admin(work: &mut Work, user: i64, admin: bool, context: &mut CheckContext
 
 fn deactivate(work: &mut Work, user: i64, erase: bool, context: &mut CheckContext<'_>) -> Checked {
     let account = work.accounts.get(&user).cloned();
+    let account = account.filter(|account| account.kind != AccountKind::Server);
     let account = account.ok_or(Refusal::NoSuchUser)?;
     if account.deactivated_at.is_some() && (account.erased || !erase) {
         return Ok(Verdict::Nothing(Outcome::Unchanged));

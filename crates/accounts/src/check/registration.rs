@@ -5,9 +5,10 @@ use store::{CheckContext, Verdict};
 
 use super::Checked;
 use crate::{
-    Accounts,
-    change::{MakeRegistrationToken, Outcome, Permit, Refusal, Register},
+    AccountKind, Accounts,
+    change::{GuestSession, MakeRegistrationToken, Outcome, Permit, Refusal, Register},
     rows::{Account, AtRest, Entry, Hash, RegistrationToken},
+    terms::ACCEPTED_TERMS,
     work::Work,
 };
 
@@ -20,12 +21,40 @@ pub(super) fn register(
         .names
         .get(register.user_id.as_str())
         .ok_or(Refusal::NoSuchUser)?;
-    if work.accounts.get(&user).is_some() {
-        return Err(Refusal::UserInUse);
+    let pos = context.pos().get();
+    let account = match (work.accounts.get(&user), &register.of_guest) {
+        (None, None) => new_account(register, context),
+        (Some(guest), Some(session)) if is_session_of(work, user, guest, session) => Account {
+            kind: AccountKind::Person,
+            password_hash: register.password_hash.clone(),
+            pos,
+            ..guest.clone()
+        },
+        (Some(_), None) => return Err(Refusal::UserInUse),
+        (_, Some(_)) => return Err(Refusal::NotThisGuest),
+    };
+    if account.locked {
+        return Err(Refusal::Locked);
     }
     use_permit(work, register, context.now())?;
-    let pos = context.pos().get();
-    let account = Account {
+    work.accounts.put(user, account);
+    if let Some(name) = &register.display_name {
+        let content = Some(AtRest::Plain(name.clone()));
+        work.profile
+            .put((user, "displayname".to_owned()), Entry { content, pos });
+    }
+    if let Some(content) = &register.accepted_terms {
+        let content = Some(AtRest::Plain(content.clone()));
+        work.account_data
+            .put((user, 0, ACCEPTED_TERMS.to_owned()), Entry { content, pos });
+    }
+    context.touch_user(user);
+    Ok(Verdict::Apply(Outcome::Registered(user)))
+}
+
+fn new_account(register: &Register, context: &CheckContext<'_>) -> Account {
+    Account {
+        kind: register.kind,
         admin: register.admin,
         locked: false,
         suspended: false,
@@ -33,16 +62,16 @@ pub(super) fn register(
         created_at: context.now(),
         deactivated_at: None,
         erased: false,
-        pos,
-    };
-    work.accounts.put(user, account);
-    if let Some(name) = &register.display_name {
-        let content = Some(AtRest::Plain(name.clone()));
-        work.profile
-            .put((user, "displayname".to_owned()), Entry { content, pos });
+        pos: context.pos().get(),
     }
-    context.touch_user(user);
-    Ok(Verdict::Apply(Outcome::Registered(user)))
+}
+
+/// Whether a session is one of a guest's whose account is open.
+fn is_session_of(work: &Work, user: i64, guest: &Account, session: &GuestSession) -> bool {
+    let device = work.devices.get(&(user, session.device_id.clone()));
+    guest.kind == AccountKind::Guest
+        && guest.deactivated_at.is_none()
+        && device.is_some_and(|device| device.session == session.session)
 }
 
 /// Uses up what allows the registration.

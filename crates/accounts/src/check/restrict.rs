@@ -4,6 +4,7 @@ use store::{CheckContext, Verdict};
 
 use super::{Checked, open_account};
 use crate::{
+    AccountKind,
     change::{Outcome, Refusal, Restriction},
     rows::Account,
     work::Work,
@@ -23,6 +24,9 @@ pub(super) fn restrict(
         _ => return Err(Refusal::NotAdministrator),
     }
     let account = open_account(work, user)?;
+    if account.kind == AccountKind::Server {
+        return Err(Refusal::NoSuchUser);
+    }
     if account.admin {
         return Err(Refusal::ToAdministrator);
     }

@@ -3,8 +3,9 @@
 use model::time::Timestamp;
 use store::{CheckContext, Verdict};
 
-use super::{Checked, open_account};
+use super::{Checked, open_account, person};
 use crate::{
+    AccountKind,
     change::{NewToken, Outcome, Proof, Refresh, Refusal, SignIn},
     rows::{AtRest, Device, Hash, LoginToken, TokenRow},
     work::Work,
@@ -26,6 +27,9 @@ pub(super) fn sign_in(
         .get(sign_in.user_id.as_str())
         .ok_or(Refusal::NoSuchUser)?;
     let account = open_account(work, user)?;
+    if account.kind == AccountKind::Server {
+        return Err(Refusal::NoSuchUser);
+    }
     match &sign_in.proof {
         Proof::None => {}
         Proof::Password(proved) if account.password_hash.as_ref() == Some(proved) => {}
@@ -104,7 +108,7 @@ pub(super) fn make_login_token(
     hash: Hash,
     expires_at: Timestamp,
 ) -> Checked {
-    open_account(work, user)?;
+    person(work, user)?;
     work.login_tokens.put(hash, LoginToken { user, expires_at });
     Ok(Verdict::Apply(Outcome::Done))
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use accounts::{AccountChanges, Accounts, By, RegistrationMode, Settings};
+use accounts::{
+    AccountChanges, Accounts, By, Policy, RegistrationMode, Settings, emails::EmailChanges,
+};
 use audit::{Act, AuditTrail, Origin};
 use model::time::Clock;
 use ruma::owned_server_name;
@@ -49,6 +51,7 @@ pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
     pub(crate) shared_secret: Option<&'static str>,
+    pub(crate) policies: Vec<Policy>,
     location: Location,
     directory: tempfile::TempDir,
     nodes: std::sync::atomic::AtomicU64,
@@ -84,6 +87,7 @@ impl Deployment {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
             shared_secret: None,
+            policies: Vec::new(),
             location,
             directory,
             nodes: 1.into(),
@@ -111,8 +115,10 @@ impl Deployment {
         let keyring = keyring.await.unwrap();
         let changes = AccountChanges::new(keyring.clone());
         let trail = Arc::new(AuditTrail::new(keyring.clone(), entropy.clone()));
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(&clock));
         let log = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
+            .register(emails)
             .register(trail)
             .start()
             .await
@@ -125,6 +131,11 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            mail: true,
+            reserved_name: "notices".to_owned(),
+            policies: self.policies.clone(),
+            guests: true,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log.clone(), changes, keyring.clone(), entropy, settings);
         Node {

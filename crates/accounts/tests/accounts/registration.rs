@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use accounts::{
-    Accounts, By, Grant, NewAccount, RegisterError, RegistrationMode, SetupLink, SharedSecretError,
-    SharedSecretRegistration, TokenError, TokenTerms, WeakPassword,
+    Accounts, By, Grant, NewAccount, PresentedToken, RegisterError, RegistrationMode, SetupLink,
+    SharedSecretError, SharedSecretRegistration, TokenError, TokenTerms, WeakPassword,
 };
 use audit::Act;
 use aws_lc_rs::hmac;
@@ -42,7 +42,7 @@ fn named(localpart: &str) -> NewAccount {
 }
 
 fn token(text: &str) -> Grant {
-    Grant::Token(Zeroizing::new(text.to_owned()))
+    Grant::Token(PresentedToken::new(text))
 }
 
 async fn names_and_passwords_that_cannot_be_are_refused(deployment: Deployment) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use accounts::By;
 use accounts::{
-    Answer, Challenge, Grant, Operation, ProofRefusal, ProveError, RegistrationMode, Session,
-    Stage, StageProof, TokenTerms,
+    Answer, Challenge, Grant, Operation, ProofRefusal, ProveError, Proved, RegistrationMode,
+    Session, Stage, StageProof, TokenTerms,
 };
 use audit::{Act, Origin};
 
@@ -113,7 +113,11 @@ async fn registration_offers_what_its_mode_allows(mut deployment: Deployment) {
     for (mode, flows) in [
         (
             RegistrationMode::Open,
-            vec![vec![Stage::Dummy], vec![Stage::RegistrationToken]],
+            vec![
+                vec![Stage::Dummy],
+                vec![Stage::RegistrationToken],
+                vec![Stage::Email],
+            ],
         ),
         (
             RegistrationMode::Token,
@@ -138,7 +142,13 @@ async fn registration_offers_what_its_mode_allows(mut deployment: Deployment) {
         assert_eq!(challenge.flows, flows);
         let dummy = ask(StageProof::Dummy).await;
         assert_eq!(
-            matches!(dummy, Ok(Grant::Open)),
+            matches!(
+                dummy,
+                Ok(Proved {
+                    grant: Grant::Open,
+                    agreement: None
+                })
+            ),
             mode == RegistrationMode::Open
         );
         let terms = TokenTerms {
@@ -150,7 +160,13 @@ async fn registration_offers_what_its_mode_allows(mut deployment: Deployment) {
             .make_registration_token(terms, By::command_line());
         let made = made.await.unwrap().token;
         let proved = ask(StageProof::RegistrationToken(&made)).await;
-        assert!(matches!(proved, Ok(Grant::Token(_))));
+        assert!(matches!(
+            proved,
+            Ok(Proved {
+                grant: Grant::Token(_),
+                agreement: None
+            })
+        ));
         let refused = match ask(StageProof::RegistrationToken("wrong")).await {
             Err(ProveError::Challenge(challenge)) => challenge.refusal,
             _ => panic!("a wrong token was taken"),

@@ -27,7 +27,7 @@ pub(crate) async fn deactivate(
     lifecycle
         .deactivate(&caller.user_id, req.erase, &by)
         .await?;
-    // There are no third-party ids here that an identity server could know.
+    // No identity server was told of an address of mail that goes with the account.
     let unbound = ThirdPartyIdRemovalStatus::Success;
     Ok(Matrix(Response::new(unbound)))
 }

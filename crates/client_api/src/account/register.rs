@@ -2,14 +2,11 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register
 
-use accounts::{Accounts, By, NewAccount, NewDevice, RegisterError, Registered};
+use accounts::{Accounts, By, NewAccount, NewDevice, RegisterError, Registered, Session};
 use axum::extract::State;
-use ruma::api::{
-    client::account::register::{
-        self,
-        v3::{Request, Response},
-    },
-    error::ErrorKind,
+use ruma::api::client::account::register::{
+    RegistrationKind,
+    v3::{Request, Response},
 };
 use tracing::instrument;
 use zeroize::Zeroizing;
@@ -21,19 +18,29 @@ use crate::{
     session::uia,
 };
 
-/// Makes an account, and begins its first session.
+/// Makes an account, and begins its first session; or a guest's, which needs no proof.
 #[instrument(name = "client.register", skip_all)]
 pub(crate) async fn register(
     State(accounts): State<Accounts>,
     CameFrom(origin): CameFrom,
     Matrix(req): Matrix<Request>,
 ) -> Result<Sparse<Response>, ApiError> {
+    if req.kind == RegistrationKind::Guest {
+        // Of what else a client says, nothing counts.
+        let registered = accounts
+            .register_guest(req.initial_device_display_name, By::anonymous(origin))
+            .await?;
+        return Ok(Sparse(answer(registered)));
+    }
     check_kind(&req)?;
-    if let Some(name) = &req.username {
+    let of_guest = guest_of(&accounts, &req).await?;
+    if let Some(name) = &req.username
+        && of_guest.is_none()
+    {
         // Before anything is to be proved: the person chooses another name first.
         accounts.check_available(name).await?;
     }
-    let grant = accounts
+    let proved = accounts
         .prove_registration(uia::answer(req.auth.as_ref()))
         .await?;
     let device = NewDevice {
@@ -45,22 +52,22 @@ pub(crate) async fn register(
         localpart: req.username,
         password: req.password.map(Zeroizing::new),
         device: (!req.inhibit_login).then_some(device),
+        of_guest,
+        agreement: proved.agreement,
         ..NewAccount::default()
     };
     if new.password.is_none() {
         return Err(ApiError::missing_param("password is missing"));
     }
-    let registered = accounts.register(new, grant, By::anonymous(origin)).await?;
+    let registered = accounts
+        .register(new, proved.grant, By::anonymous(origin))
+        .await?;
     Ok(Sparse(answer(registered)))
 }
 
 fn check_kind(req: &Request) -> Result<(), ApiError> {
-    if req.kind != register::RegistrationKind::User {
-        return Err(ApiError::new(
-            http::StatusCode::FORBIDDEN,
-            ErrorKind::GuestAccessForbidden,
-            "this server has no guests",
-        ));
+    if req.kind != RegistrationKind::User {
+        return Err(ApiError::invalid_param("kind: it is `user` or `guest`"));
     }
     if req.login_type.is_some() {
         return Err(ApiError::forbidden(
@@ -68,6 +75,18 @@ fn check_kind(req: &Request) -> Result<(), ApiError> {
         ));
     }
     Ok(())
+}
+
+/// The guest whose account is to become a person's, and who names it.
+async fn guest_of(accounts: &Accounts, req: &Request) -> Result<Option<Session>, ApiError> {
+    let Some(token) = &req.guest_access_token else {
+        return Ok(None);
+    };
+    let name = req
+        .username
+        .as_deref()
+        .ok_or_else(|| ApiError::missing_param("username is missing: it is the guest's"))?;
+    Ok(Some(accounts.guest(token, name).await?))
 }
 
 fn answer(registered: Registered) -> Response {
@@ -87,11 +106,16 @@ impl From<RegisterError> for ApiError {
             RegisterError::Closed | RegisterError::AnotherName | RegisterError::Token => {
                 Self::forbidden(error)
             }
-            RegisterError::AdministratorExists => Self::forbidden(error),
+            RegisterError::AdministratorExists
+            | RegisterError::NotThisGuest
+            | RegisterError::NotAgreed
+            | RegisterError::Locked => Self::forbidden(error),
+            RegisterError::NoGuests => Self::guest_access_forbidden(error),
             RegisterError::Name(_) => Self::invalid_username(error),
             RegisterError::Taken => Self::user_in_use(error),
             RegisterError::Password(_) => Self::weak_password(error),
             RegisterError::Device(_) => Self::invalid_param(error),
+            RegisterError::Email(error) => error.into(),
             RegisterError::Store(error) => Self::internal(error),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use accounts::Accounts;
 use axum::{Json, extract::State};
 use ruma::{RoomVersionId, api::client::discovery::get_capabilities};
 use serde::Serialize;
@@ -79,11 +80,11 @@ struct Enabled {
 #[instrument(name = "client.capabilities", skip_all)]
 pub(crate) async fn capabilities(
     State(settings): State<Arc<Settings>>,
+    State(accounts): State<Accounts>,
     caller: Caller,
     Matrix(_): Matrix<get_capabilities::v3::Request>,
 ) -> Json<Answer> {
     let yes = || Enabled { enabled: true };
-    let no = || Enabled { enabled: false };
     let available = ROOM_VERSIONS.into_iter().map(|version| (version, "stable"));
     Json(Answer {
         capabilities: Capabilities {
@@ -95,7 +96,10 @@ pub(crate) async fn capabilities(
             set_displayname: yes(),
             set_avatar_url: yes(),
             profile_fields: yes(),
-            thirdparty_id_changes: no(),
+            // An address is added by mail, and by nothing else.
+            thirdparty_id_changes: Enabled {
+                enabled: accounts.sends_mail(),
+            },
             get_login_token: yes(),
             account_moderation: caller.is_admin.then_some(AccountModeration {
                 suspend: true,

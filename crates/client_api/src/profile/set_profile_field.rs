@@ -32,6 +32,11 @@ pub(crate) async fn set_profile_field(
 ) -> Result<Matrix<Response>, ApiError> {
     caller.check_is(&req.user_id)?;
     let field = req.field.as_str();
+    if caller.is_guest && field != DISPLAY_NAME {
+        return Err(ApiError::guest_access_forbidden(
+            "a guest has a name, and tells nothing else",
+        ));
+    }
     let value = req.body.get(field).ok_or_else(|| {
         ApiError::missing_param(format_args!("the body has no {field}, which is to be set"))
     })?;

@@ -54,7 +54,7 @@ pub(crate) async fn get_threads(
         participated,
         limit: page_length(req.limit.unwrap_or(DEFAULT_PAGE.into())).min(LONGEST_PAGE),
     };
-    let reader = (caller.user, &view.history);
+    let reader = (caller.user, &*view.history);
     let page = rooms.threads(&view.snapshot, &view.room, reader, &request);
     let page = page.await.map_err(ApiError::internal)?;
     let mut response = Response::new(view.timeline(&page.events).await?);

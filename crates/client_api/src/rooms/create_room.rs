@@ -96,6 +96,7 @@ async fn wanted(
             .map(|content| content_of("power_level_content_override", content))
             .transpose()?,
         is_direct: req.is_direct,
+        notices_for: None,
     })
 }
 

@@ -28,7 +28,7 @@ impl Authenticate for Accounts {
                 user: session.user,
                 device_id: Some(session.device_id),
                 session: session.session,
-                is_guest: false,
+                is_guest: session.guest,
                 is_admin: session.admin,
                 standing: match (session.locked, session.suspended) {
                     (true, _) => Standing::Locked,
@@ -67,6 +67,7 @@ impl Caller {
             admin: self.is_admin,
             locked: self.standing == Standing::Locked,
             suspended: self.standing == Standing::Suspended,
+            guest: self.is_guest,
         })
     }
 }

@@ -33,10 +33,18 @@ pub(crate) async fn login(
     let by = By::anonymous(origin);
     let signed_in = match req.login_info {
         LoginInfo::Password(info) => {
-            let name = user_name(&info)?;
+            let name = name(&info)?;
             let password = Zeroizing::new(info.password);
-            let proved = accounts.sign_in_with_password(&name, &password, device, by);
-            proved.await?
+            match name {
+                Name::User(name) => {
+                    let proved = accounts.sign_in_with_password(&name, &password, device, by);
+                    proved.await?
+                }
+                Name::Email(address) => {
+                    let proved = accounts.sign_in_with_email(&address, &password, device, by);
+                    proved.await?
+                }
+            }
         }
         LoginInfo::Token(info) => {
             let token = Zeroizing::new(info.token);
@@ -51,23 +59,35 @@ pub(crate) async fn login(
     Ok(Matrix(answer(signed_in)))
 }
 
-/// The user name, in its present or its former place.
-fn user_name(info: &Password) -> Result<String, ApiError> {
+/// By what a person is known who signs in.
+enum Name {
+    /// A localpart or whole user id.
+    User(String),
+    /// What may be an address of mail.
+    Email(String),
+}
+
+/// The user name or the address, in its present or its former place.
+#[expect(
+    deprecated,
+    reason = "clients still send it, and the specification keeps it"
+)]
+fn name(info: &Password) -> Result<Name, ApiError> {
     match &info.identifier {
-        Some(UserIdentifier::Matrix(matrix)) => Ok(matrix.user.clone()),
+        Some(UserIdentifier::Matrix(matrix)) => Ok(Name::User(matrix.user.clone())),
+        Some(UserIdentifier::Email(email)) => Ok(Name::Email(email.address.clone())),
         Some(_) => Err(ApiError::new(
             http::StatusCode::BAD_REQUEST,
             ErrorKind::Unknown,
-            "people are known here by their user names only",
+            "people are known here by their user names and their addresses of mail",
         )),
-        None => {
-            #[expect(
-                deprecated,
-                reason = "clients still send it, and the specification keeps it"
-            )]
-            let user = info.user.clone();
-            user.ok_or_else(|| ApiError::bad_json("missing field `identifier`"))
-        }
+        None => match (&info.user, &info.medium, &info.address) {
+            (Some(user), ..) => Ok(Name::User(user.clone())),
+            (None, Some(medium), Some(address)) if medium == "email" => {
+                Ok(Name::Email(address.clone()))
+            }
+            _ => Err(ApiError::bad_json("missing field `identifier`")),
+        },
     }
 }
 

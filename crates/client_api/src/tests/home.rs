@@ -8,7 +8,7 @@ use std::{
 
 use accounts::{
     AccountChanges, Accounts, By, Grant, NewAccount, NewDevice, RegistrationMode,
-    Settings as AccountSettings,
+    Settings as AccountSettings, emails::EmailChanges,
 };
 use audit::AuditTrail;
 use blobs::Blobs;
@@ -24,6 +24,7 @@ use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, owned_device_id, owned_server_name, user_id};
 use seal::{KeySource, Keyring, MasterKey};
+use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
@@ -100,6 +101,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             reports::MIGRATIONS,
             pushers::MIGRATIONS,
             sync::MIGRATIONS,
+            search::MIGRATIONS,
         ],
         readers: 4,
     })
@@ -122,7 +124,9 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         clock.clone(),
         entropy.clone(),
     );
+    let emails = EmailChanges::new(keyring.clone(), clock.clone());
     let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+    let builder = builder.register(emails);
     let builder = rooms.register(builder);
     let builder = Media::register(builder, &keyring);
     let log = Keys::register(builder, &keyring)
@@ -138,6 +142,11 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         shared_secret: None,
         access_token_lifetime: Duration::from_secs(300),
         limit_guesses: true,
+        mail: false,
+        reserved_name: "notices".to_owned(),
+        policies: Vec::new(),
+        guests: false,
+        on_guest: rooms::note_guest,
     };
     let accounts = Accounts::new(
         log.clone(),
@@ -173,8 +182,14 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     );
     Owners {
         sync: sync.await.unwrap(),
-        reports: Reports::new(log.clone(), keyring),
+        reports: Reports::new(log.clone(), keyring.clone()),
         directory: Directory::new(accounts.clone(), rooms.clone()),
+        search: Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        ),
         lifecycle: Lifecycle::new(
             log.clone(),
             accounts.clone(),

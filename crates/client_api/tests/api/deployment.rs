@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -14,7 +14,7 @@ use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use model::time::Clock;
-use outbound::{Outbound, Policy};
+use outbound::Outbound;
 use outbox::Outbox;
 use parking_lot::Mutex;
 use people::Directory;
@@ -25,24 +25,38 @@ use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
 use seal::{KeySource, Keyring, MasterKey};
+use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
 use sync::Sync;
 use testkit::{clock::FakeClock, entropy::SeededEntropy};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 /// A database, its master key and a clock.
 pub(crate) struct Deployment {
     pub(crate) clock: FakeClock,
     pub(crate) registration: RegistrationMode,
+    /// Which rooms are encrypted.
+    pub(crate) encryption: EncryptionPolicy,
+    /// To what people agree who register.
+    pub(crate) policies: Vec<accounts::Policy>,
+    /// Whether anybody may be a guest.
+    pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
     pub(crate) livekit_urls: Vec<String>,
     /// Whether there are previews, and of what.
-    pub(crate) previews: Option<Policy>,
+    pub(crate) previews: Option<outbound::Policy>,
     pub(crate) support: Option<discover_support::Response>,
+    /// Whether mail is sent, or would be: the tests read it before it goes.
+    pub(crate) mail: bool,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
+    /// Whether its nodes keep the index of what was said.
+    pub(crate) keeps_index: bool,
+    /// What keeps it, of each node in the order of their starts.
+    pub(crate) indexing: Mutex<Vec<JoinHandle<()>>>,
     directory: tempfile::TempDir,
     bus: Bus,
     /// That of the last node that was started.
@@ -76,14 +90,20 @@ impl Deployment {
         Self {
             clock: FakeClock::default(),
             registration: RegistrationMode::Open,
+            encryption: EncryptionPolicy::Off,
+            policies: Vec::new(),
+            guests: false,
             shared_secret: None,
             allow_unauthenticated_files: false,
             turn: None,
             livekit_urls: Vec::new(),
             previews: None,
             support: None,
+            mail: false,
             location,
             key,
+            keeps_index: false,
+            indexing: Mutex::default(),
             directory,
             outbox: Mutex::default(),
             bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
@@ -112,6 +132,7 @@ impl Deployment {
                 pushers::MIGRATIONS,
                 outbox::MIGRATIONS,
                 sync::MIGRATIONS,
+                search::MIGRATIONS,
                 audit::MIGRATIONS,
             ],
             readers: 4,
@@ -122,7 +143,7 @@ impl Deployment {
         let options = RoomsOptions {
             server_name: owned_server_name!("localhost"),
             default_version: RoomVersionId::V12,
-            encryption: EncryptionPolicy::Off,
+            encryption: self.encryption,
             on_invite: accounts::demand_invitable,
             on_delayed: accounts::demand_standing,
         };
@@ -135,7 +156,9 @@ impl Deployment {
         );
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(&clock));
         let builder = LogBuilder::new(database, clock).register(Arc::clone(&changes));
+        let builder = builder.register(emails);
         let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, &keyring), &keyring);
         let reports = ReportChanges::new(keyring.clone());
@@ -151,6 +174,11 @@ impl Deployment {
                 .map(|secret| Zeroizing::new(secret.into())),
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            mail: self.mail,
+            reserved_name: "notices".to_owned(),
+            policies: self.policies.clone(),
+            guests: self.guests,
+            on_guest: rooms::note_guest,
         };
         let accounts = Accounts::new(
             log.clone(),
@@ -186,7 +214,7 @@ impl Deployment {
                 owned_server_name!("localhost"),
             )
         });
-        let private = Policy {
+        let private = outbound::Policy {
             allow_private_addresses: true,
         };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -210,10 +238,20 @@ impl Deployment {
             self.bus.beside(NodeId::generate(&SeededEntropy::new(seed))),
             true,
         );
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
+        if self.keeps_index {
+            self.keep_index(search.clone());
+        }
         Owners {
             sync: sync.await.unwrap(),
             reports: Reports::new(log.clone(), keyring),
             directory: Directory::new(accounts.clone(), rooms.clone()),
+            search,
             log,
             accounts,
             lifecycle,
@@ -224,5 +262,14 @@ impl Deployment {
             pushers,
             gateways,
         }
+    }
+
+    fn keep_index(&self, search: Search) {
+        let mut indexing = self.indexing.lock();
+        if matches!(self.location, Location::Sqlite(_)) {
+            // The node before this one has stopped.
+            indexing.iter().for_each(JoinHandle::abort);
+        }
+        indexing.push(tokio::spawn(async move { search.keep_index().await }));
     }
 }

@@ -15,9 +15,11 @@ mod people;
 mod push_rules;
 mod refused;
 mod room_state;
+mod searching;
 mod sessions;
 mod spaces;
 mod support;
+mod third_party_ids;
 mod timeline;
 mod walk;
 
@@ -38,12 +40,15 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(discovery::support());
     server.deployment.previews = Some(here());
+    server.deployment.keeps_index = true;
+    server.deployment.mail = true;
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
         walk.generation = generation;
         walk.play("discovery", discovery::story).await;
         walk.play("account", account::story).await;
+        walk.play("third_party_ids", third_party_ids::story).await;
         walk.play("sessions", sessions::story).await;
         walk.play("devices", devices::story).await;
         walk.play("kept", kept::story).await;
@@ -51,6 +56,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("files", files::story).await;
         walk.play("room_state", room_state::story).await;
         walk.play("timeline", timeline::story).await;
+        walk.play("searching", searching::story).await;
         walk.play("delayed_events", delayed_events::story).await;
         walk.play("members", members::story).await;
         walk.play("people", people::story).await;

@@ -19,6 +19,7 @@ mod push_rules;
 mod relations;
 mod room_state;
 mod row;
+mod searching;
 mod sessions;
 mod spaces;
 mod stage;
@@ -49,7 +50,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 17] {
+fn areas() -> [Vec<Row>; 18] {
     [
         discovery::rows(),
         account::rows(),
@@ -65,6 +66,7 @@ fn areas() -> [Vec<Row>; 17] {
         spaces::rows(),
         peeking::rows(),
         people::rows(),
+        searching::rows(),
         listing::rows(),
         dehydrated::rows(),
         encryption::rows()
@@ -80,6 +82,7 @@ async fn every_route_refuses_what_it_must_and_keeps_nothing_of_it(mut server: Se
     server.deployment.turn = Some(turn_servers());
     server.deployment.support = Some(every_endpoint::discovery::support());
     server.deployment.previews = Some(here());
+    server.deployment.mail = true;
     let stage = Stage::set(server.node().await).await;
     let inventory = routes::inventory();
     let mut faults = Vec::new();

@@ -161,6 +161,7 @@ pub(crate) fn create_room(creator: ruma::OwnedUserId) -> CreateRoom {
         creation_content: ruma::CanonicalJsonObject::new(),
         power_levels: None,
         is_direct: false,
+        notices_for: None,
     }
 }
 

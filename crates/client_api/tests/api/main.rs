@@ -21,7 +21,11 @@ mod every_refusal;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod kept;
+#[cfg(test)]
+mod notices;
 #[cfg(test)]
 mod peeking;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod previews;
 mod push;
 #[cfg(test)]
 mod relations;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
@@ -46,6 +52,10 @@ mod stage;
 mod summaries;
 #[cfg(test)]
 mod sync;
+#[cfg(test)]
+mod terms;
+#[cfg(test)]
+mod third_party_ids;
 #[cfg(test)]
 mod upgrades;
 #[cfg(test)]

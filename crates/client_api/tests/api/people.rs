@@ -12,7 +12,7 @@ mod standing;
 use std::sync::Arc;
 
 use accounts::By;
-use audit::{Act, Content, Outcome, Page, Target};
+use audit::{Act, Content, Outcome, Page, Record, Target};
 use ruma::UserId;
 use seal::{Keyring, MasterKey};
 use store::Location;
@@ -35,6 +35,19 @@ impl Deployment {
 
     /// The newest acts on record: each with what it was done to and, if it was refused, why.
     pub(crate) async fn acts(&self, node: &Node, limit: u32) -> Vec<(Act, Target, Option<String>)> {
+        let records = self.records(node, limit).await.into_iter();
+        let told = records.map(|record| {
+            let reason = match record.outcome() {
+                Outcome::Done => None,
+                Outcome::Refused { reason } => Some(reason.clone()),
+            };
+            (record.act(), record.target().clone(), reason)
+        });
+        told.collect()
+    }
+
+    /// The newest records.
+    pub(crate) async fn records(&self, node: &Node, limit: u32) -> Vec<Record> {
         let database = node.parts.log.database();
         let entropy = Arc::new(SeededEntropy::new(READERS + count()));
         let master = MasterKey::unlock(&self.key, &self.location, &*entropy);
@@ -51,14 +64,7 @@ impl Deployment {
             Content::Recorded(record) => record,
             other => panic!("{other:?}"),
         });
-        let told = records.map(|record| {
-            let reason = match record.outcome() {
-                Outcome::Done => None,
-                Outcome::Refused { reason } => Some(reason.clone()),
-            };
-            (record.act(), record.target().clone(), reason)
-        });
-        told.collect()
+        records.map(|record| *record).collect()
     }
 }
 

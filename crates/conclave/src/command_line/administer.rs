@@ -7,7 +7,7 @@ use config::Loaded;
 use super::{arguments::UserCommand, standard_input};
 use crate::{
     Surroundings,
-    control::{Administrator, Answer, DeadLetterLine, LaneLine, Order, ReportLine},
+    control::{Administrator, Answer, DeadLetterLine, LaneLine, Order, ReportLine, UserKind},
     output,
 };
 
@@ -78,9 +78,14 @@ fn print(answer: Answer) {
                 let deactivated = if user.deactivated { " deactivated" } else { "" };
                 let locked = if user.locked { " locked" } else { "" };
                 let suspended = if user.suspended { " suspended" } else { "" };
+                let kind = match user.kind {
+                    UserKind::Person => "",
+                    UserKind::Guest => " guest",
+                    UserKind::Server => " server",
+                };
                 let user_id = user.user_id;
                 output::say(format_args!(
-                    "{user_id}{admin}{deactivated}{locked}{suspended}"
+                    "{user_id}{kind}{admin}{deactivated}{locked}{suspended}"
                 ));
             }
         }
@@ -106,6 +111,7 @@ fn print(answer: Answer) {
         }
         // Not an answer to what is asked here.
         Answer::AuditVerified { .. }
+        | Answer::NoticesSent { .. }
         | Answer::BackedUp(_)
         | Answer::Progress { .. }
         | Answer::Refused { .. } => {}

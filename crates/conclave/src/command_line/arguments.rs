@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use accounts::TokenTerms;
 use clap::{Args, Parser, Subcommand};
 
-use crate::control::Order;
+use crate::control::{Order, Recipients};
 
 /// The messaging server that an organisation runs for itself.
 #[derive(Parser)]
@@ -46,6 +46,9 @@ pub(super) enum Command {
     User(UserCommand),
     /// Makes an invitation: a token with which one person registers, whoever else may.
     Invite(Invite),
+    /// Tells people something in the name of the server.
+    #[command(subcommand)]
+    Notices(NoticesCommand),
     /// Looks at what people reported.
     #[command(subcommand)]
     Report(ReportCommand),
@@ -129,6 +132,29 @@ pub(super) struct Invite {
 }
 
 #[derive(Subcommand)]
+pub(super) enum NoticesCommand {
+    /// Sends a notice, beside a running server or without one. Each person gets it in a room of
+    /// their own, to which the first one invites them.
+    Send(SendNotice),
+}
+
+#[derive(Args)]
+pub(super) struct SendNotice {
+    /// Who is told: the name before the colon, or the whole id; may be given more than once.
+    #[arg(long, value_name = "USER", required_unless_present = "everyone")]
+    to: Vec<String>,
+    /// Tells everybody who has an account, but for guests.
+    #[arg(long, conflicts_with = "to")]
+    everyone: bool,
+    /// The name of the notice: whoever has got it under this name does not get it again.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// What they are told.
+    #[arg(value_name = "TEXT")]
+    text: String,
+}
+
+#[derive(Subcommand)]
 pub(super) enum ReportCommand {
     /// Lists what people reported, oldest first, beside a running server or without one.
     List,
@@ -197,6 +223,17 @@ impl Invite {
     }
 }
 
+impl SendNotice {
+    /// To whom, under which name, and what; everybody, if nobody is named.
+    pub(super) fn into_parts(self) -> (Vec<Recipients>, Option<String>, String) {
+        let to = match self.everyone {
+            true => vec![Recipients::After(0)],
+            false => self.to.into_iter().map(Recipients::One).collect(),
+        };
+        (to, self.id, self.text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, error::ErrorKind};
@@ -233,6 +270,10 @@ mod tests {
             let line = format!("conclave invite --valid-for {validity}");
             assert_eq!(kind(&line), ErrorKind::ValueValidation);
         }
+        let nobody = kind("conclave notices send hello");
+        assert_eq!(nobody, ErrorKind::MissingRequiredArgument);
+        let both = kind("conclave notices send --everyone --to alice hello");
+        assert_eq!(both, ErrorKind::ArgumentConflict);
         for line in ["conclave backup", "conclave restore"] {
             assert_eq!(kind(line), ErrorKind::MissingRequiredArgument);
         }

@@ -5,6 +5,7 @@ mod arguments;
 mod back_up;
 mod check_config;
 mod restore;
+mod send_notice;
 mod serve;
 mod standard_input;
 mod verify_audit;
@@ -16,7 +17,7 @@ use clap::Parser;
 use config::{Config, Loaded, Overrides, Sources};
 
 use self::arguments::{
-    Arguments, AuditCommand, Command, ConfigCommand, ReportCommand, SourceOptions,
+    Arguments, AuditCommand, Command, ConfigCommand, NoticesCommand, ReportCommand, SourceOptions,
 };
 use crate::{control::Order, output};
 
@@ -62,6 +63,10 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         Command::Invite(invite) => {
             let loaded = load(sources)?;
             block_on(administer::administer(&loaded, invite.into_order()))
+        }
+        Command::Notices(NoticesCommand::Send(notice)) => {
+            let loaded = load(sources)?;
+            block_on(send_notice::send_notice(&loaded, notice))
         }
         Command::Report(ReportCommand::List) => {
             let loaded = load(sources)?;

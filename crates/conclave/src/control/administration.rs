@@ -1,16 +1,17 @@
 //! Carrying out what the command line asks, in the process that has the database.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use accounts::{By, Grant, NewAccount, RegisterError, RegistrationMode, TokenError, TokenTerms};
 use audit::{Checkpoint, VerifyError};
 use copy::Tell;
+use model::entropy::Entropy;
 use ruma::OwnedUserId;
 use seal::Keyring;
 use store::Database;
 
 use super::{Answer, Order, ReportLine, UserLine};
-use crate::{node::Owners, storage::Storage};
+use crate::{Surroundings, node::Owners, storage::Storage};
 
 /// How many accounts are listed at once.
 const PAGE: u16 = 500;
@@ -27,6 +28,7 @@ pub(crate) struct Administration {
     pub(super) owners: Owners,
     pub(super) database: Database,
     pub(super) keyring: Keyring,
+    pub(super) entropy: Arc<dyn Entropy>,
     public_url: String,
 }
 
@@ -35,8 +37,14 @@ pub(super) type Refusal = String;
 
 impl Administration {
     /// Puts it together.
-    pub(crate) fn new(owners: Owners, storage: &Storage, public_url: String) -> Self {
+    pub(crate) fn new(
+        owners: Owners,
+        storage: &Storage,
+        surroundings: &Surroundings,
+        public_url: String,
+    ) -> Self {
         Self {
+            entropy: Arc::clone(&surroundings.entropy),
             owners,
             public_url,
             database: storage.database.clone(),
@@ -59,7 +67,7 @@ impl Administration {
                     password: Some(password.into_text()),
                     admin,
                     display_name,
-                    device: None,
+                    ..NewAccount::default()
                 };
                 self.create_user(new).await
             }
@@ -90,6 +98,7 @@ impl Administration {
             Order::ForgetDeadLetters { lane, target } => {
                 self.forget_dead_letters(&lane, target.as_deref()).await
             }
+            Order::SendNotice { to, id, text } => self.send_notice(to, id, &text).await,
             Order::VerifyAudit { checkpoint } => self.verify_audit(checkpoint.as_deref()).await,
             Order::Backup { folder } => self.back_up(&folder, tell).await,
         };
@@ -128,6 +137,7 @@ impl Administration {
             deactivated: account.deactivated_at.is_some(),
             locked: account.locked,
             suspended: account.suspended,
+            kind: account.kind.into(),
         });
         Ok(Answer::Users {
             users: users.collect(),
@@ -225,7 +235,7 @@ impl Administration {
         })
     }
 
-    fn user_id(&self, name: &str) -> Result<OwnedUserId, Refusal> {
+    pub(super) fn user_id(&self, name: &str) -> Result<OwnedUserId, Refusal> {
         let accounts = &self.owners.accounts;
         accounts.user_id_here(name).ok_or_else(|| {
             let server = accounts.server_name();

@@ -111,7 +111,8 @@ impl Administrator {
         let owners = Owners::start(&loaded.config, &storage, surroundings).await?;
         let public_url = loaded.config.server.public_url.as_str();
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let administration = Administration::new(owners.clone(), &storage, public_url);
+        let administration =
+            Administration::new(owners.clone(), &storage, surroundings, public_url);
         Ok(Self::Directly(Box::new(Direct {
             administration,
             owners,

@@ -5,6 +5,7 @@ mod administration;
 mod backup;
 mod client;
 mod deliveries;
+mod notices;
 mod order;
 mod password;
 mod place;
@@ -12,7 +13,9 @@ mod socket;
 
 pub(crate) use administration::Administration;
 pub(crate) use client::Administrator;
-pub(crate) use order::{Answer, CopyLine, DeadLetterLine, LaneLine, Order, ReportLine, UserLine};
+pub(crate) use order::{
+    Answer, CopyLine, DeadLetterLine, LaneLine, Order, Recipients, ReportLine, UserKind, UserLine,
+};
 pub(crate) use password::Password;
 pub(crate) use socket::Socket;
 

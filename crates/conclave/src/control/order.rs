@@ -1,5 +1,6 @@
 //! What can be asked of a server on its own machine, and what it answers: a line of JSON each.
 
+use accounts::AccountKind;
 use serde::{Deserialize, Serialize};
 
 use super::Password;
@@ -42,6 +43,13 @@ pub(crate) enum Order {
     ForgetDeadLetters {
         lane: String,
         target: Option<String>,
+    },
+    /// Tell one person something, or, with `after`, everybody from there on: some of them. Without
+    /// an id the notice gets one.
+    SendNotice {
+        to: Recipients,
+        id: Option<String>,
+        text: String,
     },
     /// Prove that the audit record stands as it was written, up to a checkpoint at least.
     VerifyAudit { checkpoint: Option<String> },
@@ -86,6 +94,14 @@ pub(crate) enum Answer {
     DeadLettersReplayed { count: u64 },
     /// So many dead letters are forgotten.
     DeadLettersForgotten { count: u64 },
+    /// Some people were told; under which name the notice goes on, and after which account.
+    NoticesSent {
+        id: String,
+        told: u64,
+        before: u64,
+        untold: Vec<String>,
+        next: Option<i64>,
+    },
     /// The record stands.
     AuditVerified {
         records: u64,
@@ -100,6 +116,16 @@ pub(crate) enum Answer {
     Refused { sentence: String },
 }
 
+/// Who is told something.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Recipients {
+    /// A person, by name or whole id.
+    One(String),
+    /// Those of everybody whose accounts come after this one.
+    After(i64),
+}
+
 /// One account in a list.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UserLine {
@@ -108,6 +134,26 @@ pub(crate) struct UserLine {
     pub(crate) deactivated: bool,
     pub(crate) locked: bool,
     pub(crate) suspended: bool,
+    pub(crate) kind: UserKind,
+}
+
+/// Whose an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UserKind {
+    Person,
+    Guest,
+    Server,
+}
+
+impl From<AccountKind> for UserKind {
+    fn from(kind: AccountKind) -> Self {
+        match kind {
+            AccountKind::Person => Self::Person,
+            AccountKind::Guest => Self::Guest,
+            AccountKind::Server => Self::Server,
+        }
+    }
 }
 
 /// One report in a list.

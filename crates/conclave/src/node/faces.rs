@@ -68,6 +68,7 @@ pub(super) async fn build(
             gateways: gateways(config, surroundings),
             reports: owners.reports.clone(),
             directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
+            search: owners.search.clone(),
             sync,
         },
     );

@@ -2,6 +2,7 @@
 
 mod doors;
 mod faces;
+mod mailing;
 mod meeting;
 mod owners;
 
@@ -11,6 +12,7 @@ use anyhow::Context;
 use axum::Router;
 use bus::Bus;
 use config::Loaded;
+use mailroom::Mailroom;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
 use push::{Gateways, Push};
@@ -78,11 +80,13 @@ impl Node {
             tasks: TaskTracker::new(),
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
+        let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
         let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
-        let administration = Administration::new(owners.clone(), &storage, public_url.clone());
+        let administration =
+            Administration::new(owners.clone(), &storage, &surroundings, public_url.clone());
 
         let clock = &surroundings.clock;
         let node = Self {
@@ -103,7 +107,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
-        node.deliver(faces::gateways(config, &surroundings));
+        node.deliver(faces::gateways(config, &surroundings), mailroom);
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
@@ -147,13 +151,17 @@ impl Node {
         });
     }
 
-    /// What is done every few hours by one node for all, and what is sent when its time has come.
-    /// Nobody waits for it: it is broken off when the node stops, between two changes, and goes on
-    /// when one starts again, or at another.
+    /// What is done every few hours by one node for all, what is sent when its time has come, and
+    /// what is written from the log. Nobody waits for it: it is broken off when the node stops,
+    /// between two changes, and goes on when one starts again, or at another.
     fn keep_house(&self, clock: &Arc<dyn Clock>, server_name: &ServerName) {
         let owners = self.owners.clone();
         let (waiting, waiting_log) = (owners.rooms.clone(), owners.log.clone());
         self.spawn(async move { waiting.send_delayed_regularly(&waiting_log).await });
+        let (closed, closed_log) = (owners.rooms.clone(), owners.log.clone());
+        self.spawn(async move { closed.send_guests_out_regularly(&closed_log).await });
+        let search = owners.search.clone();
+        self.spawn(async move { search.keep_index().await });
         let (clock, server_name) = (Arc::clone(clock), server_name.to_owned());
         let log = owners.log.clone();
         let house = move |_: LeasedCursor| {
@@ -175,7 +183,7 @@ impl Node {
     }
 
     /// What leaves the server, whenever that is this node's to do.
-    fn deliver(&self, gateways: Gateways) {
+    fn deliver(&self, gateways: Gateways, mailroom: Option<Mailroom>) {
         let Owners {
             log,
             accounts,
@@ -186,6 +194,9 @@ impl Node {
         } = self.owners.clone();
         let push = Push::new(log, accounts, rooms, pushers, outbox, gateways);
         self.spawn(async move { push.run().await });
+        if let Some(mailroom) = mailroom {
+            self.spawn(async move { mailroom.run().await });
+        }
     }
 
     /// Runs something until the node stops.

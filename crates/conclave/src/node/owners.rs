@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use accounts::{AccountChanges, Accounts, RegistrationMode};
+use accounts::{AccountChanges, Accounts, RegistrationMode, emails::EmailChanges};
 use anyhow::Context;
 use audit::AuditTrail;
 use blobs::Blobs;
@@ -10,10 +10,12 @@ use config::{Config, FilesUrl};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
+use notices::{Notices, NoticesOptions};
 use outbox::Outbox;
 use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use search::Search;
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
 
@@ -35,6 +37,8 @@ pub(crate) struct Owners {
     pub(crate) pushers: Pushers,
     pub(crate) outbox: Outbox,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) search: Search,
+    pub(crate) notices: Notices,
 }
 
 impl Owners {
@@ -54,8 +58,9 @@ impl Owners {
             Arc::clone(clock),
             Arc::clone(entropy),
         );
-        let builder =
-            LogBuilder::new(database.clone(), Arc::clone(clock)).register(Arc::clone(&changes));
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(clock));
+        let builder = LogBuilder::new(database.clone(), Arc::clone(clock));
+        let builder = builder.register(Arc::clone(&changes)).register(emails);
         let builder = rooms.register(builder);
         let builder = Media::register(Keys::register(builder, keyring), keyring);
         let builder = builder.register(Arc::new(ReportChanges::new(keyring.clone())));
@@ -95,6 +100,18 @@ impl Owners {
             rooms.clone(),
             pushers.clone(),
         );
+        let search = Search::new(
+            log.clone(),
+            keyring.clone(),
+            accounts.clone(),
+            rooms.clone(),
+        );
+        let notices = Notices::new(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            notices_options(config),
+        );
         Ok(Self {
             log,
             accounts,
@@ -106,6 +123,8 @@ impl Owners {
             pushers,
             outbox,
             lifecycle,
+            search,
+            notices,
         })
     }
 }
@@ -123,6 +142,30 @@ fn account_settings(config: &Config) -> accounts::Settings {
         shared_secret: secret.map(|secret| Zeroizing::new(secret.expose().to_owned())),
         access_token_lifetime: ACCESS_TOKEN_LIFETIME,
         limit_guesses: config.rate_limits.enabled,
+        mail: config.mail.host.is_some(),
+        reserved_name: config.notices.localpart.as_str().to_owned(),
+        policies: registration.terms.iter().map(policy).collect(),
+        guests: registration.guests,
+        on_guest: rooms::note_guest,
+    }
+}
+
+fn notices_options(config: &Config) -> NoticesOptions {
+    NoticesOptions {
+        localpart: config.notices.localpart.as_str().to_owned(),
+        display_name: config.notices.display_name.as_str().to_owned(),
+    }
+}
+
+fn policy(policy: &config::Policy) -> accounts::Policy {
+    let texts = policy.languages.iter().map(|(language, text)| {
+        let (name, url) = (text.name.clone(), text.url.as_str().to_owned());
+        (language.clone(), accounts::PolicyText { name, url })
+    });
+    accounts::Policy {
+        id: policy.id.clone(),
+        version: policy.version.clone(),
+        texts: texts.collect(),
     }
 }
 

@@ -92,6 +92,7 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
             "a redacted message",
             "an edited message",
             "a reaction",
+            "a notice",
             "the reason of a redaction",
             "the reason of a join",
             "the reason of a kick",
@@ -106,7 +107,10 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["transactions.hash"],
         &["a transaction id", "the transaction id of a redaction"],
     ),
+    // Their words stand in these, as places and keyed numbers.
+    (&["search_postings.postings", "search_events.tokens"], &[]),
     (&["annotations.hash"], &["a reaction"]),
+    (&["sent_notices.hash"], &["the id of a notice"]),
     (&["delayed_events.sealed"], &["a delayed message"]),
     (&["delayed_events.hash"], &["a delay id"]),
     (

@@ -6,7 +6,9 @@ mod database;
 mod encryption;
 mod files;
 mod log;
+mod mail;
 mod metrics;
+mod notices;
 mod presence;
 mod previews;
 mod push;
@@ -23,7 +25,9 @@ pub use database::Database;
 pub use encryption::{Encryption, EncryptionPolicy};
 pub use files::Files;
 pub use log::{Log, LogFormat};
+pub use mail::{Mail, MailEncryption, MailLanguage};
 pub use metrics::Metrics;
+pub use notices::Notices;
 pub use presence::Presence;
 pub use previews::Previews;
 pub use push::Push;
@@ -146,7 +150,9 @@ pub(crate) fn all() -> Vec<Section> {
         Previews::describe(),
         Push::describe(),
         Calls::describe(),
+        Mail::describe(),
         Support::describe(),
+        Notices::describe(),
         RateLimits::describe(),
         Log::describe(),
     ]

@@ -142,6 +142,9 @@ impl<T: Value> Value for Vec<T> {
 
 impl Rejection {
     fn in_part(self, part: &Raw, offset: Option<usize>) -> Self {
+        if self.part.is_some() {
+            return self;
+        }
         Self {
             part: Some(part.clone()),
             offset,

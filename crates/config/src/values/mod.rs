@@ -9,7 +9,10 @@ mod duration;
 mod files_url;
 mod ip_network;
 mod log_filter;
+mod mail;
 mod matrix;
+mod names;
+mod policy;
 mod secret;
 mod size;
 mod turn_uri;
@@ -21,6 +24,9 @@ pub use database_url::DatabaseUrl;
 pub use files_url::FilesUrl;
 pub use ip_network::IpNetwork;
 pub use log_filter::LogFilter;
+pub use mail::{MailAddress, MailHost, OneLine, Port};
+pub use names::{DisplayName, Localpart};
+pub use policy::{Policy, PolicyText};
 pub use secret::Secret;
 pub use turn_uri::TurnUri;
 
@@ -37,6 +43,8 @@ pub(crate) enum Raw {
     Bool(bool),
     /// A TOML array; each item knows its offset in the file.
     List(Vec<(Raw, usize)>),
+    /// A TOML table within a list or a table; each value knows its offset in the file.
+    Table(Vec<(String, Raw, usize)>),
     /// A TOML value that no key takes, by the name of its kind.
     Unfit(&'static str),
 }
@@ -62,6 +70,7 @@ impl Raw {
             Self::Number(_) => "a number",
             Self::Bool(_) => "a boolean",
             Self::List(_) => "a list",
+            Self::Table(_) => "a table",
             Self::Unfit(kind) => kind,
         }
     }

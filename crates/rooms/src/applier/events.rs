@@ -17,12 +17,13 @@ use seal::{Month, Scope};
 use store::{CheckContext, Verdict};
 
 use super::{
-    RoomsWork,
+    RoomsWork, guests,
     restricted::{check_voucher, vouch},
     writing,
 };
 use crate::{
     NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
+    notices::check_leaving,
     stored::{EventOrigin, StoredEvent, pdu_place, sealed_text},
 };
 
@@ -111,8 +112,12 @@ impl Rooms {
         if let Some(same) = unchanged(&room, event) {
             return Ok(Staged::Unchanged(same));
         }
-        encryption::check(self.encryption(), &event.draft)?;
+        if !room.is_notice(&event.draft) {
+            encryption::check(self.encryption(), &event.draft)?;
+        }
+        check_leaving(&room, work.user(&event.draft.sender), event)?;
         check_voucher(&room, event)?;
+        guests::check_sender(work, &room, event)?;
         let mut draft = event.draft.clone();
         vouch(work, &room, event, self.server_name(), &mut draft.content);
         let head = Some(room.head.clone());
@@ -213,10 +218,12 @@ fn stage_redaction(
     let scope = scope_of(work, room);
     let sealed = seal(work, scope, &redacted, target.origin.as_ref())?;
     if redacted.state_key().is_some() {
+        let were_let_in = room.state.guests_may_join();
         let changed = Arc::make_mut(room);
         if Arc::make_mut(&mut changed.state).replace_redacted(Arc::clone(&redacted)) {
             changed.state_pos = context.pos();
         }
+        note_closed(work, were_let_in, room);
     }
     work.forget_annotation(target.pos);
     work.rows.redactions.push(writing::RedactionRow {
@@ -284,9 +291,11 @@ fn stage_state(
     context: &mut CheckContext<'_>,
 ) {
     let pos = context.pos();
+    let were_let_in = room.state.guests_may_join();
     let changed = Arc::make_mut(room);
     Arc::make_mut(&mut changed.state).apply(Arc::clone(pdu));
     changed.state_pos = pos;
+    note_closed(work, were_let_in, room);
     work.rows.state.push(writing::StateRow {
         pdu: Arc::clone(pdu),
         room: room.room,
@@ -307,6 +316,13 @@ fn stage_state(
             event_id: pdu.event_id().to_owned(),
             pos,
         });
+    }
+}
+
+/// Notes that a room lets guests in no more.
+fn note_closed(work: &mut RoomsWork, were_let_in: bool, room: &Room) {
+    if were_let_in && !room.state.guests_may_join() {
+        work.closed_to_guests.push(());
     }
 }
 

@@ -8,13 +8,15 @@ use std::{
 use futures_util::future::try_join_all;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use seal::{Month, Scope};
-use store::{Layered, StoreError, Tx};
+use store::{Journal, Layered, StoreError, Tx};
 
 use super::{
     RoomsWork, Rows,
     aliases::{ALIASES_OF, AliasRow, FIND_ALIAS},
     annotations,
     delayed::{DelayedWork, NamedDelayed},
+    guests,
+    notices::{NamedNotices, NoticesWork},
     receipts::{FIND_FORGOTTEN, FIND_RECEIPT, ReceiptKey},
     restricted::JoinedRooms,
     thread_subscriptions,
@@ -59,6 +61,9 @@ struct Named {
     /// The rooms that are to be replaced, with all aliases that point at them.
     upgraded: BTreeSet<OwnedRoomId>,
     delayed: NamedDelayed,
+    notices: NamedNotices,
+    /// Who may be a guest, where it matters.
+    guests: BTreeSet<OwnedUserId>,
 }
 
 impl Named {
@@ -73,6 +78,9 @@ impl Named {
         if event.by_membership {
             let join = (event.room_id.clone(), draft.sender.clone());
             self.joins.insert(join);
+        }
+        if draft.event_type == "m.room.member" {
+            self.guests.insert(draft.sender.clone());
         }
         if draft.event_type == "m.room.join_rules" {
             self.join_rules.insert(event.room_id.clone());
@@ -138,8 +146,13 @@ impl Rooms {
         let joining = joining(&named, &room_ids, &rooms);
         let delayed = DelayedWork::read(tx, &named.delayed, &user_ids).await?;
         let joined_rooms = JoinedRooms::read(tx, &joining, &user_ids).await?;
+        let notices = NoticesWork::read(tx, &named.notices, &user_ids).await?;
+        let guests = guests::find(tx, &named.guests, &user_ids).await?;
         Ok(RoomsWork {
             keys,
+            guests,
+            closed_to_guests: Journal::default(),
+            notices,
             transactions: find_transactions(tx, &named).await?,
             user_ids,
             room_ids,
@@ -162,7 +175,22 @@ impl Rooms {
         let mut named = Named::default();
         for change in changes {
             match change {
-                RoomsChange::Event(event) => named.add_event(event),
+                RoomsChange::Event(event) | RoomsChange::SendGuestOut(event) => {
+                    named.add_event(event);
+                }
+                RoomsChange::NameNotice { user_id, hash } => {
+                    named.users.insert(user_id.clone());
+                    named.notices.sent.insert((*hash, user_id.clone()));
+                }
+                RoomsChange::HoldNotices { room_id, user_id } => {
+                    named.rooms.insert(room_id.clone());
+                    named.users.insert(user_id.clone());
+                    named.notices.readers.insert(user_id.clone());
+                }
+                RoomsChange::Guest { user_id, .. } => {
+                    named.users.insert(user_id.clone());
+                    named.guests.insert(user_id.clone());
+                }
                 RoomsChange::Upgrade(step) => self.add_upgrade(&mut named, step),
                 RoomsChange::SetAlias(alias) => {
                     named.rooms.insert(alias.room_id.clone());

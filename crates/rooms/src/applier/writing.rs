@@ -7,7 +7,7 @@ use ruma::OwnedEventId;
 use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 
 use super::{
-    RoomsWork, aliases, annotations,
+    RoomsWork, aliases, annotations, guests, notices,
     receipts::{self, ForgottenRow},
     thread_subscriptions,
 };
@@ -56,10 +56,12 @@ static ROOMS: Insert = Insert {
         ("state_pos", INT),
         ("published", INT),
         ("bump_pos", INT),
+        ("notices_for", INT),
     ],
     on_conflict: "ON CONFLICT (room) DO UPDATE SET head_event = excluded.head_event, \
         depth = excluded.depth, last_pos = excluded.last_pos, state_pos = excluded.state_pos, \
-        published = excluded.published, bump_pos = excluded.bump_pos",
+        published = excluded.published, bump_pos = excluded.bump_pos, \
+        notices_for = excluded.notices_for",
 };
 
 static EVENTS: Insert = Insert {
@@ -154,6 +156,8 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     aliases::write(work.rows.aliases.take(), writes);
     receipts::write(work.rows.receipts.take(), writes);
     thread_subscriptions::write(work.rows.subscriptions.take(), writes);
+    notices::write(work.rows.notices.take(), writes);
+    guests::write(work.rows.guests.take(), writes);
     work.delayed.write(writes);
     Ok(())
 }
@@ -176,6 +180,7 @@ fn room_rows(work: &mut RoomsWork) -> Result<Vec<Vec<Value>>, StoreError> {
             room.state_pos.get().into(),
             room.published.into(),
             room.bump_pos.get().into(),
+            room.notices_for.into(),
         ])
     };
     changed.into_iter().map(row).collect()

@@ -160,6 +160,7 @@ pub(crate) fn plain(preset: Preset) -> CreateRoom {
         creation_content: CanonicalJsonObject::new(),
         power_levels: None,
         is_direct: false,
+        notices_for: None,
     }
 }
 

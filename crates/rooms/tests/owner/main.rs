@@ -5,6 +5,7 @@ mod aliases;
 mod creating;
 mod delayed;
 mod encryption;
+mod guests;
 mod harness;
 mod memberships;
 mod nodes;

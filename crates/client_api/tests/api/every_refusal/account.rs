@@ -3,7 +3,7 @@
 use super::MIB;
 use super::row::{
     Row,
-    Token::{Needed, NotNeeded},
+    Token::{Needed, NotNeeded, Optional},
     Who::Owner,
     Why::{AnswersEmpty, AnyText, NamesNothing, NotOfARoom, OnesOwn, ToldAsSuch},
     bare, body, by, lacks, lacks_parameter, limit, mistyped, never, query, reads_no_body, refused,
@@ -18,6 +18,8 @@ pub(super) fn rows() -> Vec<Row> {
         with_the_shared_secret(),
         of_ones_own(),
         third_party_ids(),
+        added_addresses(),
+        addresses(),
         phones(),
     ]
     .into_iter()
@@ -134,6 +136,119 @@ fn third_party_ids() -> Vec<Row> {
     ]
 }
 
+fn added_addresses() -> Vec<Row> {
+    let of_another = || {
+        let auth = with_body("auth", Some("{auth_of_another}"));
+        refused([auth.gets(401, "M_FORBIDDEN", "password")])
+    };
+    let adding = Row {
+        route: "POST account/3pid/add",
+        good: by(Owner).body(r#"{"client_secret": "secret", "sid": "1", "auth": {auth}}"#),
+        token: Needed,
+        missing: refused([
+            lacks("client_secret"),
+            lacks("sid"),
+            with_body("auth", None).gets(401, "", ""),
+        ]),
+        mistyped: refused([
+            mistyped("client_secret"),
+            mistyped("sid"),
+            mistyped("auth"),
+            with_body("sid", Some(r#""no id""#)).gets(400, "M_BAD_JSON", "sid"),
+        ]),
+        not_member: of_another(),
+        no_power: never(OnesOwn),
+        unknown: refused([with_body("sid", Some(r#""2""#)).gets(
+            400,
+            "M_THREEPID_AUTH_FAILED",
+            "was not confirmed",
+        )]),
+        too_large: refused([limit(MIB)]),
+    };
+    let in_the_old_way = Row {
+        route: "POST account/3pid",
+        good: by(Owner).body(
+            r#"{
+                "three_pid_creds": {
+                    "client_secret": "secret", "sid": "1", "id_server": "id.example.org",
+                    "id_access_token": "token"
+                },
+                "auth": {auth}
+            }"#,
+        ),
+        token: Needed,
+        missing: refused([
+            lacks("three_pid_creds"),
+            with_body("three_pid_creds/client_secret", None).gets(
+                400,
+                "M_BAD_JSON",
+                "missing field `client_secret`",
+            ),
+            with_body("three_pid_creds/sid", None).gets(400, "M_BAD_JSON", "missing field `sid`"),
+            with_body("auth", None).gets(401, "", ""),
+        ]),
+        mistyped: refused([
+            mistyped("three_pid_creds"),
+            mistyped("three_pid_creds/client_secret"),
+            mistyped("three_pid_creds/sid"),
+            mistyped("auth"),
+        ]),
+        not_member: of_another(),
+        no_power: never(OnesOwn),
+        unknown: refused([with_body("three_pid_creds/sid", Some(r#""2""#)).gets(
+            403,
+            "M_THREEPID_AUTH_FAILED",
+            "was not confirmed",
+        )]),
+        too_large: refused([limit(MIB)]),
+    };
+    vec![adding, in_the_old_way]
+}
+
+fn addresses() -> Vec<Row> {
+    const ADDRESS: &str = r#"{
+        "client_secret": "secret", "email": "o@example.org", "send_attempt": 1,
+        "next_link": "https://app.example.org/"
+    }"#;
+    let routes = [
+        "POST account/3pid/email/requestToken",
+        "POST account/password/email/requestToken",
+        "POST register/email/requestToken",
+    ];
+    let row = |route| Row {
+        route,
+        good: body(ADDRESS),
+        token: NotNeeded,
+        missing: refused([
+            lacks("client_secret"),
+            lacks("email"),
+            lacks("send_attempt"),
+        ]),
+        mistyped: refused([
+            mistyped("client_secret"),
+            mistyped("email"),
+            mistyped("send_attempt"),
+            mistyped("next_link"),
+            with_body("client_secret", Some(r#""no secret""#)).gets(
+                400,
+                "M_BAD_JSON",
+                "client_secret",
+            ),
+            with_body("email", Some(r#""nobody""#)).gets(400, "M_INVALID_PARAM", "address"),
+            with_body("next_link", Some(r#""javascript:alert(1)""#)).gets(
+                400,
+                "M_INVALID_PARAM",
+                "next_link",
+            ),
+        ]),
+        not_member: never(NotOfARoom),
+        no_power: never(NotOfARoom),
+        unknown: never(AnswersEmpty),
+        too_large: refused([limit(MIB)]),
+    };
+    routes.map(row).into()
+}
+
 fn phones() -> Vec<Row> {
     const PHONE: &str = r#"{
         "client_secret": "secret", "country": "CH", "phone_number": "0781234567",
@@ -227,7 +342,7 @@ fn of_ones_own() -> Vec<Row> {
             good: by(Owner).body(
                 r#"{"new_password": "another horse", "logout_devices": true, "auth": {auth}}"#,
             ),
-            token: Needed,
+            token: Optional,
             missing: refused([
                 lacks("new_password"),
                 with_body("auth", None).gets(401, "", ""),

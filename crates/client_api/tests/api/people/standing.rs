@@ -27,7 +27,7 @@ on_both_engines! {
 }
 
 impl Node {
-    async fn restrict(&self, boss: &User, act: &str, user: &User, holds: bool) {
+    pub(crate) async fn restrict(&self, boss: &User, act: &str, user: &User, holds: bool) {
         let done = match act {
             "lock" => "locked",
             _ => "suspended",

@@ -86,6 +86,13 @@ pub(super) async fn made_otherwise(server: &TestServer, markers: &mut Markers) {
     let made = server.command(&create, &password).await;
     assert!(made.status.success(), "{made:?}");
     by_shared_secret(server, markers).await;
+    let (id, text) = (
+        markers.new_for("the id of a notice"),
+        markers.new_for("a notice"),
+    );
+    let tell = ["notices", "send", "--to", "carol", "--id", &id, &text];
+    let told = server.command(&tell, "").await;
+    assert!(told.status.success(), "{told:?}");
 }
 
 async fn by_shared_secret(server: &TestServer, markers: &mut Markers) {

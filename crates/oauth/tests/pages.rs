@@ -1,19 +1,22 @@
-//! The setup page as a browser meets it, on both engines.
+//! The pages as a browser meets them, on both engines.
 
 #[cfg(test)]
 mod suite {
     use std::{net::IpAddr, sync::Arc};
 
-    use accounts::{AccountChanges, Accounts, RegistrationMode, Settings};
+    use accounts::{
+        AccountChanges, Accounts, RegistrationMode, Settings,
+        emails::{EmailChanges, EmailPurpose, EmailRequest, MailKind},
+    };
     use audit::AuditTrail;
     use axum::{Router, body::Body};
     use http::{Request, StatusCode, header};
     use http_body_util::BodyExt;
-    use model::time::Clock;
+    use model::{language::Language, mail_address::MailAddress, time::Clock};
     use oauth::Pages;
     use ruma::owned_server_name;
     use seal::{KeySource, Keyring, MasterKey};
-    use store::{Database, DatabaseOptions, Location, LogBuilder};
+    use store::{Database, DatabaseOptions, Location, LogBuilder, Pos};
     use tempfile::TempDir;
     use testkit::{clock::FakeClock, entropy::SeededEntropy};
     use tower::ServiceExt;
@@ -41,8 +44,10 @@ mod suite {
         let keyring = keyring.unwrap();
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let emails = EmailChanges::new(keyring.clone(), Arc::clone(&clock));
         let builder = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
+            .register(emails)
             .register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
@@ -51,6 +56,11 @@ mod suite {
             shared_secret: None,
             access_token_lifetime: std::time::Duration::from_secs(300),
             limit_guesses: true,
+            mail: true,
+            reserved_name: "notices".to_owned(),
+            policies: Vec::new(),
+            guests: false,
+            on_guest: |_, _, _| {},
         };
         let accounts = Accounts::new(log, changes, keyring, entropy, settings);
         let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {
@@ -160,6 +170,99 @@ mod suite {
         assert_eq!(status, 404);
     }
 
+    impl Site {
+        /// Asks for a mail, and gives the secret of its link.
+        async fn mail(&self, purpose: EmailPurpose, next_link: Option<&str>) -> String {
+            let request = EmailRequest {
+                purpose,
+                address: MailAddress::parse("ann@example.org").unwrap(),
+                client_secret: "secret",
+                send_attempt: 1,
+                next_link: next_link.map(str::to_owned),
+                language: Language::English,
+            };
+            self.accounts.request_email(request).await.unwrap();
+            let written = self.accounts.mails_written(Pos::START, Pos::new(i64::MAX));
+            let (reader, pos) = written.await.unwrap().pop().unwrap();
+            let mail = self.accounts.mail_for(&reader, pos).await.unwrap().unwrap();
+            match mail.kind {
+                MailKind::AddAddress(token) | MailKind::Register(token) => String::clone(&token),
+                other => panic!("{other:?}"),
+            }
+        }
+
+        async fn open_mail(
+            &self,
+            token: &str,
+            language: &str,
+        ) -> (StatusCode, http::HeaderMap, String) {
+            let request = Request::get(format!("/_conclave/mail?token={token}"))
+                .header(header::ACCEPT_LANGUAGE, language)
+                .body(Body::empty());
+            self.ask(request.unwrap()).await
+        }
+
+        async fn confirm_mail(&self, form: String) -> (StatusCode, http::HeaderMap, String) {
+            let request = Request::post("/_conclave/mail")
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(form));
+            self.ask(request.unwrap()).await
+        }
+    }
+
+    async fn a_link_in_a_mail_asks_before_it_confirms(site: Site) {
+        let next = "https://app.example.com/?a=1&b=%22%3E%3Cscript%3E";
+        let token = site.mail(EmailPurpose::Register, Some(next)).await;
+        // Whoever looks at it, however often, has confirmed nothing, and is led nowhere.
+        for _ in 0..2 {
+            let (status, headers, page) = site.open_mail(&token, "en").await;
+            assert_eq!(status, 200);
+            let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(policy.contains("frame-ancestors 'none'"));
+            assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
+            assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+            assert!(page.contains(r#"<form method="post" action="/_conclave/mail">"#));
+            assert!(page.contains("make an account") && page.contains("example.org"));
+            assert!(!page.contains("<script") && !page.contains("app.example.com"));
+        }
+        let (_, _, chinese) = site.open_mail(&token, "zh-CN").await;
+        assert!(chinese.contains(r#"lang="zh-Hans""#) && chinese.contains("是我本人"));
+        // A button that is pressed twice is pressed once.
+        for _ in 0..2 {
+            let (status, headers, page) = site.confirm_mail(format!("token={token}")).await;
+            assert_eq!(status, 200);
+            assert!(!headers.contains_key(header::LOCATION));
+            assert!(page.contains("Your address is confirmed"), "{page}");
+            assert!(page.contains("app.example.com"), "{page}");
+            assert!(!page.contains("<script"), "{page}");
+        }
+    }
+
+    async fn a_page_without_a_way_on_says_to_go_back(site: Site) {
+        let token = site.mail(EmailPurpose::AddAddress, None).await;
+        let (_, _, page) = site.open_mail(&token, "en").await;
+        assert!(page.contains("add the address"), "{page}");
+        let (status, _, page) = site.confirm_mail(format!("token={token}")).await;
+        assert_eq!(status, 200);
+        assert!(!page.contains("<a "), "{page}");
+    }
+
+    async fn a_link_of_no_mail_is_not_found(site: Site) {
+        for token in ["", "cnv_m_no", "%00", "%ff", "%3Cscript%3E"] {
+            let (status, _, page) = site.open_mail(token, "en").await;
+            assert_eq!(status, 404, "{token}");
+            assert!(page.contains("Ask for another mail") && !page.contains("<script"));
+        }
+        let (status, _, _) = site.confirm_mail("token=cnv_m_no".to_owned()).await;
+        assert_eq!(status, 404);
+        for bad in ["", "tokem=x", "%"] {
+            let (status, _, _) = site.confirm_mail(bad.to_owned()).await;
+            assert_eq!(status, 400, "{bad}");
+        }
+        let long = format!("token={}", "x".repeat(20_000));
+        assert_eq!(site.confirm_mail(long).await.0, 400);
+    }
+
     macro_rules! on_both_engines {
         ($($test:ident),* $(,)?) => {
             mod sqlite {
@@ -188,6 +291,9 @@ mod suite {
         the_page_makes_one_administrator_and_is_gone,
         what_is_wrong_is_said_beside_the_form,
         a_link_that_never_was_is_not_found,
+        a_link_in_a_mail_asks_before_it_confirms,
+        a_page_without_a_way_on_says_to_go_back,
+        a_link_of_no_mail_is_not_found,
     }
 
     #[tokio::test]

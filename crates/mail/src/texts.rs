@@ -1,0 +1,125 @@
+//! The texts of mail, in each language. `{server}` and `{user}` stand for whom it is about.
+
+use model::language::Language;
+
+/// What one kind of letter says.
+pub(crate) struct LetterTexts {
+    pub(crate) title: &'static str,
+    pub(crate) paragraphs: &'static [&'static str],
+    /// What is written on the link, where there is one.
+    pub(crate) button: &'static str,
+}
+
+/// The texts of one language.
+pub(crate) struct Texts {
+    pub(crate) add_address: LetterTexts,
+    pub(crate) register: LetterTexts,
+    pub(crate) reset_password: LetterTexts,
+    pub(crate) address_in_use: LetterTexts,
+    pub(crate) password_changed: LetterTexts,
+    /// How long a link is good.
+    pub(crate) hour: &'static str,
+    /// What stands before the link where the button does nothing.
+    pub(crate) instead: &'static str,
+    pub(crate) footer: &'static str,
+}
+
+const ENGLISH: Texts = Texts {
+    add_address: LetterTexts {
+        title: "Confirm your email address for {server}",
+        paragraphs: &[
+            "Somebody wants to add this email address to an account on {server}.",
+            "If that was you, open the link and confirm it. If not, do nothing: the address is not added.",
+        ],
+        button: "Confirm the address",
+    },
+    register: LetterTexts {
+        title: "Confirm your email address for {server}",
+        paragraphs: &[
+            "Somebody wants to make an account on {server} with this email address.",
+            "If that was you, open the link and confirm it. If not, do nothing: no account is made with this address.",
+        ],
+        button: "Confirm the address",
+    },
+    reset_password: LetterTexts {
+        title: "Choose a new password on {server}",
+        paragraphs: &[
+            "Somebody wants to choose a new password for your account {user}.",
+            "If that was you, open the link, confirm it, and go back to where you asked for a new password. If not, do nothing: your password stays as it is.",
+        ],
+        button: "Confirm that it was me",
+    },
+    address_in_use: LetterTexts {
+        title: "You have an account on {server}",
+        paragraphs: &[
+            "Somebody wants to use this email address for an account on {server}, but it belongs to the account {user} already.",
+            "If that was you, sign in to that account, or ask there for a new password. If not, do nothing: your account stays as it is.",
+        ],
+        button: "",
+    },
+    password_changed: LetterTexts {
+        title: "Your password on {server} was changed",
+        paragraphs: &[
+            "The password of your account {user} was changed.",
+            "If that was not you, ask for a new password at once, and tell the people who run {server}.",
+        ],
+        button: "",
+    },
+    hour: "The link is good for an hour.",
+    instead: "If the button does nothing, copy this address into your browser:",
+    footer: "This mail was sent by {server}. Nobody reads answers to it.",
+};
+
+const SIMPLIFIED_CHINESE: Texts = Texts {
+    add_address: LetterTexts {
+        title: "请确认您在 {server} 上的邮箱地址",
+        paragraphs: &[
+            "有人想把此邮箱地址添加到 {server} 上的账户。",
+            "如果是您本人，请打开链接并确认。如果不是，请忽略此邮件：该地址不会被添加。",
+        ],
+        button: "确认邮箱地址",
+    },
+    register: LetterTexts {
+        title: "请确认您在 {server} 上的邮箱地址",
+        paragraphs: &[
+            "有人想用此邮箱地址在 {server} 上注册账户。",
+            "如果是您本人，请打开链接并确认。如果不是，请忽略此邮件：不会用此地址注册账户。",
+        ],
+        button: "确认邮箱地址",
+    },
+    reset_password: LetterTexts {
+        title: "在 {server} 上设置新密码",
+        paragraphs: &[
+            "有人想为您的账户 {user} 设置新密码。",
+            "如果是您本人，请打开链接并确认，然后回到您申请新密码的地方继续操作。如果不是，请忽略此邮件：您的密码保持不变。",
+        ],
+        button: "确认是我本人",
+    },
+    address_in_use: LetterTexts {
+        title: "您在 {server} 上已有账户",
+        paragraphs: &[
+            "有人想在 {server} 上使用此邮箱地址，但它已属于账户 {user}。",
+            "如果是您本人，请登录该账户，或在那里申请新密码。如果不是，请忽略此邮件：您的账户保持不变。",
+        ],
+        button: "",
+    },
+    password_changed: LetterTexts {
+        title: "您在 {server} 上的密码已更改",
+        paragraphs: &[
+            "您的账户 {user} 的密码已更改。",
+            "如果不是您本人操作，请立即申请新密码，并告知 {server} 的管理员。",
+        ],
+        button: "",
+    },
+    hour: "链接一小时内有效。",
+    instead: "如果按钮无效，请将以下地址复制到浏览器中：",
+    footer: "此邮件由 {server} 发送，请勿回复。",
+};
+
+/// The texts in a language.
+pub(crate) const fn texts_in(language: Language) -> &'static Texts {
+    match language {
+        Language::English => &ENGLISH,
+        Language::SimplifiedChinese => &SIMPLIFIED_CHINESE,
+    }
+}
