@@ -615,7 +615,7 @@ fn a_document_that_cannot_be_agreed_to_is_named_with_its_place() {
     for (file, place, reason) in [
         (
             terms("de = { name = \"D\", url = \"https://e.org\" }"),
-            "c.toml:1:",
+            "c.toml:4:1:",
             "has no `en`",
         ),
         (

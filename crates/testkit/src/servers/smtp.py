@@ -75,6 +75,8 @@ async def main():
             require_starttls=starttls,
             authenticator=authenticate if user else None,
             auth_required=bool(user),
+            # Without this, it offers signing in also where nobody can.
+            auth_exclude_mechanism=[] if user else ["LOGIN", "PLAIN"],
             auth_require_tls=starttls,
         )
 
