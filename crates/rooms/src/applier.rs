@@ -30,6 +30,7 @@ use crate::{
     change::{AnnotationHash, TransactionHash},
     create::EVENT_OVERHEAD_BYTES,
     stored::StoredEvent,
+    tails::TailStep,
     upgrade::UpgradeStep,
 };
 
@@ -59,6 +60,8 @@ pub struct RoomsWork {
     notices: notices::NoticesWork,
     /// Whether a room was closed to guests who may be in it.
     closed_to_guests: Journal<()>,
+    /// What becomes of the ends of timelines, by room.
+    tails: Journal<(i64, TailStep)>,
     now: Timestamp,
     rows: Rows,
 }
@@ -184,6 +187,7 @@ impl Applier for Rooms {
         work.delayed.settle(keep);
         work.guests.settle(keep);
         work.closed_to_guests.settle(keep);
+        work.tails.settle(keep);
         work.notices.settle(keep);
         work.rows.settle(keep);
     }
@@ -196,6 +200,7 @@ impl Applier for Rooms {
         if !work.closed_to_guests.take().is_empty() {
             self.closed_to_guests().notify_one();
         }
+        self.tails().take(work.tails.take());
         for (key, room) in work.rooms.into_kept() {
             // Also rooms that were only read: they are true at this position.
             self.cache().put(key, room, last_pos);
@@ -206,12 +211,14 @@ impl Applier for Rooms {
         if touched.has_kind(Self::KIND) {
             for room in touched.rooms() {
                 self.cache().forget(&room, last_pos);
+                self.tails().forget(room);
             }
         }
     }
 
     fn forget_all(&self, last_pos: Pos) {
         self.cache().forget_all(last_pos);
+        self.tails().forget_all();
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     directory::Listings,
     open_rooms::OpenRooms,
     summary::Summaries,
+    tails::Tails,
     unread::UnreadCache,
 };
 
@@ -124,6 +125,7 @@ struct Inner {
     open: OpenRooms,
     schedules: Arc<Schedules>,
     unread: UnreadCache,
+    tails: Tails,
     /// Told when this node has closed a room to guests.
     closed_to_guests: Notify,
 }
@@ -151,6 +153,7 @@ impl Rooms {
                 open: OpenRooms::default(),
                 schedules: Arc::default(),
                 unread: UnreadCache::new(),
+                tails: Tails::new(),
                 closed_to_guests: Notify::new(),
             }),
         }
@@ -210,6 +213,10 @@ impl Rooms {
         &self.inner.unread
     }
 
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.inner.tails
+    }
+
     pub(crate) fn schedules(&self) -> &Schedules {
         &self.inner.schedules
     }
@@ -246,6 +253,11 @@ impl Rooms {
             None => None,
         };
         room.ok_or_else(|| RoomsRefusal::NoSuchRoom(room_id.to_owned()).into())
+    }
+
+    /// The room behind its integer at the head of the log, if it is in memory.
+    pub fn room_in_memory(&self, room: i64) -> Option<Arc<Room>> {
+        self.cache().get(&room)
     }
 
     /// The room behind its integer, as it stands in the snapshot or later.

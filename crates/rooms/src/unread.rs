@@ -1,20 +1,21 @@
 //! Unread counts: push rules over what came after the receipts, counted once and kept.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use model::{
-    push_rules::{PushEvent, PushReader, evaluate},
+    push_rules::{PushEvent, PushOutcome, PushReader, evaluate},
     room_state::StateView,
 };
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use ruma::{
     OwnedEventId, OwnedUserId, UserId, events::room::member::MembershipState, push::Ruleset,
 };
 use serde::Serialize;
-use store::{Snapshot, StoreError};
+use store::{Pos, Snapshot, StoreError};
 
 use crate::{Room, Rooms, StoredEvent};
 
@@ -37,6 +38,15 @@ pub struct UnreadCounts {
     pub highlight_count: u64,
 }
 
+/// How much is unread, as it was told from memory.
+#[derive(Clone, Debug)]
+pub struct UnreadLately {
+    /// How much.
+    pub counts: UnreadByThread,
+    /// Whose events did not count, and are not told.
+    pub ignored: Arc<BTreeSet<OwnedUserId>>,
+}
+
 /// How much is unread, in threads and outside of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnreadByThread {
@@ -48,7 +58,7 @@ pub struct UnreadByThread {
 
 /// Unread counts that are kept in memory.
 pub(crate) struct UnreadCache {
-    counted: Cache<(i64, i64), Counted>,
+    counted: Cache<(i64, i64), Arc<Mutex<Counted>>>,
 }
 
 #[derive(Clone)]
@@ -83,7 +93,28 @@ pub struct Judge {
     pub threads_said: Option<i64>,
 }
 
+/// An event that notifies a user, and how; or one of their own.
+type Matter<'a> = (&'a StoredEvent, Option<PushOutcome>);
+
 impl Judge {
+    /// The events that matter to a user: those that notify them, and their own.
+    fn matters<'e>(
+        &self,
+        user_id: &UserId,
+        reader: &PushReader,
+        events: &'e [StoredEvent],
+    ) -> Vec<Matter<'e>> {
+        let told = events.iter();
+        let told = told.filter(|event| !self.ignored.contains(event.pdu.sender()));
+        let outcomes = told.map(|event| {
+            let is_own = event.pdu.sender() == user_id;
+            let pushed = || evaluate(&self.rules, &PushEvent::new(&event.pdu), reader);
+            (event, (!is_own).then(pushed))
+        });
+        let matters = outcomes.filter(|(_, outcome)| outcome.as_ref().is_none_or(|o| o.notify));
+        matters.collect()
+    }
+
     fn is(&self, other: &Self) -> bool {
         self.is_but_for_threads(other) && self.threads_said == other.threads_said
     }
@@ -135,7 +166,9 @@ impl UnreadCache {
         let weight = |counted: &Counted| u32::try_from(counted.unread.len()).unwrap_or(u32::MAX);
         Self {
             counted: cache
-                .weigher(move |_, counted| weight(counted).saturating_add(1))
+                .weigher(move |_, counted: &Arc<Mutex<Counted>>| {
+                    weight(&counted.lock()).saturating_add(1)
+                })
                 .build(),
         }
     }
@@ -163,9 +196,8 @@ impl Rooms {
         };
         let read = looking.read().await?;
         let key = (number, room.room);
-        let known = cache
-            .get(&key)
-            .filter(|known| known.until <= until && read.covers(&known.read));
+        let known = cache.get(&key).map(|known| known.lock().clone());
+        let known = known.filter(|known| known.until <= until && read.covers(&known.read));
         let known = match known {
             Some(known) if looking.judges_alike(&known.judge, judge).await? => Some(known),
             _ => None,
@@ -186,8 +218,57 @@ impl Rooms {
         let counts = counted.counts();
         // What is kept is compared with receipts alone.
         counted.read = read;
-        cache.insert(key, counted);
+        cache.insert(key, Arc::new(Mutex::new(counted)));
         Ok(counts)
+    }
+
+    /// The same up to a position that the log has been applied to, from what is in memory: the last
+    /// count, and what was said since. `None` where that does not tell.
+    ///
+    /// What the user read, and how they want to be told, changed at `touched` at the latest.
+    pub fn unread_lately(
+        &self,
+        room: &Room,
+        user: (i64, &UserId),
+        touched: Pos,
+        up_to: Pos,
+    ) -> Option<UnreadLately> {
+        let (number, user_id) = user;
+        let cache = &self.unread_cache().counted;
+        let key = (number, room.room);
+        let known = cache.get(&key)?;
+        let mut counted = known.lock();
+        let until = Pos::new(counted.until);
+        if until < touched || until > up_to || counted.judge.threads_said.is_some() {
+            return None;
+        }
+        let mut events = self.events_lately(room, until, up_to)?;
+        events.reverse();
+        let reader = plain_reader(room, user_id);
+        let matters = counted.judge.matters(user_id, &reader, &events);
+        if matters
+            .iter()
+            .any(|(event, _)| event.pdu.facts().relation.is_some())
+        {
+            return None;
+        }
+        if !matters.is_empty() {
+            let read = counted.read.clone();
+            counted.add(matters, HashMap::new());
+            counted.forget_read();
+            counted.read = read;
+        }
+        counted.until = up_to.get();
+        let told = UnreadLately {
+            counts: counted.counts(),
+            ignored: Arc::clone(&counted.judge.ignored),
+        };
+        drop(counted);
+        if !events.is_empty() {
+            // It is weighed anew.
+            cache.insert(key, known);
+        }
+        Some(told)
     }
 }
 
@@ -236,36 +317,14 @@ impl Looking<'_> {
         Ok(())
     }
 
-    /// Counts events, newest first: who speaks has read what was said before, where they speak.
+    /// Counts events, newest first.
     async fn add(&self, counted: &mut Counted, events: &[StoredEvent]) -> Result<(), StoreError> {
         let reader = self.push_reader(&counted.judge, events).await?;
-        let is_own = |event: &StoredEvent| event.pdu.sender() == self.user_id;
-        let judge = &counted.judge;
-        let told = events.iter();
-        let told = told.filter(|event| !judge.ignored.contains(event.pdu.sender()));
-        let outcomes = told.map(|event| {
-            let pushed = || evaluate(&judge.rules, &PushEvent::new(&event.pdu), &reader);
-            (event, (!is_own(event)).then(pushed))
-        });
-        let matters = outcomes.filter(|(_, outcome)| outcome.as_ref().is_none_or(|o| o.notify));
-        let matters: Vec<_> = matters.collect();
+        let matters = counted.judge.matters(self.user_id, &reader, events);
         let events = matters.iter().map(|(event, _)| *event);
         let threads = self.rooms.threads_of(self.snapshot, self.room, events);
-        let mut threads = threads.await?;
-        for (event, outcome) in matters {
-            let thread = threads.remove(event.pdu.event_id());
-            if counted.read.has(thread.as_ref(), event.ord) {
-                continue;
-            }
-            match outcome {
-                None => counted.read.raise(thread, event.ord),
-                Some(outcome) => counted.unread.push(UnreadEvent {
-                    ord: event.ord,
-                    thread,
-                    highlight: outcome.highlight,
-                }),
-            }
-        }
+        let threads = threads.await?;
+        counted.add(matters, threads);
         Ok(())
     }
 
@@ -276,14 +335,7 @@ impl Looking<'_> {
         events: &[StoredEvent],
     ) -> Result<PushReader, StoreError> {
         let Self { room, user_id, .. } = *self;
-        let name = room.state.display_name(user_id).unwrap_or_default();
-        let reader = PushReader::new(
-            user_id,
-            &name,
-            &room.room_id,
-            room.state.joined_count(),
-            room.state.power_levels(),
-        );
+        let reader = plain_reader(room, user_id);
         if judge.threads_said.is_none() {
             return Ok(reader);
         }
@@ -349,7 +401,38 @@ impl Looking<'_> {
     }
 }
 
+/// A user, as the rules ask for them, who hears of all threads.
+fn plain_reader(room: &Room, user_id: &UserId) -> PushReader {
+    let name = room.state.display_name(user_id).unwrap_or_default();
+    PushReader::new(
+        user_id,
+        &name,
+        &room.room_id,
+        room.state.joined_count(),
+        room.state.power_levels(),
+    )
+}
+
 impl Counted {
+    /// Counts events that matter, newest first: who speaks has read what was said before, where
+    /// they speak.
+    fn add(&mut self, matters: Vec<Matter<'_>>, mut threads: HashMap<OwnedEventId, OwnedEventId>) {
+        for (event, outcome) in matters {
+            let thread = threads.remove(event.pdu.event_id());
+            if self.read.has(thread.as_ref(), event.ord) {
+                continue;
+            }
+            match outcome {
+                None => self.read.raise(thread, event.ord),
+                Some(outcome) => self.unread.push(UnreadEvent {
+                    ord: event.ord,
+                    thread,
+                    highlight: outcome.highlight,
+                }),
+            }
+        }
+    }
+
     /// Drops what was read since, and of the rest what is too much.
     fn forget_read(&mut self) {
         let read = &self.read;

@@ -27,7 +27,7 @@ pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
 pub use leased::{Begin, LeasedCursor};
 pub use log::{
-    Applier, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs, Intent, Log,
+    Applier, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs, Intent, Lately, Log,
     LogBuilder, Pos, Ticket, Touched, Verdict,
 };
 pub use migrations::{Migration, Migrations};

@@ -1,6 +1,6 @@
 //! One answer: everything that changed since a token, read at one moment.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rooms::Membership;
 use ruma::events::room::member::MembershipState;
@@ -8,6 +8,7 @@ use store::{Pos, StoreError};
 
 use crate::{
     device_lists::Window,
+    memory::Remembered,
     reading::Reading,
     response::{ClientEvent, SyncResponse},
     sync::{Inner, SyncRequest, Syncer},
@@ -23,7 +24,7 @@ pub(crate) struct Turn {
     /// The moment of the look.
     pub(crate) head: Pos,
     /// The rooms that the user is in.
-    pub(crate) joined: BTreeSet<i64>,
+    pub(crate) joined: Arc<BTreeSet<i64>>,
 }
 
 impl Inner {
@@ -71,19 +72,30 @@ impl Inner {
             ephemeral,
         };
         response.next_batch = token.to_string();
+        let joined = joined_rooms(&memberships);
+        let remembered = Remembered {
+            epoch,
+            at: head,
+            // The token proves it, and what it proves was deleted before this.
+            has_messages: after,
+            joined: Arc::clone(&joined),
+            one_time_keys: response.device_one_time_keys_count.clone(),
+            fallback_keys: response.device_unused_fallback_key_types.clone(),
+        };
+        self.memory.remember(syncer, remembered);
         Ok(Turn {
             response,
             head,
-            joined: joined_rooms(&memberships),
+            joined,
         })
     }
 }
 
 /// The rooms that somebody is in.
-pub(crate) fn joined_rooms(memberships: &[Membership]) -> BTreeSet<i64> {
+pub(crate) fn joined_rooms(memberships: &[Membership]) -> Arc<BTreeSet<i64>> {
     let joined = |membership: &&Membership| membership.membership == MembershipState::Join;
     let joined = memberships.iter().filter(joined);
-    joined.map(|membership| membership.room).collect()
+    Arc::new(joined.map(|membership| membership.room).collect())
 }
 
 impl Reading<'_> {

@@ -169,7 +169,7 @@ impl<'a> Look<'a> {
 }
 
 /// Rooms by number.
-type RoomSet = BTreeSet<i64>;
+type RoomSet = Arc<BTreeSet<i64>>;
 
 /// A room that is not there is answered like one that the reader may not look into.
 fn hidden(error: RoomsError) -> LookError {

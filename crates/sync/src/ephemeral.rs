@@ -67,6 +67,8 @@ struct Inner {
     /// When rooms that are in `typing_changed` no longer may have changed last.
     forgotten: u64,
     presence: HashMap<i64, Known>,
+    /// When somebody's presence last changed, as a count.
+    presence_changed: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -276,6 +278,11 @@ impl EphemeralState {
             .map(|known| known.presence.clone())
     }
 
+    /// Whether anybody's presence changed since the client's count.
+    pub(crate) fn has_presence_since(&self, since: Ephemeral) -> bool {
+        !self.has_counted(since) || self.inner.lock().presence_changed > since.seq
+    }
+
     /// Whose presence changed since the client's count, and everybody's in `besides` as far as it
     /// is known.
     pub(crate) fn presence_since(
@@ -310,6 +317,7 @@ impl EphemeralState {
         for user in &silent {
             inner.seq += 1;
             let seq = inner.seq;
+            inner.presence_changed = seq;
             if let Some(known) = inner.presence.get_mut(user) {
                 known.presence.state = "offline".to_owned();
                 known.seq = seq;
@@ -357,6 +365,7 @@ impl Inner {
             Some(known) if same => (known.seq, known.told_at),
             _ => {
                 self.seq += 1;
+                self.presence_changed = self.seq;
                 (self.seq, presence.active_at)
             }
         };

@@ -7,6 +7,7 @@ mod device_lists;
 mod ephemeral;
 mod ephemeral_part;
 mod form;
+mod memory;
 mod notifications;
 mod outside;
 mod people;

@@ -93,10 +93,7 @@ impl RoomReader<'_> {
         span: Span,
     ) -> Result<Slice, StoreError> {
         let filter = &self.filter.timeline;
-        let wanted = filter
-            .limit
-            .unwrap_or(DEFAULT_TIMELINE)
-            .min(LONGEST_TIMELINE);
+        let wanted = wanted_events(self.filter);
         let from = span.until.saturating_add(1);
         if !filter.matches_room(&room.room_id) {
             return Ok(Slice {
@@ -190,6 +187,12 @@ impl RoomReader<'_> {
         let told = telling.event(event).await?;
         Ok(self.formed(&event.pdu, told))
     }
+}
+
+/// How many events of a timeline are told, at most.
+pub(crate) fn wanted_events(filter: &SyncFilter) -> usize {
+    let limit = filter.timeline.limit.unwrap_or(DEFAULT_TIMELINE);
+    limit.min(LONGEST_TIMELINE)
 }
 
 /// Whether the user was in the room at a position.

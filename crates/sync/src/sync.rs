@@ -17,6 +17,7 @@ use crate::{
     answer::Turn,
     device_lists,
     ephemeral::EphemeralState,
+    memory::Memory,
     people,
     response::{DeviceLists, StateAt, SyncResponse},
     sliding::Connections,
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) bus: Bus,
     pub(crate) wakers: Arc<Wakers>,
     pub(crate) connections: Connections,
+    pub(crate) memory: Memory,
     pub(crate) presence_enabled: bool,
     /// Whether other nodes have to be told what this node's users do.
     pub(crate) asked: AtomicBool,
@@ -116,6 +118,7 @@ impl Sync {
             ephemeral: EphemeralState::new(bus.node_id().into()),
             bus,
             connections: Connections::new(),
+            memory: Memory::new(),
             presence_enabled,
             asked: AtomicBool::new(true),
         };
@@ -136,6 +139,7 @@ impl Sync {
         let inner = &self.inner;
         let since = request.since;
         let is_of_now = match since {
+            Some(since) if inner.knows(syncer, since) => true,
             Some(since) => Box::pin(inner.acknowledge(syncer, since)).await?,
             None => false,
         };
@@ -214,7 +218,10 @@ impl Inner {
         since: Option<SyncToken>,
     ) -> Result<Turn, SyncError> {
         self.admit(syncer).await?;
-        Ok(self.answer(syncer, request, since).await?)
+        match self.remembered_turn(syncer, request, since) {
+            Some(turn) => Ok(turn),
+            None => Ok(self.answer(syncer, request, since).await?),
+        }
     }
 
     /// Lets a syncer look at what this node has, as of now, if their session lives on.

@@ -97,6 +97,11 @@ impl Boundary {
         Self { epoch, ord }
     }
 
+    /// A boundary in the history of an epoch.
+    pub(crate) const fn in_epoch(epoch: i64, ord: i64) -> Self {
+        Self { epoch, ord }
+    }
+
     /// The place in the history that a snapshot shows.
     ///
     /// A boundary of an earlier epoch that stands after the common history is where the two

@@ -30,7 +30,7 @@ pub(crate) struct Waiter {
     wakers: Weak<Wakers>,
     bell: Arc<Notify>,
     user: i64,
-    rooms: BTreeSet<i64>,
+    rooms: Arc<BTreeSet<i64>>,
     stirred: u64,
 }
 
@@ -45,7 +45,7 @@ impl Wakers {
             wakers: Arc::downgrade(self),
             bell,
             user,
-            rooms: BTreeSet::new(),
+            rooms: Arc::default(),
             stirred: waiting.stirred,
         }
     }
@@ -102,7 +102,10 @@ impl Waiter {
     ///
     /// Rings itself when something may have happened in a new one since then: whoever has just
     /// read would not learn of it.
-    pub(crate) fn follow(&mut self, rooms: BTreeSet<i64>, read_at: Pos) {
+    pub(crate) fn follow(&mut self, rooms: Arc<BTreeSet<i64>>, read_at: Pos) {
+        if Arc::ptr_eq(&self.rooms, &rooms) {
+            return;
+        }
         let Some(wakers) = self.wakers.upgrade() else {
             return;
         };
@@ -137,7 +140,7 @@ impl Drop for Waiter {
         let mut waiting = wakers.waiting.lock();
         let Waiting { users, rooms, .. } = &mut *waiting;
         forget(users, self.user, &self.bell);
-        for room in &self.rooms {
+        for room in self.rooms.iter() {
             forget(rooms, *room, &self.bell);
         }
     }
@@ -162,6 +165,10 @@ mod tests {
         wakers.wake(Pos::new(last_pos), [].into_iter(), [room].into_iter());
     }
 
+    fn rooms<const N: usize>(rooms: [i64; N]) -> Arc<BTreeSet<i64>> {
+        Arc::new(rooms.into())
+    }
+
     fn is_rung(waiter: &Waiter) -> bool {
         waiter.woken().now_or_never().is_some()
     }
@@ -171,11 +178,11 @@ mod tests {
         let wakers = Arc::new(Wakers::default());
         let mut one = wakers.register(1);
         let mut two = wakers.register(1);
-        one.follow([7, 8].into(), Pos::START);
-        two.follow([8].into(), Pos::START);
+        one.follow(rooms([7, 8]), Pos::START);
+        two.follow(rooms([8]), Pos::START);
         drop(one);
         assert_eq!(wakers.waiting.lock().rooms.len(), 1);
-        two.follow(BTreeSet::new(), Pos::START);
+        two.follow(rooms([]), Pos::START);
         assert!(wakers.waiting.lock().rooms.is_empty());
         drop(two);
         assert!(wakers.waiting.lock().users.is_empty());
@@ -185,7 +192,7 @@ mod tests {
     fn a_room_rings_those_who_follow_it() {
         let wakers = Arc::new(Wakers::default());
         let mut waiter = wakers.register(1);
-        waiter.follow([7].into(), Pos::START);
+        waiter.follow(rooms([7]), Pos::START);
         commit(&wakers, 1, 8);
         assert!(!is_rung(&waiter));
         commit(&wakers, 2, 7);
@@ -201,15 +208,15 @@ mod tests {
         let wakers = Arc::new(Wakers::default());
         let mut waiter = wakers.register(1);
         commit(&wakers, 1, 7);
-        waiter.follow([7].into(), Pos::new(1));
+        waiter.follow(rooms([7]), Pos::new(1));
         assert!(!is_rung(&waiter), "it has read that");
         commit(&wakers, 2, 8);
-        waiter.follow([7, 8].into(), Pos::new(1));
+        waiter.follow(rooms([7, 8]), Pos::new(1));
         assert!(is_rung(&waiter));
         wakers.wake_room(9);
-        waiter.follow([7, 8, 9].into(), Pos::new(2));
+        waiter.follow(rooms([7, 8, 9]), Pos::new(2));
         assert!(is_rung(&waiter));
-        waiter.follow([7, 8, 9].into(), Pos::new(2));
+        waiter.follow(rooms([7, 8, 9]), Pos::new(2));
         assert!(!is_rung(&waiter));
     }
 }

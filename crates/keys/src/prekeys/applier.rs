@@ -289,6 +289,7 @@ impl PrekeyWork {
             return Err(PrekeyRefusal::TooMany);
         }
         self.forget_claimed(user, device);
+        context.touch_device(user, device);
         Ok(Verdict::Apply(PrekeyOutcome::Counts(counts)))
     }
 

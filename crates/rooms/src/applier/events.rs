@@ -25,6 +25,7 @@ use crate::{
     NewEvent, Room, Rooms, RoomsOutcome, RoomsRefusal, encryption,
     notices::check_leaving,
     stored::{EventOrigin, StoredEvent, pdu_place, sealed_text},
+    tails::TailStep,
 };
 
 impl Rooms {
@@ -238,6 +239,8 @@ fn stage_redaction(
         ..target
     };
     work.known.stage(target_id.to_owned(), known);
+    let step = TailStep::Break(context.pos());
+    work.tails.push((room.room, step));
     context.touch_room(room.room);
     Ok(())
 }
@@ -269,16 +272,16 @@ fn stage(
         sender,
         sealed,
     });
-    work.known.stage(
-        pdu.event_id().to_owned(),
-        StoredEvent {
-            pdu: Arc::clone(pdu),
-            pos,
-            ord: pos.get(),
-            redacted_by: None,
-            origin,
-        },
-    );
+    let stored = StoredEvent {
+        pdu: Arc::clone(pdu),
+        pos,
+        ord: pos.get(),
+        redacted_by: None,
+        origin,
+    };
+    let step = TailStep::Event(stored.clone());
+    work.tails.push((room.room, step));
+    work.known.stage(pdu.event_id().to_owned(), stored);
     Arc::make_mut(&mut room).grow(pdu, pos);
     work.stage_room(room);
     Ok(())

@@ -152,6 +152,7 @@ impl Rooms {
             keys,
             guests,
             closed_to_guests: Journal::default(),
+            tails: Journal::default(),
             notices,
             transactions: find_transactions(tx, &named).await?,
             user_ids,

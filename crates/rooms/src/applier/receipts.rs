@@ -7,7 +7,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, events::room::member::Members
 use store::{CheckContext, ColumnType, Insert, Pos, Verdict, Writes};
 
 use super::RoomsWork;
-use crate::{NewReceipt, RoomsOutcome, RoomsRefusal};
+use crate::{NewReceipt, RoomsOutcome, RoomsRefusal, tails::TailStep};
 
 /// Room, user, kind, thread.
 pub(super) type ReceiptKey = (i64, i64, String, String);
@@ -84,6 +84,8 @@ pub(super) fn check_receipt(
     // A private receipt wakes its owner alone.
     context.touch_user(user);
     if receipt.kind == "m.read" {
+        let step = TailStep::Break(context.pos());
+        work.tails.push((room.room, step));
         context.touch_room(room.room);
     }
     Ok(Verdict::Apply(RoomsOutcome::Done))

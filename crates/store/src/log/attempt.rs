@@ -162,8 +162,8 @@ impl Outcome {
             return self.built.answers;
         };
         shared.committed.send_replace(batch.last_pos);
-        let mut applied = shared.applied.lock();
-        if applied.next() == batch.first_pos {
+        let mut lately = shared.lately.write();
+        if lately.head().next() == batch.first_pos {
             for (applier, work) in shared.appliers.iter().zip(self.built.works) {
                 if let Some(work) = work {
                     take_over(&**applier, work, batch.last_pos);
@@ -173,8 +173,8 @@ impl Outcome {
             // The tail saw this batch first, perhaps with later ones behind it.
             shared.forget(&batch);
         }
-        if *applied < batch.last_pos {
-            *applied = batch.last_pos;
+        if lately.head() < batch.last_pos {
+            lately.note(&batch);
             drop(shared.batches.send(Arc::new(batch)));
         }
         self.built.answers
@@ -229,7 +229,7 @@ fn log_row(batch: &Batch, batch_id: &str) -> Vec<Value> {
 
 /// Locks the log and applies what other nodes committed, so that caches are true at the head.
 async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
-    let applied = *shared.applied.lock();
+    let applied = shared.applied();
     let mut rows = transaction::begin(tx, applied).await?;
     while !rows.is_empty() {
         let batches = batches_of(&rows)?;
@@ -241,7 +241,7 @@ async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
             tx.query(TAIL, &[last.get().into()]).await?
         };
     }
-    Ok(*shared.applied.lock())
+    Ok(shared.applied())
 }
 
 async fn prepare(

@@ -5,6 +5,7 @@ mod attempt;
 mod committer;
 mod epoch;
 mod intent;
+mod lately;
 mod tail;
 mod touched;
 mod transaction;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use model::time::{Clock, Timestamp};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{Database, LocalWrite, Reader, Row, StoreError, database::Engine, leased::Lease};
@@ -29,6 +30,7 @@ pub use self::{
     applier::{Applier, CheckContext, Verdict},
     epoch::{EpochRaise, Epochs},
     intent::{CommitError, Committed, Intent, Ticket},
+    lately::Lately,
     touched::Touched,
 };
 use self::{
@@ -109,7 +111,8 @@ pub(crate) struct Shared {
     clock: Arc<dyn Clock>,
     appliers: Vec<Arc<dyn ErasedApplier>>,
     kinds: HashMap<TypeId, usize>,
-    applied: Mutex<Pos>,
+    /// Up to where the caches of this node are true, and what was touched on the way there.
+    lately: RwLock<Lately>,
     stopping: AtomicBool,
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch that this node itself committed.
@@ -155,7 +158,7 @@ impl LogBuilder {
             clock: self.clock,
             appliers: self.appliers,
             kinds: self.kinds,
-            applied: Mutex::new(head),
+            lately: RwLock::new(Lately::new(head)),
             stopping: AtomicBool::new(false),
             batches,
             committed: watch::Sender::new(Pos::START),
@@ -238,7 +241,13 @@ impl Log {
 
     /// The last position that this node's caches include.
     pub fn applied(&self) -> Pos {
-        *self.shared.applied.lock()
+        self.shared.applied()
+    }
+
+    /// What was touched lately, as far as this node's caches include it. Held for a moment only:
+    /// the committer waits meanwhile.
+    pub fn lately(&self) -> RwLockReadGuard<'_, Lately> {
+        self.shared.lately.read()
     }
 
     /// Follows the batches of all nodes, in order; a subscriber that lags reads the log instead.
@@ -298,13 +307,16 @@ impl Shared {
 
     /// Applies other nodes' batches to the caches and wakes who waits.
     fn advance(&self, batches: Vec<Batch>) {
-        let mut applied = self.applied.lock();
+        let mut lately = self.lately.write();
         for batch in batches {
-            if batch.last_pos <= *applied {
+            if batch.last_pos <= lately.head() {
                 continue;
             }
             self.forget(&batch);
-            *applied = batch.last_pos;
+            match self.knows(&batch) {
+                true => lately.note(&batch),
+                false => lately.forget_all(batch.last_pos),
+            }
             drop(self.batches.send(Arc::new(batch)));
         }
     }
@@ -313,12 +325,21 @@ impl Shared {
         for applier in &self.appliers {
             applier.forget(&batch.touched, batch.last_pos);
         }
-        let known = |kind: &str| self.appliers.iter().any(|applier| applier.kind() == kind);
-        if !batch.touched.kinds().all(known) {
+        if !self.knows(batch) {
             for applier in &self.appliers {
                 applier.forget_all(batch.last_pos);
             }
         }
+    }
+
+    /// Whether this program knows every kind of change in a batch.
+    fn knows(&self, batch: &Batch) -> bool {
+        let known = |kind: &str| self.appliers.iter().any(|applier| applier.kind() == kind);
+        batch.touched.kinds().all(known)
+    }
+
+    fn applied(&self) -> Pos {
+        self.lately.read().head()
     }
 }
 

@@ -82,7 +82,7 @@ impl Tail {
             absent => absent.insert(self.connector.connect(Role::Reader).await?),
         };
         loop {
-            let applied = *self.shared.applied.lock();
+            let applied = self.shared.applied();
             let rows = session.query(TAIL, &[applied.get().into()]).await?;
             if rows.is_empty() {
                 return Ok(applied);

@@ -137,7 +137,7 @@ impl Look<'_> {
         if !is_open && found.events.is_empty() {
             return Err(LookError::Hidden);
         }
-        Ok((found, RoomSet::from([room.room])))
+        Ok((found, RoomSet::new([room.room].into())))
     }
 
     /// All rooms that the user is in, and how they came out of others.

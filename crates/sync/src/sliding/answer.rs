@@ -45,7 +45,7 @@ pub(super) struct SlidingTurn {
     pub(super) known: Known,
     pub(super) head: Pos,
     /// The rooms that the user is in.
-    pub(super) joined: BTreeSet<i64>,
+    pub(super) joined: Arc<BTreeSet<i64>>,
 }
 
 /// What is asked, at one moment.
