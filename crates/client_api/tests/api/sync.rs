@@ -6,6 +6,7 @@ mod devices;
 mod filters;
 mod forms;
 mod memberships;
+mod memory;
 mod nodes;
 mod notifications;
 mod state_after;
