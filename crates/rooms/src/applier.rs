@@ -219,6 +219,7 @@ impl Applier for Rooms {
     fn forget_all(&self, last_pos: Pos) {
         self.cache().forget_all(last_pos);
         self.tails().forget_all();
+        self.histories().forget_all();
     }
 }
 

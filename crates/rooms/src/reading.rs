@@ -24,6 +24,8 @@ pub struct Membership {
     pub last_pos: i64,
     /// The position of the last event that somebody was meant to read.
     pub bump_pos: i64,
+    /// The position of the last change of the room's state.
+    pub state_pos: i64,
 }
 
 /// How far somebody has read.
@@ -64,7 +66,7 @@ pub struct MemberCounts {
 }
 
 const MEMBERSHIPS: &str = "SELECT m.room, m.membership, m.event_id, m.pos, m.forgotten, r.last_pos, \
-     r.bump_pos FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
+     r.bump_pos, r.state_pos FROM memberships m JOIN rooms r ON r.room = m.room WHERE m.user_id = $1 ORDER BY m.room";
 
 /// Of each room the last place before one, where a user stands to it as they did there.
 const NEWEST_BEFORE: &str = "SELECT room, newest FROM (SELECT m.room, (SELECT MAX(e.ord) \
@@ -136,6 +138,7 @@ impl Rooms {
                     forgotten: row.flag(4)?,
                     last_pos: row.int(5)?,
                     bump_pos: row.int(6)?,
+                    state_pos: row.int(7)?,
                 })
             })
             .collect()

@@ -27,6 +27,7 @@ use crate::{
     summary::Summaries,
     tails::Tails,
     unread::UnreadCache,
+    visibility::Histories,
 };
 
 /// The tables of rooms.
@@ -126,6 +127,7 @@ struct Inner {
     schedules: Arc<Schedules>,
     unread: UnreadCache,
     tails: Tails,
+    histories: Histories,
     /// Told when this node has closed a room to guests.
     closed_to_guests: Notify,
 }
@@ -154,6 +156,7 @@ impl Rooms {
                 schedules: Arc::default(),
                 unread: UnreadCache::new(),
                 tails: Tails::new(),
+                histories: Histories::new(),
                 closed_to_guests: Notify::new(),
             }),
         }
@@ -215,6 +218,10 @@ impl Rooms {
 
     pub(crate) fn tails(&self) -> &Tails {
         &self.inner.tails
+    }
+
+    pub(crate) fn histories(&self) -> &Histories {
+        &self.inner.histories
     }
 
     pub(crate) fn schedules(&self) -> &Schedules {

@@ -25,8 +25,10 @@ pub(crate) struct Tails {
 
 /// The end of one timeline.
 struct Tail {
-    /// Behind this, nothing happened in the room but what is kept.
+    /// Behind this, the timeline is what is kept.
     after: Pos,
+    /// Behind this, nothing else happened in the room.
+    quiet_after: Pos,
     events: VecDeque<StoredEvent>,
     bytes: usize,
 }
@@ -35,8 +37,18 @@ struct Tail {
 pub(crate) enum TailStep {
     /// An event was added to it.
     Event(StoredEvent),
-    /// Something else happened in the room: a redaction, a receipt.
-    Break(Pos),
+    /// An earlier event was redacted.
+    Redaction(Pos),
+    /// Somebody has read something.
+    Receipt(Pos),
+}
+
+/// The newest events of a room, from memory.
+pub(crate) struct Newest {
+    /// The events, oldest first.
+    pub(crate) events: Vec<StoredEvent>,
+    /// Behind this, they are all that there are.
+    pub(crate) after: Pos,
 }
 
 impl Tails {
@@ -55,8 +67,9 @@ impl Tails {
                     let tail = Tail::beginning_with(event);
                     self.tails.insert(room, Arc::new(Mutex::new(tail)));
                 }
-                (TailStep::Break(pos), Some(tail)) => tail.lock().begin_after(pos),
-                (TailStep::Break(_), None) => {}
+                (TailStep::Redaction(pos), Some(tail)) => tail.lock().begin_after(pos),
+                (TailStep::Receipt(pos), Some(tail)) => tail.lock().quiet_after = pos,
+                (TailStep::Redaction(_) | TailStep::Receipt(_), None) => {}
             }
         }
     }
@@ -72,8 +85,10 @@ impl Tails {
 
 impl Tail {
     fn beginning_with(event: StoredEvent) -> Self {
+        let before = Pos::new(event.pos.get() - 1);
         let mut tail = Self {
-            after: Pos::new(event.pos.get() - 1),
+            after: before,
+            quiet_after: before,
             events: VecDeque::new(),
             bytes: 0,
         };
@@ -109,10 +124,22 @@ impl Rooms {
     pub fn events_lately(&self, room: &Room, after: Pos, up_to: Pos) -> Option<Vec<StoredEvent>> {
         let tail = self.tails().tails.get(&room.room)?;
         let tail = tail.lock();
-        if tail.after > after {
+        if tail.after.max(tail.quiet_after) > after {
             return None;
         }
         let within = |event: &&StoredEvent| event.pos > after && event.pos <= up_to;
         Some(tail.events.iter().filter(within).cloned().collect())
+    }
+
+    /// The end of a timeline as it is in a snapshot, where its last event stands at `last`, if that
+    /// is in memory.
+    pub(crate) fn newest_lately(&self, room: &Room, last: Pos) -> Option<Newest> {
+        let tail = self.tails().tails.get(&room.room)?;
+        let tail = tail.lock();
+        let until = tail.events.iter().rposition(|event| event.pos == last)?;
+        Some(Newest {
+            events: tail.events.range(..=until).cloned().collect(),
+            after: tail.after,
+        })
     }
 }

@@ -52,7 +52,20 @@ pub struct Page {
 /// How many rows are read at once, and how many at most for one page: what a filter or the
 /// visibility leaves out must not make one request read a whole room.
 const CHUNK: usize = 128;
+
+/// How many rows are read first, at least: most pages are all of what is read for them.
+const FIRST_CHUNK: usize = 8;
 const MOST_ROWS: usize = 2_048;
+
+/// A page that grows.
+struct Gathering<'a> {
+    history: &'a History,
+    request: &'a PageRequest<'a>,
+    events: Vec<StoredEvent>,
+    /// Where reading goes on.
+    from: i64,
+    has_seen: bool,
+}
 
 const BACKWARD: &str = "SELECT event_id, sealed, pos, ord, redacted_by FROM events \
      WHERE room = $1 AND ord < $2 AND ord >= $3 AND pos <= $4 AND rejected = 0 \
@@ -110,61 +123,68 @@ impl Rooms {
         request: &PageRequest<'_>,
         most_rows: usize,
     ) -> Result<Page, StoreError> {
-        let PageRequest {
-            mut from,
-            to,
-            direction,
-            limit,
-            filter,
-            ignored,
-            unbroken,
-        } = *request;
-        let limit = limit.max(1);
-        if direction == Direction::Backward {
-            from = from.min(history.sees_before());
-        }
-        let mut events = Vec::new();
+        let mut gathering = Gathering::new(history, request);
         let mut rows_read = 0;
-        let mut has_seen = false;
-        let chunk = CHUNK.min(most_rows);
+        let mut chunk = request.limit.clamp(FIRST_CHUNK, CHUNK);
         while rows_read < most_rows {
-            let part = (from, to, direction);
+            chunk = chunk.min(most_rows - rows_read);
+            let part = (gathering.from, request.to, request.direction);
             let rows = self.rows(snapshot, room, part, chunk).await?;
             let exhausted = rows.len() < chunk;
             rows_read += rows.len();
             for event in rows {
-                let is_shown = history.shows(&event);
-                if unbroken && has_seen && !is_shown {
-                    return Ok(Page {
-                        events,
-                        next: Some(from),
-                    });
-                }
-                has_seen |= is_shown;
-                from = match direction {
-                    Direction::Forward => event.ord + 1,
-                    Direction::Backward => event.ord,
-                };
-                let is_ignored =
-                    event.pdu.state_key().is_none() && ignored.contains(event.pdu.sender());
-                if is_shown && !is_ignored && filter.passes(&event.pdu) {
-                    events.push(event);
-                    if events.len() == limit {
-                        return Ok(Page {
-                            events,
-                            next: Some(from),
-                        });
-                    }
+                if gathering.take(event) {
+                    return Ok(gathering.page());
                 }
             }
             if exhausted {
-                return Ok(Page { events, next: None });
+                return Ok(Page {
+                    next: None,
+                    ..gathering.page()
+                });
+            }
+            chunk = CHUNK;
+        }
+        Ok(gathering.page())
+    }
+
+    /// The newest page of what a user may see, in a snapshot in which the timeline ends at `last`,
+    /// and whether nothing relates to its events; `None` where memory does not reach as far back.
+    pub fn newest_page(
+        &self,
+        room: &Room,
+        history: &History,
+        request: &PageRequest<'_>,
+        last: i64,
+    ) -> Option<(Page, bool)> {
+        let newest = self.newest_lately(room, Pos::new(last))?;
+        let mut gathering = Gathering::new(history, request);
+        let mut is_full = false;
+        let from = gathering.from;
+        let wanted = newest.events.iter().rev();
+        let wanted = wanted.skip_while(|event| event.ord >= from);
+        for event in wanted.take_while(|event| request.to.is_none_or(|to| event.ord >= to)) {
+            is_full = gathering.take(event.clone());
+            if is_full {
+                break;
             }
         }
-        Ok(Page {
-            events,
-            next: Some(from),
-        })
+        let begins = newest.events.first();
+        let begins = begins.is_some_and(|event| event.pdu.type_name() == "m.room.create");
+        let reaches_back = begins || request.to.is_some_and(|to| newest.after.get() < to);
+        if !is_full && !reaches_back {
+            return None;
+        }
+        let mut page = gathering.page();
+        if !is_full {
+            page.next = None;
+        }
+        // What relates to an event comes after it.
+        let relations = newest.events.iter();
+        let mut relations = relations.filter_map(|event| event.pdu.facts().relation);
+        let is_told = |id: &EventId| page.events.iter().any(|event| event.pdu.event_id() == id);
+        let is_alone = !relations.any(|relation| is_told(&relation.event_id));
+        Some((page, is_alone))
     }
 
     async fn rows(
@@ -365,6 +385,50 @@ impl Rooms {
                 .await?
         };
         found.ok_or_else(|| RoomsRefusal::NoSuchEvent.into())
+    }
+}
+
+impl<'a> Gathering<'a> {
+    fn new(history: &'a History, request: &'a PageRequest<'a>) -> Self {
+        let from = match request.direction {
+            Direction::Forward => request.from,
+            Direction::Backward => request.from.min(history.sees_before()),
+        };
+        Self {
+            history,
+            request,
+            events: Vec::new(),
+            from,
+            has_seen: false,
+        }
+    }
+
+    /// Takes the next event of the timeline, if it is to be shown; tells whether the page is full.
+    fn take(&mut self, event: StoredEvent) -> bool {
+        let is_shown = self.history.shows(&event);
+        if self.request.unbroken && self.has_seen && !is_shown {
+            return true;
+        }
+        self.has_seen |= is_shown;
+        self.from = match self.request.direction {
+            Direction::Forward => event.ord + 1,
+            Direction::Backward => event.ord,
+        };
+        let pdu = &event.pdu;
+        let is_ignored = pdu.state_key().is_none() && self.request.ignored.contains(pdu.sender());
+        if !is_shown || is_ignored || !self.request.filter.passes(pdu) {
+            return false;
+        }
+        self.events.push(event);
+        self.events.len() >= self.request.limit.max(1)
+    }
+
+    /// What was gathered, as if there was more behind it.
+    fn page(self) -> Page {
+        Page {
+            events: self.events,
+            next: Some(self.from),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use ruma::{
 use serde::Serialize;
 use store::{Pos, Snapshot, StoreError};
 
-use crate::{Room, Rooms, StoredEvent};
+use crate::{ReceiptEntry, Room, Rooms, StoredEvent};
 
 /// How many events are looked at, at most, behind a receipt, and kept: whoever is further behind is
 /// told of the newest ones only.
@@ -184,18 +184,46 @@ impl Rooms {
         user: (i64, &UserId),
         judge: &Judge,
     ) -> Result<UnreadByThread, StoreError> {
-        let (number, user_id) = user;
-        let until = snapshot.head().get();
-        let cache = &self.unread_cache().counted;
         let looking = Looking {
             rooms: self,
             snapshot,
             room,
-            user: number,
-            user_id,
+            user: user.0,
+            user_id: user.1,
         };
         let read = looking.read().await?;
-        let key = (number, room.room);
+        self.unread_behind(looking, read, judge).await
+    }
+
+    /// The same for one whose own receipts in the room are known, and where they came in.
+    pub async fn unread_of_member(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        user: (i64, &UserId),
+        judge: &Judge,
+        (came_in, receipts): (i64, impl Iterator<Item = &ReceiptEntry>),
+    ) -> Result<UnreadByThread, StoreError> {
+        let looking = Looking {
+            rooms: self,
+            snapshot,
+            room,
+            user: user.0,
+            user_id: user.1,
+        };
+        let read = Read::of(came_in, receipts);
+        self.unread_behind(looking, read, judge).await
+    }
+
+    async fn unread_behind(
+        &self,
+        looking: Looking<'_>,
+        read: Read,
+        judge: &Judge,
+    ) -> Result<UnreadByThread, StoreError> {
+        let (room, until) = (looking.room, looking.snapshot.head().get());
+        let cache = &self.unread_cache().counted;
+        let key = (looking.user, room.room);
         let known = cache.get(&key).map(|known| known.lock().clone());
         let known = known.filter(|known| known.until <= until && read.covers(&known.read));
         let known = match known {
@@ -374,19 +402,6 @@ impl Looking<'_> {
             user,
             user_id,
         } = *self;
-        let mut read = Read::default();
-        for receipt in rooms.own_receipts(snapshot, room.room, user).await? {
-            match receipt.thread.as_str() {
-                _ if receipt.kind == "m.fully_read" => {}
-                "" => read.all = read.all.max(receipt.ord),
-                "main" => read.raise(None, receipt.ord),
-                thread => {
-                    if let Ok(thread) = OwnedEventId::try_from(thread) {
-                        read.raise(Some(thread), receipt.ord);
-                    }
-                }
-            }
-        }
         let joined = room
             .state
             .get("m.room.member", user_id.as_str())
@@ -396,8 +411,8 @@ impl Looking<'_> {
             None => None,
         };
         let joined = joined.map_or(0, |event| event.ord);
-        read.all = read.all.max(joined);
-        Ok(read)
+        let receipts = rooms.own_receipts(snapshot, room.room, user).await?;
+        Ok(Read::of(joined, receipts.iter()))
     }
 }
 
@@ -461,6 +476,25 @@ impl Counted {
 }
 
 impl Read {
+    /// What somebody has read who came in at a place and gave these receipts.
+    fn of<'r>(came_in: i64, receipts: impl Iterator<Item = &'r ReceiptEntry>) -> Self {
+        let mut read = Self::default();
+        for receipt in receipts {
+            match receipt.thread.as_str() {
+                _ if receipt.kind == "m.fully_read" => {}
+                "" => read.all = read.all.max(receipt.ord),
+                "main" => read.raise(None, receipt.ord),
+                thread => {
+                    if let Ok(thread) = OwnedEventId::try_from(thread) {
+                        read.raise(Some(thread), receipt.ord);
+                    }
+                }
+            }
+        }
+        read.all = read.all.max(came_in);
+        read
+    }
+
     /// Whether an event at this place is read.
     pub fn has(&self, thread: Option<&OwnedEventId>, ord: i64) -> bool {
         let read = match thread {

@@ -3,17 +3,21 @@
 #[cfg(test)]
 mod tests;
 
-use std::ops::{Range, RangeInclusive};
+use std::{
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use model::{
     event::Pdu,
     visibility::{Change, Sight, may_see, visibility_set_by},
 };
+use moka::sync::Cache;
 use ruma::{
-    UserId,
+    OwnedUserId, UserId,
     events::room::{history_visibility::HistoryVisibility, member::MembershipState},
 };
-use store::{Reader, StoreError};
+use store::{Reader, Snapshot, StoreError};
 
 use MembershipState::{Ban, Invite, Join, Leave};
 
@@ -40,12 +44,56 @@ const FORGOTTEN: &str = "SELECT forgotten FROM memberships WHERE user_id = $1 AN
 /// One who has forgotten the room stands to it as if they had never been there.
 #[derive(Debug)]
 pub struct History {
-    user_id: ruma::OwnedUserId,
+    user_id: OwnedUserId,
     memberships: Vec<(i64, MembershipState)>,
     visibilities: Vec<(i64, HistoryVisibility)>,
 }
 
+/// Of how many members it is kept what they see of a room.
+const KEPT: u64 = 50_000;
+
+/// What members see of rooms, each as of the last change of the room's state.
+pub(crate) struct Histories {
+    kept: Cache<(i64, OwnedUserId), (i64, Arc<History>)>,
+}
+
+impl Histories {
+    pub(crate) fn new() -> Self {
+        Self {
+            kept: Cache::new(KEPT),
+        }
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.kept.invalidate_all();
+    }
+}
+
 impl Rooms {
+    /// The same in a snapshot in which the room's state changed last at `state_pos`: from memory, if
+    /// it was read since then.
+    pub async fn history_as_of(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        user_id: &UserId,
+        state_pos: i64,
+    ) -> Result<Arc<History>, StoreError> {
+        let kept = &self.histories().kept;
+        let key = (room.room, user_id.to_owned());
+        if let Some((as_of, history)) = kept.get(&key)
+            && as_of == state_pos
+        {
+            return Ok(history);
+        }
+        let history = Arc::new(self.history(snapshot, room, user_id).await?);
+        // Whether one who has left forgets the room is no change of its state.
+        if matches!(history.latest(), Some((_, Join))) {
+            kept.insert(key, (state_pos, Arc::clone(&history)));
+        }
+        Ok(history)
+    }
+
     /// Reads what decides what a user sees of a room.
     pub async fn history(
         &self,

@@ -37,8 +37,8 @@ impl RoomReader<'_> {
             since: since_in,
             until: membership.pos.min(end.saturating_sub(1)),
         };
-        let slice = self.slice(room, &history, span).await?;
-        let (mut state, _) = self.state(room, span, &slice).await?;
+        let slice = self.slice(room, &history, span, None).await?;
+        let (mut state, _) = self.state(room, span, &slice, None).await?;
         let mut timeline = self.timeline(room, &history, &slice).await?;
         if membership.pos > span.until
             && let Some(own) = self.own_member_event(room, membership).await?

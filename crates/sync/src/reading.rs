@@ -7,7 +7,7 @@ use std::{
 
 use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
-use rooms::{Judge, Membership, ReceiptEntry, Room};
+use rooms::{Judge, Membership, ReceiptEntry, Room, UnreadByThread};
 use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
@@ -227,17 +227,13 @@ impl Reading<'_> {
         membership: &Membership,
         from: &Told<'_>,
     ) -> Result<Option<JoinedRoom>, StoreError> {
-        let Told {
-            reader,
-            beside,
-            judge,
-        } = *from;
+        let Told { reader, beside, .. } = *from;
         let first = self.since_pos.is_none() || self.full_state;
         let has_events = self
             .since_pos
             .is_none_or(|since| membership.last_pos > since);
         let (mut told, came_in) = if first || has_events {
-            reader.joined(room, self.since_pos).await?
+            reader.joined(room, membership, self.since_pos).await?
         } else {
             let state = self.state_at.tell(Events::default());
             let told = JoinedRoom {
@@ -260,11 +256,30 @@ impl Reading<'_> {
         if told.is_empty() && !first && !read {
             return Ok(None);
         }
-        let user = (self.syncer.user, self.syncer.user_id);
-        let unread = self.inner.rooms.unread(self.snapshot, room, user, judge);
-        let counted = unread.await?;
+        let counted = self.unread(room, membership, from, receipts).await?;
         told.count_unread(&counted, self.filter.timeline.unread_thread_notifications);
         Ok(Some(told))
+    }
+
+    /// How much of a room is unread. A first sync has read all receipts already.
+    async fn unread(
+        &self,
+        room: &Room,
+        membership: &Membership,
+        from: &Told<'_>,
+        receipts: &[ReceiptEntry],
+    ) -> Result<UnreadByThread, StoreError> {
+        let (rooms, judge) = (&self.inner.rooms, from.judge);
+        let user = (self.syncer.user, self.syncer.user_id);
+        if self.since_pos.is_some() {
+            return rooms.unread(self.snapshot, room, user, judge).await;
+        }
+        let history = from.reader.history(room, membership).await?;
+        let came_in = history.latest().map_or(0, |(ord, _)| ord);
+        let own = receipts.iter().filter(|receipt| receipt.user == user.0);
+        rooms
+            .unread_of_member(self.snapshot, room, user, judge, (came_in, own))
+            .await
     }
 
     /// For rooms that the user has come (back) to: what they kept of those before.

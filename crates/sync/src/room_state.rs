@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::event::Pdu;
-use rooms::Room;
+use rooms::{MemberCounts, Room};
 use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
 use store::StoreError;
 
@@ -18,13 +18,17 @@ const HEROES: usize = 5;
 
 impl RoomReader<'_> {
     /// The state that the timeline builds on, or ends with: all of it, or what changed up to there;
-    /// and the room's summary, if that may have changed.
+    /// and the room's summary, if that may have changed. In the snapshot, the state changed last at
+    /// `as_of`, if that is known.
     pub(crate) async fn state(
         &self,
         room: &Room,
         span: Span,
         slice: &Slice,
+        as_of: Option<i64>,
     ) -> Result<(Vec<Arc<Pdu>>, Summary), StoreError> {
+        // Whether what is in memory is the state of the snapshot.
+        let is_known = as_of == Some(room.state_pos().get());
         let since = span.since.filter(|_| !self.full_state);
         let place = self.state_place(span, slice);
         let mut state = match since {
@@ -34,6 +38,9 @@ impl RoomReader<'_> {
                     .rooms
                     .state_between(self.snapshot, room, since, last_before);
                 changed.await?
+            }
+            None if is_known && room.state_pos().get() < place => {
+                room.state.iter().cloned().collect()
             }
             None => self.rooms.state_before(self.snapshot, room, place).await?,
         };
@@ -45,7 +52,7 @@ impl RoomReader<'_> {
             state.retain(|event| !shown(event));
         }
         let summary = match since.is_none() || is_summary_changed(&state, slice) {
-            true => self.summary(room).await?,
+            true => self.summary(room, is_known).await?,
             false => Summary::default(),
         };
         if self.filter.lazy_load_members() {
@@ -122,8 +129,14 @@ impl RoomReader<'_> {
         }
     }
 
-    async fn summary(&self, room: &Room) -> Result<Summary, StoreError> {
-        let counts = self.rooms.member_counts(self.snapshot, room.room).await?;
+    async fn summary(&self, room: &Room, is_known: bool) -> Result<Summary, StoreError> {
+        let counts = match is_known {
+            true => MemberCounts {
+                joined: room.state.joined_count(),
+                invited: room.state.invited_count(),
+            },
+            false => self.rooms.member_counts(self.snapshot, room.room).await?,
+        };
         Ok(Summary {
             heroes: self.heroes(room),
             joined_member_count: Some(counts.joined),

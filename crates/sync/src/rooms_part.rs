@@ -1,9 +1,9 @@
 //! What a sync tells of one room.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::filter::SyncFilter;
-use rooms::{Bundles, Direction, History, PageRequest, Room, Rooms, StoredEvent};
+use rooms::{Bundles, Direction, History, Membership, PageRequest, Room, Rooms, StoredEvent};
 use ruma::{OwnedUserId, events::room::member::MembershipState};
 use store::{Snapshot, StoreError};
 
@@ -50,6 +50,8 @@ pub(crate) struct Slice {
     pub(crate) limited: bool,
     /// The boundary before the first event.
     pub(crate) begin: i64,
+    /// Whether it is known that nothing relates to them.
+    pub(crate) is_alone: bool,
 }
 
 impl RoomReader<'_> {
@@ -58,24 +60,25 @@ impl RoomReader<'_> {
     pub(crate) async fn joined(
         &self,
         room: &Room,
+        membership: &Membership,
         since: Option<i64>,
     ) -> Result<(JoinedRoom, bool), StoreError> {
         let span = Span {
             since,
             until: self.snapshot.head().get(),
         };
-        let history = self
-            .rooms
-            .history(self.snapshot, room, self.reader.user_id)
-            .await?;
+        let history = self.history(room, membership).await?;
         // Who comes in between gets the room from its beginning.
         let came_in = since.is_none_or(|since| !was_in(&history, since));
         let span = Span {
             since: since.filter(|_| !came_in),
             ..span
         };
-        let slice = self.slice(room, &history, span).await?;
-        let (state, summary) = self.state(room, span, &slice).await?;
+        let slice = self
+            .slice(room, &history, span, Some(membership.last_pos))
+            .await?;
+        let as_of = Some(membership.state_pos);
+        let (state, summary) = self.state(room, span, &slice, as_of).await?;
         let told = JoinedRoom {
             summary,
             state: self.state_at.tell(self.state_events(&state)),
@@ -85,12 +88,26 @@ impl RoomReader<'_> {
         Ok((told, came_in))
     }
 
-    /// The newest events of the span that the user may see and wants.
+    /// What a member sees of their room.
+    pub(crate) async fn history(
+        &self,
+        room: &Room,
+        membership: &Membership,
+    ) -> Result<Arc<History>, StoreError> {
+        let (snapshot, user_id) = (self.snapshot, self.reader.user_id);
+        self.rooms
+            .history_as_of(snapshot, room, user_id, membership.state_pos)
+            .await
+    }
+
+    /// The newest events of the span that the user may see and wants, of a timeline that ends at
+    /// `last`, if that is known.
     pub(crate) async fn slice(
         &self,
         room: &Room,
         history: &History,
         span: Span,
+        last: Option<i64>,
     ) -> Result<Slice, StoreError> {
         let filter = &self.filter.timeline;
         let wanted = wanted_events(self.filter);
@@ -100,6 +117,7 @@ impl RoomReader<'_> {
                 events: Vec::new(),
                 limited: false,
                 begin: from,
+                is_alone: true,
             });
         }
         let request = PageRequest {
@@ -113,10 +131,14 @@ impl RoomReader<'_> {
             // State that changed where the reader may not look would be told nowhere.
             unbroken: true,
         };
-        let page = self
-            .rooms
-            .page(self.snapshot, room, history, &request)
-            .await?;
+        let newest = last.and_then(|last| self.rooms.newest_page(room, history, &request, last));
+        let (page, is_alone) = match newest {
+            Some(newest) => newest,
+            None => {
+                let page = self.rooms.page(self.snapshot, room, history, &request);
+                (page.await?, false)
+            }
+        };
         let mut events = page.events;
         let limited = events.len() > wanted || page.next.is_some();
         events.truncate(wanted);
@@ -127,6 +149,7 @@ impl RoomReader<'_> {
             events,
             limited,
             begin,
+            is_alone,
         })
     }
 
@@ -157,7 +180,7 @@ impl RoomReader<'_> {
         history: &History,
         slice: &Slice,
     ) -> Result<Bundles, StoreError> {
-        if !slice.limited {
+        if !slice.limited || slice.is_alone {
             return Ok(Bundles::default());
         }
         let events: Vec<_> = slice.events.iter().collect();

@@ -239,7 +239,7 @@ fn stage_redaction(
         ..target
     };
     work.known.stage(target_id.to_owned(), known);
-    let step = TailStep::Break(context.pos());
+    let step = TailStep::Redaction(context.pos());
     work.tails.push((room.room, step));
     context.touch_room(room.room);
     Ok(())

@@ -84,7 +84,7 @@ pub(super) fn check_receipt(
     // A private receipt wakes its owner alone.
     context.touch_user(user);
     if receipt.kind == "m.read" {
-        let step = TailStep::Break(context.pos());
+        let step = TailStep::Receipt(context.pos());
         work.tails.push((room.room, step));
         context.touch_room(room.room);
     }

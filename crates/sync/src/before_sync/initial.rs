@@ -126,7 +126,7 @@ impl Look<'_> {
             since: None,
             until: before.saturating_sub(1),
         };
-        let slice = reader.slice(room, history, span).await?;
+        let slice = reader.slice(room, history, span, None).await?;
         let timeline = reader.timeline(room, history, &slice).await?;
         let state = self.inner.rooms.state_before(self.snapshot, room, before);
         let state = state.await?;

@@ -139,7 +139,9 @@ impl Moment<'_> {
     ) -> Result<Told, StoreError> {
         let rooms = &self.inner().rooms;
         let user_id = self.asked.syncer.user_id;
-        let history = rooms.history(&self.snapshot, room, user_id).await?;
+        let history = rooms
+            .history_as_of(&self.snapshot, room, user_id, membership.state_pos)
+            .await?;
         // Who comes in between gets the room from its beginning.
         let since = since.filter(|since| was_in(&history, *since));
         let telling = Telling {
@@ -189,7 +191,9 @@ impl Moment<'_> {
             since: since.filter(|_| !expanded),
             until: self.head(),
         };
-        let slice = reader.slice(room, history, span).await?;
+        let slice = reader
+            .slice(room, history, span, Some(telling.membership.last_pos))
+            .await?;
         let timeline = reader.timeline(room, history, &slice).await?;
         // What happened since the position, of what is shown.
         let live_after = since.or(self.asked.since_pos()).unwrap_or(i64::MAX);
