@@ -9,15 +9,7 @@ mod tail;
 mod touched;
 mod transaction;
 
-use std::{
-    any::TypeId,
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 
 use model::time::{Clock, Timestamp};
 use parking_lot::Mutex;
@@ -110,7 +102,7 @@ pub(crate) struct Shared {
     appliers: Vec<Arc<dyn ErasedApplier>>,
     kinds: HashMap<TypeId, usize>,
     applied: Mutex<Pos>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch that this node itself committed.
     committed: watch::Sender<Pos>,
@@ -156,7 +148,7 @@ impl LogBuilder {
             appliers: self.appliers,
             kinds: self.kinds,
             applied: Mutex::new(head),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
             batches,
             committed: watch::Sender::new(Pos::START),
             held: Mutex::default(),
@@ -275,6 +267,12 @@ impl Log {
         &self.shared.clock
     }
 
+    /// Waits until this node stops.
+    pub(crate) async fn stops(&self) {
+        let mut stopping = self.shared.stopping.subscribe();
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+
     pub(crate) fn held(&self) -> &Mutex<Vec<Lease>> {
         &self.shared.held
     }
@@ -282,7 +280,7 @@ impl Log {
     /// Finishes what is queued and stops; later commits fail. A database that does not answer
     /// is not waited for.
     pub async fn stop(&self) {
-        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.stopping.send_replace(true);
         self.release_all().await;
         let (done, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).await.is_ok() {
@@ -293,7 +291,7 @@ impl Log {
 
 impl Shared {
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        *self.stopping.borrow()
     }
 
     /// Applies other nodes' batches to the caches and wakes who waits.
