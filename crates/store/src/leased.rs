@@ -92,13 +92,17 @@ impl LeasedCursor {
         W: Fn(Self) -> F + Send + Sync,
         F: Future<Output = Result<(), StoreError>> + Send,
     {
-        while log.commits() {
-            if let Err(error) = Self::run_once(log, name, begin, &work).await {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(work = name, error, "background work begins again");
+        let running = async {
+            while log.commits() {
+                if let Err(error) = Self::run_once(log, name, begin, &work).await {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(work = name, error, "background work begins again");
+                }
+                log.clock().sleep(PAUSE).await;
             }
-            log.clock().sleep(PAUSE).await;
-        }
+        };
+        // A node that stops gives its leases back: what it did after that another does too.
+        select(pin!(running), pin!(log.stops())).await;
     }
 
     async fn run_once<W, F>(log: &Log, name: &str, begin: Begin, work: &W) -> Result<(), StoreError>

@@ -96,6 +96,10 @@ async fn malformed_sign_ins_are_refused_as_the_specification_says(server: Server
         ),
         (
             r#"{"type":"m.login.password","password":"x","identifier":{"type":"m.id.thirdparty","medium":"email","address":"a@b"}}"#,
+            (403, "M_FORBIDDEN"),
+        ),
+        (
+            r#"{"type":"m.login.password","password":"x","identifier":{"type":"m.id.thirdparty","medium":"msisdn","address":"1555"}}"#,
             (400, "M_UNKNOWN"),
         ),
         (

@@ -10,15 +10,7 @@ mod tail;
 mod touched;
 mod transaction;
 
-use std::{
-    any::TypeId,
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{any::TypeId, collections::HashMap, sync::Arc, time::Duration};
 
 use model::time::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -113,7 +105,7 @@ pub(crate) struct Shared {
     kinds: HashMap<TypeId, usize>,
     /// Up to where the caches of this node are true, and what was touched on the way there.
     lately: RwLock<Lately>,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     batches: broadcast::Sender<Arc<Batch>>,
     /// The end of the last batch that this node itself committed.
     committed: watch::Sender<Pos>,
@@ -159,7 +151,7 @@ impl LogBuilder {
             appliers: self.appliers,
             kinds: self.kinds,
             lately: RwLock::new(Lately::new(head)),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
             batches,
             committed: watch::Sender::new(Pos::START),
             held: Mutex::default(),
@@ -284,6 +276,12 @@ impl Log {
         &self.shared.clock
     }
 
+    /// Waits until this node stops.
+    pub(crate) async fn stops(&self) {
+        let mut stopping = self.shared.stopping.subscribe();
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    }
+
     pub(crate) fn held(&self) -> &Mutex<Vec<Lease>> {
         &self.shared.held
     }
@@ -291,7 +289,7 @@ impl Log {
     /// Finishes what is queued and stops; later commits fail. A database that does not answer
     /// is not waited for.
     pub async fn stop(&self) {
-        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.stopping.send_replace(true);
         self.release_all().await;
         let (done, stopped) = oneshot::channel();
         if self.jobs.send(Job::Stop(done)).await.is_ok() {
@@ -302,7 +300,7 @@ impl Log {
 
 impl Shared {
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        *self.stopping.borrow()
     }
 
     /// Applies other nodes' batches to the caches and wakes who waits.

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Mutex};
 use client_api::{endpoint::Route, routes};
 use serde_json::{Value, json};
 
-use crate::server::{Node, User};
+use crate::{
+    server::{Node, User},
+    stage::encoded,
+};
 
 /// Which paths a client asks where there are two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Walk {
 
     /// Sends a message, and gives its id.
     pub(super) async fn say(&self, who: &User, room: &str, text: &str) -> String {
-        let path = format!("rooms/{room}/send/m.room.message/{text}");
+        let path = format!("rooms/{room}/send/m.room.message/{}", encoded(text));
         let body = json!({"msgtype": "m.text", "body": text});
         let sent = self.put(who, &path, body).await;
         sent["event_id"].as_str().unwrap().to_owned()
