@@ -163,6 +163,13 @@ impl RoomState {
             .flat_map(|slots| slots.iter().map(|(_, event)| event))
     }
 
+    /// All state events but those of one type, in no order.
+    pub fn of_other_types(&self, event_type: &str) -> impl Iterator<Item = &Arc<Pdu>> {
+        let others = self.events.iter();
+        let others = others.filter(move |(other, _)| &***other != event_type);
+        others.flat_map(|(_, slots)| slots.iter().map(|(_, event)| event))
+    }
+
     /// All state events of one type with their state keys, in no order.
     pub fn of_type(&self, event_type: &str) -> impl Iterator<Item = (&str, &Arc<Pdu>)> {
         let slots = self.events.get(event_type).into_iter();

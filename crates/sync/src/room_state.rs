@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::event::Pdu;
+use model::{
+    event::Pdu,
+    room_state::{RoomState, StateView},
+    time::Timestamp,
+};
 use rooms::{MemberCounts, Room};
 use ruma::{OwnedUserId, UserId, events::room::member::MembershipState};
 use store::StoreError;
@@ -31,7 +35,11 @@ impl RoomReader<'_> {
         let is_known = as_of == Some(room.state_pos().get());
         let since = span.since.filter(|_| !self.full_state);
         let place = self.state_place(span, slice);
-        let mut state = match since {
+        let state_pos = room.state_pos().get();
+        let is_that_of_place = is_known && state_pos < place;
+        let lazy = self.filter.lazy_load_members();
+        let mut state: Vec<Arc<Pdu>> = match since {
+            Some(since) if is_known && state_pos <= since => Vec::new(),
             Some(since) => {
                 let last_before = place.saturating_sub(1).min(span.until);
                 let changed = self
@@ -39,9 +47,12 @@ impl RoomReader<'_> {
                     .state_between(self.snapshot, room, since, last_before);
                 changed.await?
             }
-            None if is_known && room.state_pos().get() < place => {
-                room.state.iter().cloned().collect()
-            }
+            None if is_that_of_place && lazy => room
+                .state
+                .of_other_types("m.room.member")
+                .cloned()
+                .collect(),
+            None if is_that_of_place => room.state.iter().cloned().collect(),
             None => self.rooms.state_before(self.snapshot, room, place).await?,
         };
         if self.state_at == StateAt::Start {
@@ -55,7 +66,7 @@ impl RoomReader<'_> {
             true => self.summary(room, is_known).await?,
             false => Summary::default(),
         };
-        if self.filter.lazy_load_members() {
+        if lazy {
             let heroes = summary.heroes.iter().flatten();
             let speakers = slice.events.iter().map(|event| event.pdu.sender());
             let mut wanted: BTreeSet<&UserId> =
@@ -70,7 +81,9 @@ impl RoomReader<'_> {
                     _ => true,
                 });
             }
-            self.add_members(room, place, wanted, &mut state).await?;
+            let known = is_that_of_place.then_some(&*room.state);
+            self.add_members(room, (place, known), wanted, &mut state)
+                .await?;
         }
         Ok((state, summary))
     }
@@ -100,7 +113,7 @@ impl RoomReader<'_> {
     async fn add_members(
         &self,
         room: &Room,
-        place: i64,
+        (place, known): (i64, Option<&RoomState>),
         wanted: BTreeSet<&UserId>,
         state: &mut Vec<Arc<Pdu>>,
     ) -> Result<(), StoreError> {
@@ -110,6 +123,10 @@ impl RoomReader<'_> {
                 continue;
             }
             let (kind, key) = slot;
+            if let Some(known) = known {
+                state.extend(known.get(kind, key).cloned());
+                continue;
+            }
             let rooms = self.rooms;
             let before = rooms.state_event_before(self.snapshot, room, kind, key, place);
             state.extend(before.await?);
@@ -154,18 +171,32 @@ impl RoomReader<'_> {
             let members = room.state.members_with(membership);
             members.filter(move |(user, _)| *user != own)
         };
-        let mut heroes: Vec<_> = others(MembershipState::Join)
-            .chain(others(MembershipState::Invite))
-            .collect();
+        let mut heroes =
+            first_of(others(MembershipState::Join).chain(others(MembershipState::Invite)));
         if heroes.is_empty() {
-            heroes = others(MembershipState::Leave)
-                .chain(others(MembershipState::Ban))
-                .collect();
+            heroes = first_of(others(MembershipState::Leave).chain(others(MembershipState::Ban)));
         }
-        heroes.sort_unstable_by_key(|(user, event)| (event.origin_server_ts(), *user));
-        let heroes = heroes.into_iter().take(HEROES);
-        Some(heroes.map(|(user, _)| user.to_owned()).collect())
+        Some(
+            heroes
+                .into_iter()
+                .map(|(_, user)| user.to_owned())
+                .collect(),
+        )
     }
+}
+
+/// Those who came first, of members of a room that may have ten thousand.
+fn first_of<'a>(
+    members: impl Iterator<Item = (&'a UserId, &'a Arc<Pdu>)>,
+) -> BTreeSet<(Timestamp, &'a UserId)> {
+    let mut first = BTreeSet::new();
+    for (user, event) in members {
+        first.insert((event.origin_server_ts(), user));
+        if first.len() > HEROES {
+            first.pop_last();
+        }
+    }
+    first
 }
 
 /// Whether who is in a room, or what makes its name, may have changed.

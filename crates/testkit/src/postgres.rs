@@ -10,13 +10,14 @@ use tokio_postgres::{Config, NoTls};
 
 use crate::servers::{POSTGRES_URL_VARIABLE, Postgres};
 
-/// A database that belongs to one test and is removed when this is dropped.
+/// A database that belongs to one test.
+///
+/// It goes away with its server: removing a database makes PostgreSQL flush those of all other
+/// tests, and everybody waits for that.
 #[derive(Debug)]
 pub struct TestDatabase {
     /// How to connect to it.
     pub url: String,
-    server_url: String,
-    name: String,
 }
 
 /// Creates an empty database on the server that the tests share.
@@ -40,26 +41,6 @@ pub async fn database() -> TestDatabase {
     .unwrap_or_else(|error| panic!("cannot create a database on {server_url}: {error}"));
     TestDatabase {
         url: on_server(&server_url, &name),
-        server_url,
-        name,
-    }
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let server_url = self.server_url.clone();
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // The test's runtime may be ending, so the removal brings its own. It is a courtesy to the
-        // disk: the server itself goes away at the end.
-        let removal = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            if let Ok(runtime) = runtime {
-                let _ = runtime.block_on(execute(&server_url, &statement));
-            }
-        });
-        let _ = removal.join();
     }
 }
 
