@@ -26,6 +26,13 @@ const MOST_REFERENCES: i64 = 500;
 /// How many edits of one event are looked at for one that is valid, from the last one back.
 const MOST_EDITS: i64 = 8;
 
+/// The room. To most events nothing relates, and only of the others more is asked.
+static ANYTHING: AboutMany = AboutMany::new(
+    "SELECT w.event_id FROM wanted w WHERE EXISTS (SELECT 1 FROM events e \
+     WHERE e.room = $1 AND e.relates_to = w.event_id)",
+    1,
+);
+
 /// Room, part of the timeline, reader. The plus keeps SQLite from the index by place where the one
 /// by sender leads there at once.
 static RELATED: AboutMany = AboutMany::new(
@@ -173,6 +180,13 @@ impl Gathering<'_> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
+        let room = [self.room.room.into()];
+        let rows = ANYTHING.query(self.reader, &room, &wanted).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = rows.iter().map(|row| event_id_at(row, 0));
+        let wanted: Vec<_> = wanted.collect::<Result<_, _>>()?;
         let related = self.related(&wanted).await?;
         self.edits(&related, bundles).await?;
         self.references(&related, bundles).await?;

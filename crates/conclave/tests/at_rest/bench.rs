@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use testkit::{
     server::{Engine, TestServer},
-    servers::Postgres,
+    servers::{Postgres, Smtp, SmtpEncryption, SmtpOptions},
 };
 
 use crate::{planting, scan::Scan};
@@ -21,6 +21,7 @@ pub(crate) enum Ending {
 pub(crate) struct Bench {
     pub(crate) server: TestServer,
     pub(crate) postgres: Option<Postgres>,
+    pub(crate) smtp: Smtp,
 }
 
 impl Bench {
@@ -32,7 +33,18 @@ impl Bench {
             Engine::Postgres => Some(Postgres::start().unwrap()),
         };
         let url = postgres.as_ref().map(Postgres::url);
+        let options = SmtpOptions {
+            encryption: SmtpEncryption::None,
+            certificate: None,
+            user: None,
+        };
+        let smtp = Smtp::start(options).unwrap();
+        let smtp_port = smtp.port().to_string();
         let mut keys = vec![
+            ("mail.host", "127.0.0.1"),
+            ("mail.port", &smtp_port),
+            ("mail.encryption", "none"),
+            ("mail.from", "chat@example.org"),
             ("encryption.rooms", "off"),
             ("registration.mode", "token"),
             ("registration.shared_secret", planting::SHARED_SECRET),
@@ -45,7 +57,11 @@ impl Bench {
             keys.push(("database.url", url));
         }
         let server = TestServer::start_program(program, Engine::Sqlite, &keys).await;
-        Self { server, postgres }
+        Self {
+            server,
+            postgres,
+            smtp,
+        }
     }
 
     /// Ends the database server, if there is one.

@@ -47,6 +47,31 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["login_tokens.hash"],
         &["a login token", "a used login token"],
     ),
+    (
+        &["email_addresses.address", "email_addresses.address_hash"],
+        &["an address of mail"],
+    ),
+    (
+        &[
+            "email_sessions.address",
+            "email_sessions.address_hash",
+            "account_mails.address_hash",
+            "account_mails.content",
+        ],
+        &["an address of mail", "an address of mail that waits"],
+    ),
+    (
+        &["email_sessions.secret_hash"],
+        &["a client's secret of a proof"],
+    ),
+    (
+        &["email_sessions.next_link"],
+        &["where a link leads afterwards"],
+    ),
+    (
+        &["account_mails.mail_id"],
+        &["the secret in the link of a mail"],
+    ),
     (&["openid_tokens.hash"], &["an OpenID token"]),
     (&["setup_links.hash"], &[SETUP_LINK]),
     (&["spent_nonces.hash"], &["the nonce of a tool"]),

@@ -31,7 +31,7 @@ use self::{
 async fn nothing_that_people_write_is_found(engine: Engine, ending: Ending) {
     let mut bench = Bench::start(engine).await;
     let mut markers = Markers::default();
-    let planted = planting::plant(&bench.server, &mut markers).await;
+    let planted = planting::plant(&bench.server, &bench.smtp, &mut markers).await;
     let mut plain = PlainTable::write(&bench).await;
     if let Some(url) = bench.postgres.as_ref().map(Postgres::url) {
         controls::nothing_is_compressed(&url).await;

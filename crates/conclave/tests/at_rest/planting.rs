@@ -4,13 +4,14 @@ mod encryption;
 mod failures;
 mod files;
 mod kept;
+mod mail;
 mod people;
 mod previews;
 mod rooms;
 mod sessions;
 
 use serde_json::Value;
-use testkit::server::TestServer;
+use testkit::{server::TestServer, servers::Smtp};
 use tokio::net::TcpStream;
 
 pub(crate) use self::failures::ask_in_vain;
@@ -39,12 +40,13 @@ pub(crate) struct Planted {
     pub(crate) room: String,
 }
 
-pub(crate) async fn plant(server: &TestServer, markers: &mut Markers) -> Planted {
+pub(crate) async fn plant(server: &TestServer, smtp: &Smtp, markers: &mut Markers) -> Planted {
     markers.add("the shared secret", SHARED_SECRET);
     sessions::setup_link(server, markers).await;
     let (mut alice, password) = people::register(server, markers).await;
     let (bob, _) = people::register(server, markers).await;
     people::account(&alice, markers).await;
+    mail::mail(&alice, &password, smtp, markers).await;
     people::made_otherwise(server, markers).await;
     let room = rooms::rooms(&alice, &bob, markers).await;
     let kind = kept::kept(&alice, &room, markers).await;

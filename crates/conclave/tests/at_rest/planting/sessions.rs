@@ -59,7 +59,7 @@ pub(super) async fn sessions(
     ask(&old, "GET", &path, Value::Null).await;
 }
 
-fn proof(who: &Client, password: &str) -> Value {
+pub(super) fn proof(who: &Client, password: &str) -> Value {
     json!({
         "type": "m.login.password", "password": password,
         "identifier": { "type": "m.id.user", "user": name_of(who) },
