@@ -207,6 +207,7 @@ impl<'a> FanOut<'a> {
             room,
             user: member.user,
             user_id: &person.user_id,
+            ends_at: None,
         };
         let reader = looking.push_reader(&judge, events).await?;
         let mut history = None;

@@ -83,6 +83,7 @@ impl Reader {
             room: &room,
             user: self.user,
             user_id: &self.user_id,
+            ends_at: None,
         };
         if self.has_read(&looking, &event).await? {
             return Ok(News::Nothing);

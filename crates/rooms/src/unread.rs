@@ -147,6 +147,8 @@ pub struct Looking<'a> {
     pub user: i64,
     /// The user, by name.
     pub user_id: &'a UserId,
+    /// Where the timeline ends in the snapshot, if that is known.
+    pub ends_at: Option<i64>,
 }
 
 impl UnreadByThread {
@@ -190,6 +192,7 @@ impl Rooms {
             room,
             user: user.0,
             user_id: user.1,
+            ends_at: None,
         };
         let read = looking.read().await?;
         self.unread_behind(looking, read, judge).await
@@ -198,19 +201,10 @@ impl Rooms {
     /// The same for one whose own receipts in the room are known, and where they came in.
     pub async fn unread_of_member(
         &self,
-        snapshot: &Snapshot,
-        room: &Room,
-        user: (i64, &UserId),
+        looking: Looking<'_>,
         judge: &Judge,
         (came_in, receipts): (i64, impl Iterator<Item = &ReceiptEntry>),
     ) -> Result<UnreadByThread, StoreError> {
-        let looking = Looking {
-            rooms: self,
-            snapshot,
-            room,
-            user: user.0,
-            user_id: user.1,
-        };
         let read = Read::of(came_in, receipts);
         self.unread_behind(looking, read, judge).await
     }
@@ -312,10 +306,14 @@ impl Looking<'_> {
                 break;
             }
             let limit = left.min(CHUNK);
-            let newest = self
-                .rooms
-                .newest(self.snapshot, self.room, after, until, limit);
-            let (mut events, more) = newest.await?;
+            let (mut events, more) = match self.newest_lately(after, until, limit) {
+                Some(newest) => newest,
+                None => {
+                    let rooms = self.rooms;
+                    let newest = rooms.newest(self.snapshot, self.room, after, until, limit);
+                    newest.await?
+                }
+            };
             events.reverse();
             left -= limit;
             until = match events.last() {
@@ -343,6 +341,27 @@ impl Looking<'_> {
             self.add(counted, &events).await?;
         }
         Ok(())
+    }
+
+    /// What [`Rooms::newest`] reads, from memory.
+    fn newest_lately(
+        &self,
+        after: i64,
+        until: i64,
+        limit: i64,
+    ) -> Option<(Vec<StoredEvent>, bool)> {
+        let ends_at = Pos::new(self.ends_at?);
+        let mut newest = self.rooms.newest_lately(self.room, ends_at)?;
+        if newest.after.get() > after {
+            return None;
+        }
+        let events = &mut newest.events;
+        events.retain(|event| event.ord > after && event.ord <= until);
+        let more = events
+            .len()
+            .saturating_sub(usize::try_from(limit).unwrap_or(0));
+        events.drain(..more);
+        Some((newest.events, more > 0))
     }
 
     /// Counts events, newest first.
@@ -401,6 +420,7 @@ impl Looking<'_> {
             room,
             user,
             user_id,
+            ..
         } = *self;
         let joined = room
             .state

@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    collections::HashMap,
     ops::{Range, RangeInclusive},
     sync::Arc,
 };
@@ -22,12 +23,17 @@ use store::{Reader, Snapshot, StoreError};
 use MembershipState::{Ban, Invite, Join, Leave};
 
 use crate::{
-    Room, Rooms, StoredEvent,
+    Membership, Room, Rooms, StoredEvent,
     stored::{SealedPdu, open_pdus},
 };
 
 const MEMBERSHIPS: &str = "SELECT ord, membership FROM state_changes \
      WHERE room = $1 AND type = 'm.room.member' AND state_key = $2 ORDER BY ord";
+
+/// The same of all rooms that the user is in.
+const MEMBERSHIPS_EVERYWHERE: &str = "SELECT s.room, s.ord, s.membership FROM memberships m \
+     JOIN state_changes s ON s.room = m.room AND s.type = 'm.room.member' AND s.state_key = $2 \
+     WHERE m.user_id = $1 AND m.membership = 'join' ORDER BY s.room, s.ord";
 
 const VISIBILITIES: &str = "SELECT e.event_id, e.sealed, s.ord FROM state_changes s \
      JOIN events e ON e.event_id = s.event_id WHERE s.room = $1 \
@@ -46,32 +52,55 @@ const FORGOTTEN: &str = "SELECT forgotten FROM memberships WHERE user_id = $1 AN
 pub struct History {
     user_id: OwnedUserId,
     memberships: Vec<(i64, MembershipState)>,
-    visibilities: Vec<(i64, HistoryVisibility)>,
+    visibilities: Visibilities,
 }
 
-/// Of how many members it is kept what they see of a room.
+/// The history visibilities of all of a room's time.
+type Visibilities = Arc<[(i64, HistoryVisibility)]>;
+
+/// Of how many members it is kept what they see of a room, and of how many rooms what anybody does.
 const KEPT: u64 = 50_000;
+const KEPT_ROOMS: u64 = 10_000;
+
+/// From how many rooms on a user's memberships of all of them are read at once.
+const MANY: usize = 4;
 
 /// What members see of rooms, each as of the last change of the room's state.
 pub(crate) struct Histories {
     kept: Cache<(i64, OwnedUserId), (i64, Arc<History>)>,
+    visibilities: Cache<i64, (i64, Visibilities)>,
 }
 
 impl Histories {
     pub(crate) fn new() -> Self {
         Self {
             kept: Cache::new(KEPT),
+            visibilities: Cache::new(KEPT_ROOMS),
         }
     }
 
     pub(crate) fn forget_all(&self) {
         self.kept.invalidate_all();
+        self.visibilities.invalidate_all();
+    }
+
+    fn get(&self, room: i64, user_id: &UserId, state_pos: i64) -> Option<Arc<History>> {
+        let (as_of, history) = self.kept.get(&(room, user_id.to_owned()))?;
+        (as_of == state_pos).then_some(history)
+    }
+
+    fn keep(&self, room: i64, state_pos: i64, history: &Arc<History>) {
+        // Whether one who has left forgets the room is no change of its state.
+        if matches!(history.latest(), Some((_, Join))) {
+            let key = (room, history.user_id.clone());
+            self.kept.insert(key, (state_pos, Arc::clone(history)));
+        }
     }
 }
 
 impl Rooms {
-    /// The same in a snapshot in which the room's state changed last at `state_pos`: from memory, if
-    /// it was read since then.
+    /// What decides what a user sees of a room, in a snapshot in which the room's state changed
+    /// last at `state_pos`: from memory, if it was read since then.
     pub async fn history_as_of(
         &self,
         snapshot: &Snapshot,
@@ -79,19 +108,54 @@ impl Rooms {
         user_id: &UserId,
         state_pos: i64,
     ) -> Result<Arc<History>, StoreError> {
-        let kept = &self.histories().kept;
-        let key = (room.room, user_id.to_owned());
-        if let Some((as_of, history)) = kept.get(&key)
-            && as_of == state_pos
-        {
+        if let Some(history) = self.histories().get(room.room, user_id, state_pos) {
             return Ok(history);
         }
-        let history = Arc::new(self.history(snapshot, room, user_id).await?);
-        // Whether one who has left forgets the room is no change of its state.
-        if matches!(history.latest(), Some((_, Join))) {
-            kept.insert(key, (state_pos, Arc::clone(&history)));
-        }
+        let memberships = self.memberships_in(snapshot, room, user_id).await?;
+        let history = Arc::new(History {
+            user_id: user_id.to_owned(),
+            memberships,
+            visibilities: self.visibilities_as_of(snapshot, room, state_pos).await?,
+        });
+        self.histories().keep(room.room, state_pos, &history);
         Ok(history)
+    }
+
+    /// Reads the same of all rooms that a user is in, for one who is told of all of them.
+    pub async fn gather_histories(
+        &self,
+        snapshot: &Snapshot,
+        (user, user_id): (i64, &UserId),
+        memberships: &[Membership],
+    ) -> Result<(), StoreError> {
+        let missing = memberships.iter().filter(|one| {
+            let known = || self.histories().get(one.room, user_id, one.state_pos);
+            one.membership == Join && known().is_none()
+        });
+        let missing: Vec<_> = missing.collect();
+        if missing.len() < MANY {
+            return Ok(());
+        }
+        let params = [user.into(), user_id.as_str().into()];
+        let mut by_room: HashMap<i64, Vec<(i64, MembershipState)>> = HashMap::new();
+        for row in snapshot.query(MEMBERSHIPS_EVERYWHERE, &params).await? {
+            let membership = row.opt_text(2)?.unwrap_or("leave").into();
+            let of_room = by_room.entry(row.int(0)?).or_default();
+            of_room.push((row.int(1)?, membership));
+        }
+        for one in missing {
+            let Some(room) = self.room_by_number(snapshot, one.room).await? else {
+                continue;
+            };
+            let visibilities = self.visibilities_as_of(snapshot, &room, one.state_pos);
+            let history = Arc::new(History {
+                user_id: user_id.to_owned(),
+                visibilities: visibilities.await?,
+                memberships: by_room.remove(&one.room).unwrap_or_default(),
+            });
+            self.histories().keep(one.room, one.state_pos, &history);
+        }
+        Ok(())
     }
 
     /// Reads what decides what a user sees of a room.
@@ -101,12 +165,51 @@ impl Rooms {
         room: &Room,
         user_id: &UserId,
     ) -> Result<History, StoreError> {
+        Ok(History {
+            user_id: user_id.to_owned(),
+            memberships: self.memberships_in(reader, room, user_id).await?,
+            visibilities: self.visibilities(reader, room).await?,
+        })
+    }
+
+    /// A user's memberships in a room, unless they have forgotten it.
+    async fn memberships_in(
+        &self,
+        reader: &Reader,
+        room: &Room,
+        user_id: &UserId,
+    ) -> Result<Vec<(i64, MembershipState)>, StoreError> {
         let params = [room.room.into(), user_id.as_str().into()];
         let rows = reader.query(MEMBERSHIPS, &params).await?;
         let mut memberships = Vec::with_capacity(rows.len());
         for row in rows {
             memberships.push((row.int(0)?, row.opt_text(1)?.unwrap_or("leave").into()));
         }
+        let forgotten = self.has_forgotten(reader, room, user_id, &memberships);
+        if forgotten.await? {
+            memberships.clear();
+        }
+        Ok(memberships)
+    }
+
+    async fn visibilities_as_of(
+        &self,
+        snapshot: &Snapshot,
+        room: &Room,
+        state_pos: i64,
+    ) -> Result<Visibilities, StoreError> {
+        let kept = &self.histories().visibilities;
+        if let Some((as_of, visibilities)) = kept.get(&room.room)
+            && as_of == state_pos
+        {
+            return Ok(visibilities);
+        }
+        let visibilities = self.visibilities(snapshot, room).await?;
+        kept.insert(room.room, (state_pos, Arc::clone(&visibilities)));
+        Ok(visibilities)
+    }
+
+    async fn visibilities(&self, reader: &Reader, room: &Room) -> Result<Visibilities, StoreError> {
         let rows = reader.query(VISIBILITIES, &[room.room.into()]).await?;
         let sealed = rows
             .iter()
@@ -117,17 +220,7 @@ impl Rooms {
         for (row, pdu) in rows.iter().zip(pdus) {
             visibilities.push((row.int(2)?, visibility_set_by(Some(&pdu))));
         }
-        if self
-            .has_forgotten(reader, room, user_id, &memberships)
-            .await?
-        {
-            memberships.clear();
-        }
-        Ok(History {
-            user_id: user_id.to_owned(),
-            memberships,
-            visibilities,
-        })
+        Ok(visibilities.into())
     }
 
     /// Whether a user who has left has forgotten the room: then they are a stranger to it.

@@ -231,6 +231,7 @@ impl Search<'_> {
             room,
             user: self.reader.user,
             user_id: self.reader.user_id,
+            ends_at: None,
         }
     }
 

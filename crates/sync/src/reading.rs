@@ -7,7 +7,7 @@ use std::{
 
 use accounts::{IGNORED_USERS, account_data::AccountDataEntry};
 use model::filter::SyncFilter;
-use rooms::{Judge, Membership, ReceiptEntry, Room, UnreadByThread};
+use rooms::{Judge, Looking, Membership, ReceiptEntry, Room, UnreadByThread};
 use ruma::{OwnedUserId, RoomId, UserId, events::room::member::MembershipState};
 use serde_json::{json, value::to_raw_value};
 use store::{Pos, Snapshot, StoreError};
@@ -107,6 +107,12 @@ impl Reading<'_> {
             names_rooms: false,
         };
         let beside = self.beside_events(memberships, entries).await?;
+        if self.since_pos.is_none() {
+            let rooms = &self.inner.rooms;
+            rooms
+                .gather_histories(self.snapshot, (user, user_id), memberships)
+                .await?;
+        }
         let stirred = beside.rooms();
         for membership in memberships {
             if !self.has_news(membership, &stirred, beside.ignoring_changed()) {
@@ -277,9 +283,15 @@ impl Reading<'_> {
         let history = from.reader.history(room, membership).await?;
         let came_in = history.latest().map_or(0, |(ord, _)| ord);
         let own = receipts.iter().filter(|receipt| receipt.user == user.0);
-        rooms
-            .unread_of_member(self.snapshot, room, user, judge, (came_in, own))
-            .await
+        let looking = Looking {
+            rooms,
+            snapshot: self.snapshot,
+            room,
+            user: user.0,
+            user_id: user.1,
+            ends_at: Some(membership.last_pos),
+        };
+        rooms.unread_of_member(looking, judge, (came_in, own)).await
     }
 
     /// For rooms that the user has come (back) to: what they kept of those before.

@@ -68,7 +68,7 @@ fn of_one_who_came_and_went_very_often_the_oldest_sights_are_left_out() {
     let history = History {
         user_id: owned_user_id!("@alice:localhost"),
         memberships: (0..400).step_by(2).map(membership).collect(),
-        visibilities: vec![(-1, HistoryVisibility::Joined)],
+        visibilities: [(-1, HistoryVisibility::Joined)].into(),
     };
     let sights = history.sights();
     assert_eq!(sights.len(), MOST_SIGHTS);
