@@ -229,6 +229,11 @@ impl ApiError {
         Self::bad_request(ErrorKind::Exclusive, sentence)
     }
 
+    /// 400 `M_UNKNOWN_DEVICE`: the user has no such device.
+    pub fn unknown_device(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::UnknownDevice, sentence)
+    }
+
     /// 400 `M_ROOM_IN_USE`: the wanted room alias is taken.
     pub fn room_in_use(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::RoomInUse, sentence)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use accounts::Accounts;
+use appservices::{Appservice, Appservices};
 use axum::extract::FromRef;
 use keys::Keys;
 use lifecycle::Lifecycle;
@@ -123,6 +124,11 @@ impl ClientApi {
         &*self.0.authenticator
     }
 
+    /// The application service whose token it is.
+    pub(crate) fn appservice_of(&self, token: &str) -> Option<&Appservice> {
+        self.0.owners.accounts.appservices().by_token(token)
+    }
+
     pub(crate) fn limits(&self) -> &RateLimits {
         &self.0.limits
     }
@@ -149,6 +155,12 @@ impl FromRef<ClientApi> for Database {
 impl FromRef<ClientApi> for Accounts {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Appservices {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.appservices().clone()
     }
 }
 

@@ -85,12 +85,12 @@ impl Rooms {
         self.commit(log, Intent::new(), change).await.map(drop)
     }
 
-    /// Removes an alias.
+    /// Removes an alias for a user, or for an application service, whose alias it is.
     pub async fn remove_alias(
         &self,
         log: &Log,
         alias: OwnedRoomAliasId,
-        user_id: OwnedUserId,
+        user_id: Option<OwnedUserId>,
     ) -> Result<(), RoomsError> {
         let change = RoomsChange::RemoveAlias { alias, user_id };
         self.commit(log, Intent::new(), change).await.map(drop)

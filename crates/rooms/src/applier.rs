@@ -142,7 +142,7 @@ impl Applier for Rooms {
             RoomsChange::Upgrade(step) => self.check_upgrade(work, step, context),
             RoomsChange::SetAlias(alias) => self.check_set_alias(work, alias, context),
             RoomsChange::RemoveAlias { alias, user_id } => {
-                self.check_remove_alias(work, alias, user_id, context)
+                self.check_remove_alias(work, alias, user_id.as_ref(), context)
             }
             RoomsChange::Receipt(receipt) => check_receipt(work, receipt, context),
             RoomsChange::ThreadSubscription(wanted) => {

@@ -24,8 +24,9 @@ pub enum RoomsChange {
     RemoveAlias {
         /// The alias.
         alias: OwnedRoomAliasId,
-        /// Who asks: its creator, or somebody with the power to send `m.room.canonical_alias`.
-        user_id: OwnedUserId,
+        /// Who asks: its creator, or somebody with the power to send `m.room.canonical_alias`;
+        /// nobody for an application service, whose alias it is.
+        user_id: Option<OwnedUserId>,
     },
     /// A user has read up to an event.
     Receipt(NewReceipt),

@@ -54,6 +54,7 @@ pub use relations::{RELATION_DEPTH, RelationsRequest};
 pub use room::Room;
 pub use rooms::{MIGRATIONS, OnDelayed, OnInvite, Rooms, RoomsOptions};
 pub use said::Said;
+pub use sending::SendRequest;
 pub use space::SpaceChild;
 pub use stored::{EventOrigin, StoredEvent};
 pub use summary::{RoomSummary, Standing};

@@ -60,9 +60,9 @@ pub(crate) async fn set_state(
             &log,
             &req.room_id,
             &caller.user_id,
-            kind,
-            &req.state_key,
+            (kind, &req.state_key),
             content,
+            caller.sent_at(req.timestamp),
         )
         .await
         .map_err(to_outsiders)?;

@@ -21,6 +21,7 @@ use store::{Intent, Log};
 use tracing::instrument;
 
 use crate::{
+    aliases::check_claims,
     caller::Caller,
     error::ApiError,
     matrix::Matrix,
@@ -75,6 +76,9 @@ async fn wanted(
         .room_alias_name
         .map(|name| new_room_alias(&name, rooms.server_name()))
         .transpose()?;
+    if let Some(alias) = &alias {
+        check_claims(accounts.appservices(), caller, alias)?;
+    }
     let creation_content = req.creation_content.as_ref();
     let power_levels = req.power_level_content_override.as_ref();
     Ok(CreateRoom {

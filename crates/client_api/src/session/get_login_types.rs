@@ -4,7 +4,7 @@
 
 use ruma::api::client::session::get_login_types::{
     self,
-    v3::{LoginType, PasswordLoginType, TokenLoginType},
+    v3::{ApplicationServiceLoginType, LoginType, PasswordLoginType, TokenLoginType},
 };
 use tracing::instrument;
 
@@ -20,5 +20,6 @@ pub(crate) async fn get_login_types(
     Matrix(get_login_types::v3::Response::new(vec![
         LoginType::Password(PasswordLoginType::new()),
         LoginType::Token(token),
+        LoginType::ApplicationService(ApplicationServiceLoginType::new()),
     ]))
 }

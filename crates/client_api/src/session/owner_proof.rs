@@ -24,6 +24,18 @@ impl OwnerProof {
         caller: &Caller,
         auth: Option<&AuthData>,
     ) -> Result<By, ApiError> {
+        if caller.appservice.is_some() {
+            return match operation {
+                // What the specification lets services do for their users, and the end of these.
+                Operation::RemoveDevices
+                | Operation::UploadCrossSigningKeys
+                | Operation::Deactivate => caller.by(self.origin),
+                _ => Err(ApiError::forbidden(
+                    "this is for people, who prove that they own the account: not for an \
+                     application service",
+                )),
+            };
+        }
         let session = caller.session()?;
         let by = By::session(&session, self.origin);
         self.accounts

@@ -147,6 +147,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         policies: Vec::new(),
         guests: false,
         on_guest: rooms::note_guest,
+        appservices: Default::default(),
     };
     let accounts = Accounts::new(
         log.clone(),

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
+use appservices::Appservices;
 use audit::AuditTrail;
 use blobs::Blobs;
 use bus::{Bus, NodeId};
@@ -43,6 +44,8 @@ pub(crate) struct Deployment {
     /// Whether anybody may be a guest.
     pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
+    /// Who else acts as users.
+    pub(crate) appservices: Appservices,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
     pub(crate) livekit_urls: Vec<String>,
@@ -53,6 +56,8 @@ pub(crate) struct Deployment {
     pub(crate) mail: bool,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
+    /// Whether requests are limited.
+    pub(crate) rate_limits: bool,
     /// Whether its nodes keep the index of what was said.
     pub(crate) keeps_index: bool,
     /// What keeps it, of each node in the order of their starts.
@@ -94,6 +99,7 @@ impl Deployment {
             policies: Vec::new(),
             guests: false,
             shared_secret: None,
+            appservices: Appservices::default(),
             allow_unauthenticated_files: false,
             turn: None,
             livekit_urls: Vec::new(),
@@ -102,6 +108,7 @@ impl Deployment {
             mail: false,
             location,
             key,
+            rate_limits: false,
             keeps_index: false,
             indexing: Mutex::default(),
             directory,
@@ -179,6 +186,7 @@ impl Deployment {
             policies: self.policies.clone(),
             guests: self.guests,
             on_guest: rooms::note_guest,
+            appservices: self.appservices.clone(),
         };
         let accounts = Accounts::new(
             log.clone(),
@@ -187,6 +195,7 @@ impl Deployment {
             entropy.clone(),
             settings,
         );
+        accounts.make_senders().await.unwrap();
         let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
         let pushers = Pushers::new(log.clone(), keyring.clone());
         let lifecycle = Lifecycle::new(
@@ -216,6 +225,7 @@ impl Deployment {
         });
         let private = outbound::Policy {
             allow_private_addresses: true,
+            ..outbound::Policy::default()
         };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let gateways = Gateways::new(Outbound::new(private, clock, push::USER_AGENT), true);

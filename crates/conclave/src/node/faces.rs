@@ -87,6 +87,7 @@ fn previews(config: &Config, owners: &Owners, surroundings: &Surroundings) -> Op
     }
     let policy = Policy {
         allow_private_addresses: config.previews.allow_private_addresses,
+        ..Policy::default()
     };
     let clock = &surroundings.clock;
     let outbound = Outbound::new(policy, Arc::clone(clock), previews::USER_AGENT);
@@ -103,6 +104,7 @@ pub(super) fn gateways(config: &Config, surroundings: &Surroundings) -> Gateways
     let allow_private = config.push.allow_private_addresses;
     let policy = Policy {
         allow_private_addresses: allow_private,
+        ..Policy::default()
     };
     let clock = Arc::clone(&surroundings.clock);
     Gateways::new(

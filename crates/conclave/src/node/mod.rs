@@ -27,7 +27,7 @@ use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
     data_dir::DataDir,
-    metrics_page, open_files,
+    metrics_page, open_files, registrations,
     serving::{self, Certificates, Ends, Offer},
     storage::Storage,
 };
@@ -65,13 +65,17 @@ impl Node {
     pub async fn start(loaded: &Loaded, surroundings: Surroundings) -> anyhow::Result<Self> {
         let counted = metrics_page::start();
         let config = &loaded.config;
+        // Before anything is touched.
+        let appservices = registrations::read(config)?;
         let data_dir = DataDir::lock(config);
         let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
         let storage = Storage::open(data_dir, loaded, &surroundings).await?;
-        let owners = Owners::start(config, &storage, &surroundings).await?;
+        let owners = Owners::start(config, appservices, &storage, &surroundings).await?;
         configuration_record::keep(loaded, &storage.keyring, &owners, &storage.data_dir)
             .await
             .context("the configuration could not be recorded")?;
+        let senders = owners.accounts.make_senders().await;
+        senders.context("the users of application services could not be made")?;
         let doors = Doors::open(loaded).await?;
         let public_url = doors.public_url;
         let ends = Ends {

@@ -226,6 +226,7 @@ impl Client {
         Self::new(
             Policy {
                 allow_private_addresses: true,
+                ..Policy::default()
             },
             names,
         )

@@ -198,7 +198,7 @@ impl Rooms {
                     named.aliases.insert(self.alias_hash(&alias.alias));
                 }
                 RoomsChange::RemoveAlias { alias, user_id } => {
-                    named.users.insert(user_id.clone());
+                    named.users.extend(user_id.clone());
                     named.aliases.insert(self.alias_hash(alias));
                 }
                 RoomsChange::Receipt(receipt) => {

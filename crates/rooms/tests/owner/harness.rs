@@ -300,8 +300,12 @@ impl Node {
     ) -> Result<OwnedEventId, RoomsError> {
         let body = content(json!({ "msgtype": "m.text", "body": text }));
         let kind = "m.room.message".into();
+        let request = rooms::SendRequest {
+            transaction,
+            at: None,
+        };
         self.rooms
-            .send(&self.log, room, user, kind, body, transaction)
+            .send(&self.log, room, user, kind, body, request)
             .await
     }
 
@@ -318,9 +322,9 @@ impl Node {
                 &self.log,
                 room,
                 user,
-                kind.into(),
-                state_key,
+                (kind.into(), state_key),
                 content(value),
+                None,
             )
             .await
     }
