@@ -5,6 +5,7 @@ use std::sync::Arc;
 use accounts::Accounts;
 use appservices::{Appservice, Appservices};
 use axum::extract::FromRef;
+use bridging::Bridging;
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
@@ -72,6 +73,8 @@ pub struct Owners {
     pub directory: Directory,
     /// Finding messages.
     pub search: Search,
+    /// What application services are asked.
+    pub bridging: Bridging,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -221,6 +224,12 @@ impl FromRef<ClientApi> for Directory {
 impl FromRef<ClientApi> for Search {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.search.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Bridging {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.bridging.clone()
     }
 }
 

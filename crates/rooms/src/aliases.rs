@@ -85,6 +85,23 @@ impl Rooms {
         self.commit(log, Intent::new(), change).await.map(drop)
     }
 
+    /// Shows a room as one of another network, or no longer.
+    pub async fn show_in_network(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        network: String,
+        listed: bool,
+    ) -> Result<(), RoomsError> {
+        self.room(room_id).await?;
+        let change = RoomsChange::List {
+            room_id: room_id.to_owned(),
+            network,
+            listed,
+        };
+        self.commit(log, Intent::new(), change).await.map(drop)
+    }
+
     /// Removes an alias for a user, or for an application service, whose alias it is.
     pub async fn remove_alias(
         &self,

@@ -6,6 +6,7 @@ mod delayed;
 mod events;
 mod guests;
 mod loading;
+mod networks;
 mod notices;
 mod receipts;
 mod restricted;
@@ -82,6 +83,7 @@ struct Rows {
     subscriptions: Journal<thread_subscriptions::SubscriptionRow>,
     forgotten: Journal<receipts::ForgottenRow>,
     guests: Journal<(i64, bool)>,
+    networks: Journal<networks::NetworkRow>,
     notices: Journal<notices::SentRow>,
 }
 
@@ -101,6 +103,7 @@ impl Rows {
         self.subscriptions.settle(keep);
         self.forgotten.settle(keep);
         self.guests.settle(keep);
+        self.networks.settle(keep);
         self.notices.settle(keep);
     }
 }
@@ -156,6 +159,11 @@ impl Applier for Rooms {
                 published,
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
+            RoomsChange::List {
+                room_id,
+                network,
+                listed,
+            } => networks::check(work, room_id, (network, *listed), context),
             RoomsChange::Delayed(step) => self.check_delayed(work, step, context),
             RoomsChange::Guest { user_id, is_guest } => Ok(guests::check(work, user_id, *is_guest)),
             RoomsChange::NameNotice { user_id, hash } => {

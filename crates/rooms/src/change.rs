@@ -49,6 +49,15 @@ pub enum RoomsChange {
         /// is being made.
         by: Option<OwnedUserId>,
     },
+    /// A room is shown as one of another network, or no longer.
+    List {
+        /// The room.
+        room_id: OwnedRoomId,
+        /// The network, among those of all application services.
+        network: String,
+        /// Whether it is shown.
+        listed: bool,
+    },
     /// Some of the clients' transactions from before a moment are no longer remembered.
     ForgetTransactions {
         /// The moment.

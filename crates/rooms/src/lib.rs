@@ -9,6 +9,7 @@ mod create;
 mod delayed;
 mod directory;
 mod encryption;
+mod following;
 mod guests;
 mod hierarchy;
 mod membership;
@@ -43,8 +44,11 @@ pub use delayed::{
     DelayedDraft, DelayedEvent, DelayedFailure, DelayedFailureKind, DelayedFate, MAX_DELAY,
     MAX_SCHEDULED,
 };
-pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
+pub use directory::{
+    DirectoryFrom, DirectoryNetwork, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing,
+};
 pub use encryption::EncryptionPolicy;
+pub use following::EventOutline;
 pub use guests::note_guest;
 pub use hierarchy::{HierarchyError, HierarchyPage, HierarchyRequest};
 pub use membership::{MemberChange, MemberProfile};

@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use model::{ids::new_room_alias, json::complaint};
 use rooms::{CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal};
 use ruma::{
@@ -35,10 +36,11 @@ pub(crate) async fn create_room(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let room = wanted(&rooms, &accounts, &caller, req).await?;
+    let room = wanted(&rooms, (&accounts, &bridging), &caller, req).await?;
     let nothing_more = |_: &_| Intent::new();
     let made = rooms.create(&log, &room, nothing_more).await;
     Ok(Matrix(Response::new(made.map_err(refusal)?)))
@@ -56,7 +58,7 @@ fn refusal(error: RoomsError) -> ApiError {
 
 async fn wanted(
     rooms: &Rooms,
-    accounts: &Accounts,
+    (accounts, bridging): (&Accounts, &Bridging),
     caller: &Caller,
     req: Request,
 ) -> Result<CreateRoom, ApiError> {
@@ -90,7 +92,7 @@ async fn wanted(
         name: req.name.filter(|name| !name.is_empty()),
         topic: req.topic.filter(|topic| !topic.is_empty()),
         alias,
-        invite: invited(accounts, req.invite).await?,
+        invite: invited((accounts, bridging), caller, req.invite).await?,
         initial_state: initial_state(&req.initial_state)?,
         creation_content: creation_content
             .map(|content| content_of("creation_content", content))
@@ -118,13 +120,14 @@ fn preset(preset: Option<RoomPreset>, published: bool) -> Result<Preset, ApiErro
 }
 
 async fn invited(
-    accounts: &Accounts,
+    asked: (&Accounts, &Bridging),
+    caller: &Caller,
     invite: Vec<OwnedUserId>,
 ) -> Result<Vec<(OwnedUserId, MemberProfile)>, ApiError> {
     let mut invited: Vec<(OwnedUserId, MemberProfile)> = Vec::new();
     for user_id in invite {
         if invited.iter().all(|(known, _)| *known != user_id) {
-            let profile = people::invitable(accounts, &user_id).await?;
+            let profile = people::invitable(asked, caller, &user_id).await?;
             invited.push((user_id, profile));
         }
     }

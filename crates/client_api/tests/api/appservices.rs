@@ -1,11 +1,16 @@
 //! Application services: who they are here, and what they are told.
 
 mod aliases;
+mod asking;
 mod devices;
+mod ephemeral;
 mod identity;
 mod limits;
+mod networks;
 mod registering;
 mod sending;
+pub(crate) mod service;
+mod telling;
 
 use appservices::Appservices;
 use ruma::server_name;

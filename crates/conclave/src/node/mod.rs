@@ -1,5 +1,6 @@
 //! A whole server as one value.
 
+mod bridges;
 mod doors;
 mod faces;
 mod mailing;
@@ -85,7 +86,11 @@ impl Node {
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
         let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
-        let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
+        let bridging = bridges::bridging(&owners, &surroundings);
+        let ear = bridges::ear(&bridging, &bus, &surroundings);
+        let meeting = (&bus, &bridging);
+        let face = faces::build(config, &public_url, &owners, meeting, &surroundings, &ends);
+        let face = face.await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
@@ -112,6 +117,7 @@ impl Node {
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
         node.deliver(faces::gateways(config, &surroundings), mailroom);
+        node.spawn(async move { bridging.run(ear).await });
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");

@@ -222,7 +222,9 @@ impl Rooms {
                     named.users.insert(user_id.clone());
                     named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
-                RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+                RoomsChange::Publish { room_id, .. } | RoomsChange::List { room_id, .. } => {
+                    named.rooms.insert(room_id.clone());
+                }
                 RoomsChange::Delayed(step) => named.add_delayed(step),
                 RoomsChange::ForgetTransactions { .. } => {}
             }
