@@ -412,7 +412,7 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(request_token, Good),
         by_anyone(get_userinfo),
         // Application services
-        by_caller(request_ping, Suspended).with_unstable_paths(),
+        by_caller(request_ping, Suspended),
         by_caller(set_network_visibility, Good),
         // Server administration
         by_caller(get_user_info, Suspended),

@@ -69,10 +69,8 @@ async fn a_ping_has_what_waits_tried_again_at_once(mut server: Server) {
     let room = node.create(&bot(), json!({})).await;
     let event = node.say(&bot(), &room, "hello").await;
     // Until it is tried again late.
-    for _ in 0..12 {
-        server.deployment.clock.advance(Duration::from_secs(1_000));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let step = Duration::from_secs(1_000);
+    service.tries(&server.deployment.clock, 12, step).await;
     service.is(Mood::Takes);
     node.ok(AS_TOKEN, "POST", PING, json!({})).await;
     service.got(&event).await;

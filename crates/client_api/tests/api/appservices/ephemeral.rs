@@ -48,10 +48,11 @@ async fn room_of(node: &Node) -> (User, String, User) {
 }
 
 impl Service {
-    /// Waits for an event of a type among what is ephemeral.
-    async fn felt(&self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    /// Lets time pass until there is an event of a type among what is ephemeral.
+    async fn felt(&self, server: &Server, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let claim = format!("the bridge is told {kind}");
         self.until(&claim, |service| {
+            server.deployment.clock.advance(Duration::from_millis(60));
             let told = service.told("ephemeral").into_iter();
             let mut told = told.filter(|event| event["type"] == kind);
             told.find(&fits)
@@ -75,7 +76,7 @@ async fn a_service_that_wants_them_is_told_receipts(mut server: Server) {
         json!({ "thread_id": "main" }),
     )
     .await;
-    let told = service.felt("m.receipt", |_| true).await;
+    let told = service.felt(&server, "m.receipt", |_| true).await;
     assert_eq!(told["room_id"], room.as_str());
     let data = &told["content"][&event]["m.read"][&ben.user_id];
     assert!(data["ts"].is_u64(), "{told}");
@@ -106,34 +107,22 @@ async fn a_service_that_wants_them_is_told_typing_and_presence(mut server: Serve
     node.call(&ben, "PUT", &typing, types).await;
     let is_there = json!({ "presence": "online", "status_msg": "at work" });
     node.call(&ben, "PUT", &presence, is_there).await;
-    let ticking = async {
-        loop {
-            server.deployment.clock.advance(Duration::from_millis(60));
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let hearing = async {
-        let told = service
-            .felt("m.typing", |event| {
-                event["content"]["user_ids"] == json!([ben.user_id])
-            })
-            .await;
-        assert_eq!(told["room_id"], room.as_str());
-        let told = service.felt("m.presence", |_| true).await;
-        assert_eq!(told["sender"], ben.user_id.as_str());
-        assert_eq!(told["content"]["presence"], "online");
-        assert_eq!(told["content"]["status_msg"], "at work");
-        // Time ends what nobody ends.
-        service
-            .felt("m.typing", |event| {
-                event["content"]["user_ids"] == json!([])
-            })
-            .await;
-    };
-    tokio::select! {
-        () = ticking => {}
-        () = hearing => {}
-    }
+    let told = service
+        .felt(&server, "m.typing", |event| {
+            event["content"]["user_ids"] == json!([ben.user_id])
+        })
+        .await;
+    assert_eq!(told["room_id"], room.as_str());
+    let told = service.felt(&server, "m.presence", |_| true).await;
+    assert_eq!(told["sender"], ben.user_id.as_str());
+    assert_eq!(told["content"]["presence"], "online");
+    assert_eq!(told["content"]["status_msg"], "at work");
+    // Time ends what nobody ends.
+    service
+        .felt(&server, "m.typing", |event| {
+            event["content"]["user_ids"] == json!([])
+        })
+        .await;
 }
 
 async fn a_service_that_wants_none_is_told_none(mut server: Server) {
@@ -197,13 +186,8 @@ async fn a_message_to_a_device_waits_until_the_service_has_it(mut server: Server
         node.to_device(&ben, &ghost, "BRIDGE", json!({ "n": number }))
             .await;
     }
-    for _ in 0..3 {
-        server
-            .deployment
-            .clock
-            .advance(Duration::from_secs(24 * 3_600));
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
+    let day = Duration::from_secs(24 * 3_600);
+    service.tries(&server.deployment.clock, 3, day).await;
     service.is(Mood::Takes);
     let name = "de.sorunome.msc2409.to_device";
     eventually("the bridge gets all messages", || async {

@@ -1,6 +1,6 @@
 //! A bridge on this machine.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,7 +11,7 @@ use axum::{
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use testkit::eventually;
+use testkit::{clock::FakeClock, eventually};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// What the bridge does with what it is sent.
@@ -112,6 +112,16 @@ impl Service {
     /// Waits until something stands in what it took.
     pub(crate) async fn until<T>(&self, claim: &str, look: impl Fn(&Self) -> Option<T>) -> T {
         eventually(claim, || async { look(self) }).await
+    }
+
+    /// Lets time pass, so much at a time, until the bridge was sent so many transactions more.
+    pub(crate) async fn tries(&self, clock: &FakeClock, count: usize, step: Duration) {
+        let before = self.came().len();
+        eventually("the bridge is tried again", || async {
+            clock.advance(step);
+            (self.came().len() >= before + count).then_some(())
+        })
+        .await;
     }
 
     /// Waits until it has taken an event, and gives it.
