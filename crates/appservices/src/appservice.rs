@@ -15,6 +15,7 @@ use crate::namespace::Namespace;
 pub struct Appservice(pub(crate) Arc<Service>);
 
 pub(crate) struct Service {
+    pub(crate) written: Hash,
     pub(crate) id: String,
     pub(crate) url: Option<Url>,
     pub(crate) as_token: Hash,
@@ -51,6 +52,11 @@ impl Appservice {
     /// Its id, which never changes.
     pub fn id(&self) -> &str {
         &self.0.id
+    }
+
+    /// Tells its registration from any other, tokens included; it shows nothing of them.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.written.0
     }
 
     /// Where it is; none when nothing is ever sent to it.

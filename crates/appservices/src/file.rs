@@ -148,6 +148,7 @@ pub(crate) fn read(
         written.msc2409_push_ephemeral,
     ];
     let service = Service {
+        written: Hash::of(text),
         id: written.id.value,
         url,
         as_token: Hash::of(&written.as_token.value.0),

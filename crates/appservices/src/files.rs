@@ -1,6 +1,11 @@
 //! Finding registration files, and what is told of those that cannot be used.
 
-use std::{fmt, fs::File, io::Read, path::PathBuf};
+use std::{
+    fmt,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use zeroize::Zeroizing;
 
@@ -77,11 +82,11 @@ pub(crate) fn find(patterns: &[PathBuf]) -> Vec<Found> {
     found
 }
 
-fn matching(pattern: &PathBuf) -> Vec<Result<PathBuf, BadRegistration>> {
+fn matching(pattern: &Path) -> Vec<Result<PathBuf, BadRegistration>> {
     let text = pattern.to_string_lossy();
     // A file whose name looks like a glob is that file.
     if !text.contains(['*', '?', '[']) || pattern.exists() {
-        return vec![Ok(pattern.clone())];
+        return vec![Ok(pattern.to_owned())];
     }
     match glob::glob(&text) {
         Ok(paths) => paths
@@ -100,7 +105,7 @@ fn matching(pattern: &PathBuf) -> Vec<Result<PathBuf, BadRegistration>> {
     }
 }
 
-fn read(path: &PathBuf) -> Found {
+fn read(path: &Path) -> Found {
     let name = path.to_string_lossy().into_owned();
     let mut text = Zeroizing::new(String::new());
     let read = File::open(path)

@@ -90,19 +90,22 @@ impl Bridging {
     }
 
     /// Asks the services that claim a user whether there is one; who says so has made it by then.
-    pub async fn has_user(&self, user_id: &UserId) -> bool {
+    /// The service that wants to know it itself is not asked.
+    pub async fn has_user(&self, user_id: &UserId, asking: Option<&Appservice>) -> bool {
         let services = self.inner.appservices().iter();
-        let claiming = services.filter(|service| service.acts_for(user_id));
+        let claiming =
+            services.filter(|service| service.acts_for(user_id) && Some(*service) != asking);
         self.inner
             .anyone_has(claiming, &["users", user_id.as_str()])
             .await
     }
 
     /// Asks the services that claim an alias whether there is such a room; who says so has made it
-    /// by then.
-    pub async fn has_alias(&self, alias: &RoomAliasId) -> bool {
+    /// by then. The service that wants to know it itself is not asked.
+    pub async fn has_alias(&self, alias: &RoomAliasId, asking: Option<&Appservice>) -> bool {
         let services = self.inner.appservices().iter();
-        let claiming = services.filter(|service| service.claims_alias(alias));
+        let claiming =
+            services.filter(|service| service.claims_alias(alias) && Some(*service) != asking);
         self.inner
             .anyone_has(claiming, &["rooms", alias.as_str()])
             .await

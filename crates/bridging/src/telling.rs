@@ -1,7 +1,5 @@
 //! What letters tell a service, at the moment at which they are delivered.
 
-use std::collections::BTreeSet;
-
 use appservices::Appservice;
 use keys::ToldMessage;
 use model::{
@@ -14,7 +12,11 @@ use ruma::{DeviceId, OwnedUserId, RoomId};
 use serde_json::{Map, Value, json, value::RawValue};
 use store::{Batch, Pos, Snapshot, StoreError};
 
-use crate::{bridging::Inner, following::speaks_for_devices, transaction::Content};
+use crate::{
+    bridging::Inner,
+    following::speaks_for_devices,
+    transaction::{Content, KeysLeft},
+};
 
 /// Reads what letters tell one service.
 pub(crate) struct Telling<'a> {
@@ -115,7 +117,9 @@ impl Telling<'_> {
         Ok(json!({ "type": "m.receipt", "room_id": &*room_id, "content": content }))
     }
 
-    /// Messages to the devices of users whom the service has for itself: nobody else asks for them.
+    /// Messages to the devices of users whom the service has for itself.
+    ///
+    /// One that is not told of keys reads them by syncing, if it wants them: they wait for that.
     async fn add_messages(
         &self,
         content: &mut Content,
@@ -131,11 +135,11 @@ impl Telling<'_> {
             let keys = &self.inner.keys;
             let waiting = keys.to_device_since(self.snapshot, user, device, before, pos, 1);
             for event in waiting.await?.events {
-                let message = ToldMessage {
+                let message = self.appservice.wants_device_data().then(|| ToldMessage {
                     user,
                     device: device.to_owned(),
                     pos,
-                };
+                });
                 let json = event.json();
                 let told = addressed(json, &user_id, device);
                 content.pass_on(told, json.get().len(), message);
@@ -184,8 +188,12 @@ impl Telling<'_> {
         // Who has none left is to see it.
         left.entry("signed_curve25519").or_insert_with(|| 0.into());
         let unused = keys.unused_fallback_key_types(self.snapshot, user, device);
-        let unused: BTreeSet<String> = unused.await?.iter().map(ToString::to_string).collect();
-        content.keys.insert(place, (left, unused));
+        let unused = unused.await?.iter().map(ToString::to_string).collect();
+        let keys = KeysLeft {
+            one_time: left,
+            unused_fallback: unused,
+        };
+        content.keys.insert(place, keys);
         Ok(())
     }
 }

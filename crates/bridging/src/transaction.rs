@@ -9,6 +9,13 @@ use ruma::OwnedUserId;
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
+/// What a device has left: how many one-time keys, by algorithm, and fallback keys that were never
+/// given away.
+pub(crate) struct KeysLeft {
+    pub(crate) one_time: Map<String, Value>,
+    pub(crate) unused_fallback: BTreeSet<String>,
+}
+
 /// What a transaction tells.
 #[derive(Default)]
 pub(crate) struct Content {
@@ -22,8 +29,8 @@ pub(crate) struct Content {
     pub(crate) messages: Vec<ToldMessage>,
     /// Whose devices or keys changed.
     pub(crate) changed: BTreeSet<OwnedUserId>,
-    /// By user and device: the one-time keys that are left, and the unused fallback keys.
-    pub(crate) keys: BTreeMap<(OwnedUserId, String), (Map<String, Value>, BTreeSet<String>)>,
+    /// By user and device: which keys are left.
+    pub(crate) keys: BTreeMap<(OwnedUserId, String), KeysLeft>,
 }
 
 /// The body. What was never in the specification has the names under which bridges know it.
@@ -88,22 +95,30 @@ impl Content {
         self.events.push(event);
     }
 
-    /// Adds a message to a device, so large.
-    pub(crate) fn pass_on(&mut self, event: Value, size_bytes: usize, message: ToldMessage) {
+    /// Adds a message to a device, so large, and where it waits if it is the service's alone.
+    pub(crate) fn pass_on(
+        &mut self,
+        event: Value,
+        size_bytes: usize,
+        message: Option<ToldMessage>,
+    ) {
         self.told_bytes += size_bytes;
         self.to_device.push(event);
-        self.messages.push(message);
+        self.messages.extend(message);
     }
 
     /// The body of the request.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let (mut counts, mut unused) = (ByDevice::new(), ByDevice::new());
-        for ((user_id, device), (left, fallback)) in &self.keys {
+        for ((user_id, device), left) in &self.keys {
             let place = || (user_id.to_string(), device.clone());
             let (user, name) = place();
-            counts.entry(user).or_default().insert(name, left);
+            counts.entry(user).or_default().insert(name, &left.one_time);
             let (user, name) = place();
-            unused.entry(user).or_default().insert(name, fallback);
+            unused
+                .entry(user)
+                .or_default()
+                .insert(name, &left.unused_fallback);
         }
         let body = Body {
             events: &self.events,

@@ -12,6 +12,7 @@ pub(crate) mod knock_room;
 pub(crate) mod leave_room;
 pub(crate) mod unban_user;
 
+use appservices::Appservice;
 use bridging::Bridging;
 use rooms::{Rooms, RoomsError, RoomsRefusal};
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
@@ -21,26 +22,26 @@ use crate::error::ApiError;
 /// The room that a client names by its id or by an alias.
 pub(crate) async fn named(
     asked: (&Rooms, &Bridging),
-    is_appservice: bool,
+    asking: Option<&Appservice>,
     name: &RoomOrAliasId,
 ) -> Result<OwnedRoomId, ApiError> {
     if let Ok(room_id) = <&RoomId>::try_from(name) {
         return Ok(room_id.to_owned());
     }
     let alias = <&RoomAliasId>::try_from(name).map_err(ApiError::invalid_param)?;
-    aliased(asked, is_appservice, alias).await
+    aliased(asked, asking, alias).await
 }
 
-/// The room behind an alias. A service makes the room behind one that it claims when somebody asks
-/// for it; the service itself knows whether it has.
+/// The room behind an alias. A service makes the room behind one that it claims when somebody else
+/// asks for it.
 pub(crate) async fn aliased(
     (rooms, bridging): (&Rooms, &Bridging),
-    is_appservice: bool,
+    asking: Option<&Appservice>,
     alias: &RoomAliasId,
 ) -> Result<OwnedRoomId, ApiError> {
     match rooms.resolve_alias(alias).await {
         Err(RoomsError::Refused(RoomsRefusal::NoSuchAlias(_)))
-            if !is_appservice && bridging.has_alias(alias).await =>
+            if bridging.has_alias(alias, asking).await =>
         {
             Ok(rooms.resolve_alias(alias).await?)
         }

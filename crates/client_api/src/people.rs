@@ -50,8 +50,8 @@ pub(crate) async fn invitable(
     }
     let account = || async { accounts.account(user_id).await.map_err(ApiError::internal) };
     let mut known = account().await?;
-    // A service that asks for its own user knows whether it has made it.
-    if known.is_none() && caller.appservice.is_none() && bridging.has_user(user_id).await {
+    let asking = caller.appservice.as_ref();
+    if known.is_none() && bridging.has_user(user_id, asking).await {
         known = account().await?;
     }
     match known {

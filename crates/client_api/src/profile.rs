@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::{caller::AskingAppservice, error::ApiError};
 
-/// What a user tells of themselves. A service makes those that it claims when somebody asks for
-/// them; the service itself knows whether it has.
+/// What a user tells of themselves. A service makes those that it claims when somebody else asks
+/// for them.
 pub(crate) async fn profile_of(
     (accounts, bridging): (&Accounts, &Bridging),
     appservice: AskingAppservice,
@@ -24,7 +24,8 @@ pub(crate) async fn profile_of(
 ) -> Result<BTreeMap<String, Value>, ApiError> {
     let profile = || async { accounts.profile(user_id).await.map_err(ApiError::internal) };
     let mut known = profile().await?;
-    if known.is_none() && appservice.demand().is_err() && bridging.has_user(user_id).await {
+    let asking = appservice.demand().ok();
+    if known.is_none() && bridging.has_user(user_id, asking.as_ref()).await {
         known = profile().await?;
     }
     known.ok_or_else(|| ApiError::not_found("there is no such user"))

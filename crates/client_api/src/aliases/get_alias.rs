@@ -18,8 +18,9 @@ pub(crate) async fn get_alias(
     appservice: AskingAppservice,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let is_appservice = appservice.demand().is_ok();
-    let room_id = aliased((&rooms, &bridging), is_appservice, &req.room_alias).await?;
+    let asking = appservice.demand().ok();
+    let asked = (&rooms, &bridging);
+    let room_id = aliased(asked, asking.as_ref(), &req.room_alias).await?;
     let servers = vec![rooms.server_name().to_owned()];
     Ok(Matrix(Response::new(room_id, servers)))
 }

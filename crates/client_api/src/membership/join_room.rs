@@ -35,7 +35,7 @@ pub(crate) async fn join_room(
 ) -> Result<Matrix<join_room_by_id_or_alias::v3::Response>, ApiError> {
     let room_id = named(
         (&rooms, &bridging),
-        caller.appservice.is_some(),
+        caller.appservice.as_ref(),
         &req.room_id_or_alias,
     )
     .await?;

@@ -30,7 +30,7 @@ pub(crate) async fn knock_room(
 ) -> Result<Matrix<Response>, ApiError> {
     let room_id = named(
         (&rooms, &bridging),
-        caller.appservice.is_some(),
+        caller.appservice.as_ref(),
         &req.room_id_or_alias,
     )
     .await?;

@@ -103,6 +103,7 @@ async fn wanted(
             .transpose()?,
         is_direct: req.is_direct,
         notices_for: None,
+        by_appservice: caller.appservice.is_some(),
     })
 }
 

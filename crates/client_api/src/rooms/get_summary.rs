@@ -48,11 +48,10 @@ pub(crate) async fn get_summary(
     caller: Option<Caller>,
     Matrix(req): Matrix<Request>,
 ) -> Result<Json<Answer>, ApiError> {
-    let is_appservice = caller
+    let appservice = caller
         .as_ref()
-        .is_some_and(|caller| caller.appservice.is_some());
-    let asked = (&rooms, &bridging);
-    let room_id = named(asked, is_appservice, &req.room_id_or_alias).await?;
+        .and_then(|caller| caller.appservice.as_ref());
+    let room_id = named((&rooms, &bridging), appservice, &req.room_id_or_alias).await?;
     let user = caller.map(|caller| caller.user);
     let (summary, membership) = rooms.summary(&room_id, user).await?;
     let is_unstable = uri.path().contains("/unstable/");

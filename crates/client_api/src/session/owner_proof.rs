@@ -24,12 +24,13 @@ impl OwnerProof {
         caller: &Caller,
         auth: Option<&AuthData>,
     ) -> Result<By, ApiError> {
-        if caller.appservice.is_some() {
+        if let Some(appservice) = &caller.appservice {
             return match operation {
-                // What the specification lets services do for their users, and the end of these.
-                Operation::RemoveDevices
-                | Operation::UploadCrossSigningKeys
-                | Operation::Deactivate => caller.by(self.origin),
+                // What the specification lets services do for all of their users.
+                Operation::RemoveDevices | Operation::UploadCrossSigningKeys => {
+                    caller.by(self.origin)
+                }
+                Operation::Deactivate if appservice.owns(&caller.user_id) => caller.by(self.origin),
                 _ => Err(ApiError::forbidden(
                     "this is for people, who prove that they own the account: not for an \
                      application service",

@@ -161,6 +161,7 @@ pub(crate) fn plain(preset: Preset) -> CreateRoom {
         power_levels: None,
         is_direct: false,
         notices_for: None,
+        by_appservice: false,
     }
 }
 

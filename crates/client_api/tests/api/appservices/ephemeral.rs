@@ -20,6 +20,7 @@ on_both_engines! {
     a_service_that_wants_none_is_told_none,
     a_service_gets_the_messages_to_its_users_devices,
     a_message_to_a_device_waits_until_the_service_has_it,
+    messages_wait_for_a_service_that_syncs,
     messages_to_people_are_theirs,
     a_service_that_wants_them_is_told_keys_and_changed_devices,
 }
@@ -201,6 +202,29 @@ async fn a_message_to_a_device_waits_until_the_service_has_it(mut server: Server
         .map(|told| told["content"]["n"].as_u64().unwrap())
         .collect();
     assert_eq!(numbers, (0..130).collect::<Vec<u64>>());
+}
+
+async fn messages_wait_for_a_service_that_syncs(mut server: Server) {
+    let (service, node) = bridged(&mut server, EPHEMERAL).await;
+    let (ben, _, ghost) = room_of(&node).await;
+    node.ghost_device(&ghost.user_id, "BRIDGE").await;
+    node.to_device(&ben, &ghost, "BRIDGE", json!({ "n": 1 }))
+        .await;
+    let name = "de.sorunome.msc2409.to_device";
+    service
+        .until("the bridge gets the message", |service| {
+            (!service.told(name).is_empty()).then_some(())
+        })
+        .await;
+    let room = node.public(&ben).await;
+    let join = format!("join/{}", encoded(&room));
+    node.as_ghost(&ghost.user_id, "POST", &join, json!({}))
+        .await;
+    let last = node.say(&ben, &room, "last").await;
+    service.got(&last).await;
+    let sync = node.as_ghost(&ghost.user_id, "GET", "sync?device_id=BRIDGE", Value::Null);
+    let sync = sync.await;
+    assert_eq!(sync["to_device"]["events"][0]["content"]["n"], 1);
 }
 
 async fn messages_to_people_are_theirs(mut server: Server) {

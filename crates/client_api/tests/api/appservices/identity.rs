@@ -1,5 +1,6 @@
 //! As whom a service acts.
 
+use rooms::EncryptionPolicy;
 use serde_json::{Value, json};
 
 use super::{AS_TOKEN, acting, bot, bridge, bridged, registered};
@@ -14,6 +15,8 @@ on_both_engines! {
     a_service_reads_and_speaks_as_its_users,
     what_an_administrator_left_a_user_is_all_that_its_service_can_do,
     a_service_administers_nothing,
+    a_service_sees_who_is_in_the_rooms_of_its_users,
+    a_room_that_a_service_makes_is_encrypted_when_the_service_says_so,
     two_nodes_make_the_users_of_services_once,
 }
 
@@ -157,6 +160,9 @@ async fn a_service_administers_nothing(mut server: Server) {
     let path = acting("account/password", &boss.user_id);
     let refused = node.refused(AS_TOKEN, "POST", &path, &change).await;
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
+    let path = acting("account/deactivate", &boss.user_id);
+    let refused = node.refused(AS_TOKEN, "POST", &path, "{}").await;
+    assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
 }
 
 async fn two_nodes_make_the_users_of_services_once(server: Server) {
@@ -165,5 +171,36 @@ async fn two_nodes_make_the_users_of_services_once(server: Server) {
     for node in [first, second] {
         let own = node.get(&bot(), "account/whoami").await;
         assert_eq!(own["user_id"], "@ircbot:localhost");
+    }
+}
+
+async fn a_service_sees_who_is_in_the_rooms_of_its_users(server: Server) {
+    let server = bridged(server);
+    let node = server.node().await;
+    let ben = node.someone("ben").await;
+    let room = node.public(&ben).await;
+    let path = format!("/_matrix/client/v3/rooms/{room}/joined_members");
+    let refused = node.refused(AS_TOKEN, "GET", &path, "").await;
+    assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
+    let ghost = node.ghost(&format!("irc_ada{}", count())).await;
+    let join = format!("join/{}", encoded(&room));
+    node.as_ghost(&ghost, "POST", &join, json!({})).await;
+    let told = node.ok(AS_TOKEN, "GET", &path, Value::Null).await;
+    assert!(told["joined"][&ben.user_id].is_object(), "{told}");
+}
+
+async fn a_room_that_a_service_makes_is_encrypted_when_the_service_says_so(mut server: Server) {
+    server.deployment.encryption = EncryptionPolicy::Private;
+    let server = bridged(server);
+    let node = server.node().await;
+    let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
+    let says_so = json!({
+        "initial_state": [{ "type": "m.room.encryption", "content": encryption }],
+    });
+    for (body, is_encrypted) in [(json!({}), false), (says_so, true)] {
+        let room = node.create(&bot(), body).await;
+        let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.encryption");
+        let (status, _) = node.ask(AS_TOKEN, "GET", &path, "").await;
+        assert_eq!(status == 200, is_encrypted);
     }
 }
