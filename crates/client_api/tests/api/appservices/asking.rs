@@ -70,7 +70,7 @@ async fn a_ping_has_what_waits_tried_again_at_once(mut server: Server) {
     let event = node.say(&bot(), &room, "hello").await;
     // Until it is tried again late.
     let step = Duration::from_secs(1_000);
-    service.tries(&server.deployment.clock, 12, step).await;
+    service.tries(&server.deployment.clock, 3, step).await;
     service.is(Mood::Takes);
     node.ok(AS_TOKEN, "POST", PING, json!({})).await;
     service.got(&event).await;
