@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use appservices::{Appservice, Appservices};
 use audit::{Actor, AuditTrail, Origin, Record, RefusalRate};
 use model::{
     entropy::Entropy,
@@ -55,6 +56,8 @@ pub struct Settings {
     pub guests: bool,
     /// Adds to an intent what others keep of who is a guest.
     pub on_guest: OnGuest,
+    /// Who else acts as users here, and which names are theirs alone.
+    pub appservices: Appservices,
 }
 
 /// Adds changes of another owner to an intent by which somebody becomes a guest, or a person.
@@ -94,6 +97,15 @@ impl By {
         let actor = Actor::User {
             user_id: session.user_id.to_string(),
             session: Some(session.device_id.to_string()),
+        };
+        Self { actor, origin }
+    }
+
+    /// An application service, as one of its users.
+    pub fn appservice(appservice: &Appservice, user_id: &UserId, origin: Origin) -> Self {
+        let actor = Actor::Appservice {
+            appservice: appservice.id().to_owned(),
+            user_id: user_id.to_string(),
         };
         Self { actor, origin }
     }
@@ -162,6 +174,11 @@ impl Accounts {
     /// The name that every id carries.
     pub fn server_name(&self) -> &ruma::ServerName {
         &self.inner.settings.server_name
+    }
+
+    /// Who else acts as users here.
+    pub fn appservices(&self) -> &Appservices {
+        &self.inner.settings.appservices
     }
 
     pub(crate) fn database(&self) -> &Database {

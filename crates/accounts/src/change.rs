@@ -43,6 +43,15 @@ pub enum Change {
         /// The devices; those that do not exist are passed over.
         device_ids: Vec<String>,
     },
+    /// Makes a device without tokens, or names the one that is there.
+    MakeDevice {
+        /// The user.
+        user: i64,
+        /// The device.
+        device_id: String,
+        /// Its name; without one a device that is there keeps its own.
+        display_name: Option<String>,
+    },
     /// Names a device.
     RenameDevice {
         /// The user.
@@ -241,6 +250,8 @@ pub enum Proof {
     Password(String),
     /// A login token, which is used up.
     LoginToken(Hash),
+    /// That the user is an application service's.
+    Appservice,
 }
 
 /// A refresh.
@@ -311,6 +322,8 @@ pub enum Outcome {
         /// The device.
         device_id: String,
     },
+    /// A device was made.
+    DeviceMade,
     /// These devices were removed.
     Removed(Vec<String>),
     /// A registration token was made; its id.

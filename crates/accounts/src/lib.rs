@@ -7,6 +7,7 @@
 //! - user-interactive authentication: [`Operation`], [`Answer`], [`Challenge`].
 //! - addresses of mail that stand for accounts: [`emails`].
 //! - people to be found, kept from the log: [`people`].
+//! - users of application services: [`AppserviceUser`].
 //! - what people keep: [`profile`], [`account_data`], [`push_rules`], [`tags`], [`filters`].
 
 mod account;
@@ -14,6 +15,7 @@ pub mod account_data;
 mod accounts;
 mod activity;
 mod applier;
+mod appservice_users;
 mod authenticate;
 mod change;
 mod check;
@@ -53,6 +55,7 @@ mod write;
 pub use account::{Account, AccountError, PasswordError};
 pub use accounts::{Accounts, By, OnGuest, RegistrationMode, Settings};
 pub use applier::AccountChanges;
+pub use appservice_users::{ActAsError, AppserviceUser, MakeDeviceError};
 pub use authenticate::{AuthError, Session, Standing};
 pub use change::{EditRefusal, Refusal, Restriction};
 pub use devices::{Device, DeviceError, RemovedTicket, demand_no_device};

@@ -1,8 +1,9 @@
 //! Making accounts.
 
+use appservices::Appservice;
 use audit::{Act, AuditTrail, Record, Target};
 use model::{entropy::random_text, ids};
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use store::{CommitError, Intent, StoreError};
 use zeroize::Zeroizing;
 
@@ -52,6 +53,8 @@ pub enum Grant {
     SetupLink(Zeroizing<String>),
     /// That anybody may be a guest.
     Guest,
+    /// That an application service makes one of its users.
+    Appservice(Appservice),
 }
 
 /// A registration token or invitation that somebody presents, of which only the hash is kept.
@@ -94,6 +97,12 @@ pub enum RegisterError {
     /// The wanted name is taken.
     #[error("this user name is taken")]
     Taken,
+    /// The name is an application service's alone.
+    #[error("this user name belongs to an application service")]
+    Exclusive,
+    /// An application service wants a name that it has not claimed.
+    #[error("this user name is in no namespace of the application service")]
+    Unclaimed,
     /// The password is not taken.
     #[error(transparent)]
     Password(#[from] WeakPassword),
@@ -163,16 +172,31 @@ impl Accounts {
         self.inner.settings.registration
     }
 
-    /// Whether an account could be made with this name now.
+    /// Whether a person could make an account with this name now.
     pub async fn check_available(&self, localpart: &str) -> Result<(), RegisterError> {
         let user_id =
             ids::new_user_id(localpart, self.server_name()).map_err(RegisterError::Name)?;
-        if localpart == self.inner.settings.reserved_name {
+        self.check_claims(&user_id, None)?;
+        self.check_free(&user_id).await
+    }
+
+    async fn check_free(&self, user_id: &UserId) -> Result<(), RegisterError> {
+        if user_id.localpart() == self.inner.settings.reserved_name {
             return Err(RegisterError::Taken);
         }
-        match self.find(&user_id).await? {
+        match self.find(user_id).await? {
             Some(_) => Err(RegisterError::Taken),
             None => Ok(()),
+        }
+    }
+
+    /// Names that a service has claimed for itself are its own, and it makes no others.
+    fn check_claims(&self, user_id: &UserId, by: Option<&Appservice>) -> Result<(), RegisterError> {
+        let owner = self.inner.settings.appservices.owner_of(user_id);
+        match by {
+            Some(service) if !service.acts_for(user_id) => Err(RegisterError::Unclaimed),
+            by if owner.is_some_and(|owner| Some(owner) != by) => Err(RegisterError::Exclusive),
+            _ => Ok(()),
         }
     }
 
@@ -187,6 +211,11 @@ impl Accounts {
         let user_id =
             ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?;
         let permit = self.permit(&grant)?;
+        let service = match &grant {
+            Grant::Appservice(service) => Some(service),
+            _ => None,
+        };
+        self.check_claims(&user_id, service)?;
         let agreed = self.has_agreed(&grant, new.agreement)?;
         if let Some(password) = &new.password {
             password::check(password)?;
@@ -200,7 +229,7 @@ impl Accounts {
             return Err(RegisterError::NotThisGuest);
         }
         if of_guest.is_none() {
-            self.check_available(&localpart).await?;
+            self.check_free(&user_id).await?;
         }
         let password_hash = match &new.password {
             Some(password) => Some(self.inner.passwords.hash(password).await?),
@@ -270,7 +299,7 @@ impl Accounts {
                 let hash = token.0.ok_or(RegisterError::Token)?;
                 Permit::Token(hash, mode == RegistrationMode::Closed)
             }
-            Grant::Administrator => Permit::None,
+            Grant::Administrator | Grant::Appservice(_) => Permit::None,
             Grant::SharedSecret(nonce) => Permit::Nonce(nonce.hash, nonce.expires_at),
             Grant::SetupLink(token) => {
                 Permit::SetupLink(secret::presented(token).ok_or(RegisterError::Token)?)
@@ -288,7 +317,7 @@ impl Accounts {
             | Grant::Token(_)
             | Grant::SetupLink(_)
             | Grant::Guest => By::person(user_id, by.origin),
-            Grant::Administrator | Grant::SharedSecret(_) => by,
+            Grant::Administrator | Grant::SharedSecret(_) | Grant::Appservice(_) => by,
         }
     }
 
@@ -301,6 +330,7 @@ impl Accounts {
             Grant::Administrator => (Act::AccountCreated, "administrator"),
             Grant::SharedSecret(_) => (Act::AccountCreated, "shared_secret"),
             Grant::Guest => (Act::Registered, "guest"),
+            Grant::Appservice(_) => (Act::AccountCreated, "appservice"),
         };
         let record = by.record(act).with("way", way);
         match was_guest {

@@ -71,6 +71,9 @@ pub enum SignInError {
     /// The account is locked; only who has proved to be its owner is told.
     #[error("this account is locked")]
     Locked,
+    /// An application service wants to act as a user that it has not claimed.
+    #[error("the user is in no namespace of the application service")]
+    Unclaimed,
     /// The device id cannot be one.
     #[error(transparent)]
     DeviceId(ids::IdRefusal),
@@ -308,6 +311,7 @@ impl Accounts {
             Proof::None => "other",
             Proof::Password(_) => "password",
             Proof::LoginToken(_) => "login_token",
+            Proof::Appservice => "appservice",
         };
         let change = SignIn {
             user_id: user_id.to_owned(),

@@ -120,6 +120,7 @@ impl<'a> Wanted<'a> {
             Change::Confirm { user, .. }
             | Change::EndSession { user, .. }
             | Change::RemoveDevices { user, .. }
+            | Change::MakeDevice { user, .. }
             | Change::RenameDevice { user, .. }
             | Change::SetPassword { user, .. }
             | Change::Deactivate { user, .. }

@@ -34,6 +34,8 @@ pub enum Act {
     SignedOut,
     /// All sessions of an account were ended by its owner.
     SignedOutEverywhere,
+    /// A device was made by an application service, without a session of its own.
+    DeviceMade,
     /// A session was ended from another one, or by an administrator.
     DeviceRemoved,
     /// A password was changed by its owner.
@@ -112,6 +114,13 @@ pub enum Actor {
         /// The device id of the session in which it was done.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<String>,
+    },
+    /// An application service.
+    Appservice {
+        /// Its id.
+        appservice: String,
+        /// The user as whom it did it.
+        user_id: String,
     },
     /// Whoever may run the program on the server.
     CommandLine,
@@ -204,6 +213,13 @@ impl Record {
             Actor::User { user_id, session } => Actor::User {
                 user_id: bounded(user_id, ID_BYTES),
                 session: session.map(|session| bounded(session, ID_BYTES)),
+            },
+            Actor::Appservice {
+                appservice,
+                user_id,
+            } => Actor::Appservice {
+                appservice: bounded(appservice, ID_BYTES),
+                user_id: bounded(user_id, ID_BYTES),
             },
             other => other,
         };

@@ -103,10 +103,14 @@ async fn send(node: &Node, user: &User, room: &str, text: &str) {
     let (room, user) = (RoomId::parse(room), UserId::parse(&user.user_id));
     let (room, user) = (room.unwrap(), user.unwrap());
     let kind = TimelineEventType::RoomMessage;
-    let sent = node
-        .parts
-        .rooms
-        .send(&node.parts.log, &room, &user, kind, content, None);
+    let sent = node.parts.rooms.send(
+        &node.parts.log,
+        &room,
+        &user,
+        kind,
+        content,
+        rooms::SendRequest::default(),
+    );
     sent.await.unwrap();
 }
 

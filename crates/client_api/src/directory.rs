@@ -6,7 +6,7 @@ pub(crate) mod get_visibility;
 pub mod page_token;
 pub(crate) mod set_visibility;
 
-use rooms::{DirectoryFrom, DirectoryPage, DirectoryQuery, Listing, Rooms};
+use rooms::{DirectoryFrom, DirectoryNetwork, DirectoryPage, DirectoryQuery, Listing, Rooms};
 use ruma::{
     ServerName, UInt,
     directory::{Filter, PublicRoomsChunk, PublicRoomsChunkInit},
@@ -26,17 +26,6 @@ struct ListedRooms {
     total: Option<UInt>,
 }
 
-impl ListedRooms {
-    fn none() -> Self {
-        Self {
-            chunk: Vec::new(),
-            next_batch: None,
-            prev_batch: None,
-            total: Some(UInt::MIN),
-        }
-    }
-}
-
 /// Lists the published rooms that a filter lets through; a page has at least one room and at
 /// most [`LONGEST_PAGE`].
 async fn list(
@@ -44,7 +33,7 @@ async fn list(
     server: Option<&ServerName>,
     limit: Option<UInt>,
     since: Option<&str>,
-    filter: &Filter,
+    (network, filter): (DirectoryNetwork<'_>, &Filter),
 ) -> Result<ListedRooms, ApiError> {
     check_server(rooms, server)?;
     let from = since.map(str::parse::<PageToken>).transpose();
@@ -53,6 +42,7 @@ async fn list(
         usize::try_from(limit).unwrap_or(usize::MAX)
     });
     let query = DirectoryQuery {
+        network,
         term: filter.generic_search_term.as_deref(),
         kinds: &filter.room_types,
         from: from.map_or(DirectoryFrom::Start, |PageToken(from)| from),

@@ -16,7 +16,7 @@ use crate::{
     ClientApi,
     address::ClientAddress,
     arguments::{EndsInRequest, OpenToAnyone, TakesCaller, TakesCallerIfAny},
-    caller::Standing,
+    caller::{Standing, asking},
     limits::{Class, Subject},
 };
 
@@ -316,6 +316,8 @@ async fn admit(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     let address = request.extensions().get::<ClientAddress>().copied();
     let admitted = match (info.auth, address) {
         (Auth::Caller, _) | (_, None) => Ok(()),
+        // A service that makes its users is no stranger.
+        _ if asking(request.headers(), request.uri().query(), &guard.api).is_some() => Ok(()),
         (Auth::CallerIfAny | Auth::Anyone, Some(address)) => guard
             .api
             .limits()

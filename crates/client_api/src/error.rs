@@ -12,8 +12,9 @@ use ruma::{
     api::{
         client::uiaa::UiaaInfo,
         error::{
-            ErrorKind, IncompatibleRoomVersionErrorData, LimitExceededErrorData, RetryAfter,
-            StandardErrorBody, UnknownTokenErrorData, WrongRoomKeysVersionErrorData,
+            BadStatusErrorData, ErrorKind, IncompatibleRoomVersionErrorData,
+            LimitExceededErrorData, RetryAfter, StandardErrorBody, UnknownTokenErrorData,
+            WrongRoomKeysVersionErrorData,
         },
     },
 };
@@ -227,6 +228,40 @@ impl ApiError {
     /// 400 `M_EXCLUSIVE`: the name belongs to an application service.
     pub fn exclusive(sentence: impl Display) -> Self {
         Self::bad_request(ErrorKind::Exclusive, sentence)
+    }
+
+    /// 400 `M_UNKNOWN_DEVICE`: the user has no such device.
+    pub fn unknown_device(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::UnknownDevice, sentence)
+    }
+
+    /// 400 `M_URL_NOT_SET`: the application service has no address.
+    pub fn url_not_set(sentence: impl Display) -> Self {
+        Self::bad_request(ErrorKind::UrlNotSet, sentence)
+    }
+
+    /// 502 `M_BAD_STATUS`: the application service answered, but not as it should.
+    pub fn bad_status(status: u16, body: String, sentence: impl Display) -> Self {
+        let mut data = BadStatusErrorData::new();
+        data.status = StatusCode::from_u16(status).ok();
+        data.body = Some(body);
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::BadStatus(data),
+            sentence,
+        )
+    }
+
+    /// 502 `M_CONNECTION_FAILED`: the application service cannot be reached.
+    pub fn connection_failed(sentence: impl Display) -> Self {
+        let kind = ErrorKind::ConnectionFailed;
+        Self::new(StatusCode::BAD_GATEWAY, kind, sentence)
+    }
+
+    /// 504 `M_CONNECTION_TIMEOUT`: the application service did not answer in time.
+    pub fn connection_timeout(sentence: impl Display) -> Self {
+        let kind = ErrorKind::ConnectionTimeout;
+        Self::new(StatusCode::GATEWAY_TIMEOUT, kind, sentence)
     }
 
     /// 400 `M_ROOM_IN_USE`: the wanted room alias is taken.

@@ -16,6 +16,7 @@ mod account;
 mod account_data;
 mod administration;
 mod aliases;
+mod appservice;
 mod backup;
 mod blame;
 mod calls;
@@ -56,6 +57,7 @@ mod sync;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod third_party;
 mod third_party_id;
 mod threads;
 mod to_device;

@@ -12,16 +12,39 @@ pub(crate) mod knock_room;
 pub(crate) mod leave_room;
 pub(crate) mod unban_user;
 
-use rooms::Rooms;
+use appservices::Appservice;
+use bridging::Bridging;
+use rooms::{Rooms, RoomsError, RoomsRefusal};
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId};
 
 use crate::error::ApiError;
 
 /// The room that a client names by its id or by an alias.
-pub(crate) async fn named(rooms: &Rooms, name: &RoomOrAliasId) -> Result<OwnedRoomId, ApiError> {
+pub(crate) async fn named(
+    asked: (&Rooms, &Bridging),
+    asking: Option<&Appservice>,
+    name: &RoomOrAliasId,
+) -> Result<OwnedRoomId, ApiError> {
     if let Ok(room_id) = <&RoomId>::try_from(name) {
         return Ok(room_id.to_owned());
     }
     let alias = <&RoomAliasId>::try_from(name).map_err(ApiError::invalid_param)?;
-    Ok(rooms.resolve_alias(alias).await?)
+    aliased(asked, asking, alias).await
+}
+
+/// The room behind an alias. A service makes the room behind one that it claims when somebody else
+/// asks for it.
+pub(crate) async fn aliased(
+    (rooms, bridging): (&Rooms, &Bridging),
+    asking: Option<&Appservice>,
+    alias: &RoomAliasId,
+) -> Result<OwnedRoomId, ApiError> {
+    match rooms.resolve_alias(alias).await {
+        Err(RoomsError::Refused(RoomsRefusal::NoSuchAlias(_)))
+            if bridging.has_alias(alias, asking).await =>
+        {
+            Ok(rooms.resolve_alias(alias).await?)
+        }
+        resolved => Ok(resolved?),
+    }
 }

@@ -18,17 +18,22 @@ use crate::{caller::Caller, error::ApiError};
 /// The most events of one page.
 const LONGEST_PAGE: usize = 500;
 
-/// How a device names this request; who has no device cannot retry.
+/// How a device names this request. An application service without a device names its own: no
+/// device has the name that stands for it.
 pub(crate) fn transaction(
     caller: &Caller,
     txn_id: &TransactionId,
 ) -> Result<Option<Transaction>, ApiError> {
     check_transaction_id(txn_id.as_str())?;
-    let named = |device_id: &ruma::OwnedDeviceId| Transaction {
-        device_id: device_id.to_string(),
-        txn_id: txn_id.to_string(),
+    let device_id = match (&caller.device_id, &caller.appservice) {
+        (Some(device_id), _) => device_id.to_string(),
+        (None, Some(appservice)) => format!("\0{}", appservice.id()),
+        (None, None) => return Ok(None),
     };
-    Ok(caller.device_id.as_ref().map(named))
+    Ok(Some(Transaction {
+        device_id,
+        txn_id: txn_id.to_string(),
+    }))
 }
 
 /// How many events a page has, at most.

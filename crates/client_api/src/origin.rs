@@ -29,9 +29,16 @@ impl FromRequestParts<ClientApi> for CameFrom {
 
 /// Adds the record of an act on the caller's own keys to what is committed.
 pub(crate) fn add_record(intent: &mut Intent, act: Act, caller: &Caller, origin: &Origin) {
-    let actor = Actor::User {
-        user_id: caller.user_id.to_string(),
-        session: caller.device_id.as_ref().map(ToString::to_string),
+    let user_id = caller.user_id.to_string();
+    let actor = match &caller.appservice {
+        Some(appservice) => Actor::Appservice {
+            appservice: appservice.id().to_owned(),
+            user_id,
+        },
+        None => Actor::User {
+            user_id,
+            session: caller.device_id.as_ref().map(ToString::to_string),
+        },
     };
     let target = Target::user(caller.user_id.as_str());
     let record = Record::new(act, actor).from(origin.clone()).on(target);

@@ -4,10 +4,11 @@ use accounts::{
     Accounts,
     profile::{AVATAR_URL, DISPLAY_NAME},
 };
+use bridging::Bridging;
 use rooms::MemberProfile;
 use ruma::{OwnedMxcUri, UserId};
 
-use crate::error::ApiError;
+use crate::{caller::Caller, error::ApiError};
 
 /// How somebody with an account here is shown in rooms; `None` when there is no such account.
 pub(crate) async fn shown(
@@ -35,9 +36,11 @@ pub(crate) async fn own(accounts: &Accounts, user_id: &UserId) -> Result<MemberP
 
 /// How somebody who is to be invited is shown.
 ///
-/// Refuses people whom this server does not know: an invitation to nobody would stand for ever.
+/// Refuses people whom this server does not know: an invitation to nobody would stand for ever. A
+/// service makes those that it claims when somebody asks for them.
 pub(crate) async fn invitable(
-    accounts: &Accounts,
+    (accounts, bridging): (&Accounts, &Bridging),
+    caller: &Caller,
     user_id: &UserId,
 ) -> Result<MemberProfile, ApiError> {
     if user_id.server_name() != accounts.server_name() {
@@ -45,11 +48,13 @@ pub(crate) async fn invitable(
             "{user_id} is on another server, and this server does not federate"
         )));
     }
-    let account = accounts
-        .account(user_id)
-        .await
-        .map_err(ApiError::internal)?;
-    match account {
+    let account = || async { accounts.account(user_id).await.map_err(ApiError::internal) };
+    let mut known = account().await?;
+    let asking = caller.appservice.as_ref();
+    if known.is_none() && bridging.has_user(user_id, asking).await {
+        known = account().await?;
+    }
+    match known {
         Some(account) if account.deactivated_at.is_none() => own(accounts, user_id).await,
         _ => Err(ApiError::not_found(format_args!(
             "there is no user {user_id}"

@@ -25,6 +25,7 @@ use crate::{
         delete_alias::delete_alias, get_alias::get_alias, room_aliases::room_aliases,
         set_alias::set_alias,
     },
+    appservice::{request_ping::request_ping, set_network_visibility::set_network_visibility},
     backup::{
         create_version::create_version, delete_keys::delete_keys,
         delete_room_keys::delete_room_keys, delete_session_key::delete_session_key,
@@ -138,6 +139,12 @@ use crate::{
     synapse_admin,
     sync::sync,
     tag::{create_tag::create_tag, delete_tag::delete_tag, get_tags::get_tags},
+    third_party::{
+        get_location_for_protocol::get_location_for_protocol,
+        get_location_for_room_alias::get_location_for_room_alias, get_protocol::get_protocol,
+        get_protocols::get_protocols, get_user_for_protocol::get_user_for_protocol,
+        get_user_for_user_id::get_user_for_user_id,
+    },
     third_party_id::{
         add_3pid::add_3pid,
         add_3pid_by_credentials::add_3pid_by_credentials,
@@ -394,9 +401,19 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(report_user, Suspended)
             .class(Class::Report)
             .with_unstable_paths(),
+        // Third-party networks: they make the server ask others.
+        by_caller(get_protocols, Good),
+        by_caller(get_protocol, Good),
+        by_caller(get_location_for_protocol, Good),
+        by_caller(get_user_for_protocol, Good),
+        by_caller(get_location_for_room_alias, Good),
+        by_caller(get_user_for_user_id, Good),
         // OpenID
         by_caller(request_token, Good),
         by_anyone(get_userinfo),
+        // Application services
+        by_caller(request_ping, Suspended),
+        by_caller(set_network_visibility, Good),
         // Server administration
         by_caller(get_user_info, Suspended),
         by_caller(is_user_suspended, Good).with_unstable_paths(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use accounts::Accounts;
+use appservices::{Appservice, Appservices};
 use axum::extract::FromRef;
+use bridging::Bridging;
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
@@ -71,6 +73,8 @@ pub struct Owners {
     pub directory: Directory,
     /// Finding messages.
     pub search: Search,
+    /// What application services are asked.
+    pub bridging: Bridging,
     /// What changed since a token.
     pub sync: Sync,
 }
@@ -123,6 +127,11 @@ impl ClientApi {
         &*self.0.authenticator
     }
 
+    /// The application service whose token it is.
+    pub(crate) fn appservice_of(&self, token: &str) -> Option<&Appservice> {
+        self.0.owners.accounts.appservices().by_token(token)
+    }
+
     pub(crate) fn limits(&self) -> &RateLimits {
         &self.0.limits
     }
@@ -149,6 +158,12 @@ impl FromRef<ClientApi> for Database {
 impl FromRef<ClientApi> for Accounts {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.accounts.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Appservices {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.accounts.appservices().clone()
     }
 }
 
@@ -209,6 +224,12 @@ impl FromRef<ClientApi> for Directory {
 impl FromRef<ClientApi> for Search {
     fn from_ref(api: &ClientApi) -> Self {
         api.0.owners.search.clone()
+    }
+}
+
+impl FromRef<ClientApi> for Bridging {
+    fn from_ref(api: &ClientApi) -> Self {
+        api.0.owners.bridging.clone()
     }
 }
 

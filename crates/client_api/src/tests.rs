@@ -99,6 +99,7 @@ struct Tokens;
 
 fn caller(user: i64, user_id: ruma::OwnedUserId) -> Caller {
     Caller {
+        appservice: None,
         user_id,
         user,
         device_id: Some(owned_device_id!("DEVICE")),

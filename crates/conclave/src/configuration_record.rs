@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, io, path::Path};
 
 use anyhow::Context;
+use appservices::{Appservice, Appservices};
 use audit::{Act, Actor, AuditTrail, Record, Target};
 use config::{Loaded, Origin};
 use seal::Keyring;
@@ -15,6 +16,9 @@ const FILE: &str = "configuration.seen";
 
 /// Keys that say how this node is watched, and change nothing for anybody else.
 const WATCHING: [&str; 2] = ["log.", "metrics."];
+
+/// The key behind whose value stand files.
+const REGISTRATIONS: &str = "appservices.registrations";
 
 /// Records each key whose value has changed since the last start; at first, each that somebody
 /// has set.
@@ -29,7 +33,8 @@ pub(crate) async fn keep(
 ) -> anyhow::Result<()> {
     let path = data_dir.path().join(FILE);
     let before = read(&path)?;
-    let now = hashes(loaded, keyring);
+    let appservices = owners.accounts.appservices();
+    let now = hashes(loaded, appservices, keyring);
     let mut intent = Intent::new();
     let mut changed = false;
     for entry in &loaded.entries {
@@ -47,6 +52,10 @@ pub(crate) async fn keep(
                 // Secrets are masked in it.
                 .with("value", entry.value.clone())
                 .with("origin", entry.origin.to_string());
+            let record = match entry.key {
+                REGISTRATIONS => record.with("appservices", ids(appservices)),
+                _ => record,
+            };
             intent.add::<AuditTrail>(record);
         }
     }
@@ -62,7 +71,13 @@ pub(crate) async fn keep(
 
 type Hashes = BTreeMap<String, String>;
 
-fn hashes(loaded: &Loaded, keyring: &Keyring) -> Hashes {
+/// The services that are registered.
+fn ids(appservices: &Appservices) -> String {
+    let ids: Vec<&str> = appservices.iter().map(Appservice::id).collect();
+    ids.join(", ")
+}
+
+fn hashes(loaded: &Loaded, appservices: &Appservices, keyring: &Keyring) -> Hashes {
     let watched = |key: &&str| !WATCHING.iter().any(|watching| key.starts_with(watching));
     let entries = loaded.entries.iter().map(|entry| (entry.key, &entry.value));
     entries
@@ -77,6 +92,12 @@ fn hashes(loaded: &Loaded, keyring: &Keyring) -> Hashes {
             };
             if let Some(secret) = secret {
                 text.push_str(secret.expose());
+            }
+            if key == REGISTRATIONS {
+                // What stands in the files is what is decided by them.
+                for appservice in appservices.iter() {
+                    text.push_str(&format!(" {:02x?}", appservice.fingerprint()));
+                }
             }
             let hash = keyring.blind("configuration", text.as_bytes());
             let digits = hash.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -14,6 +14,7 @@ mod metrics_page;
 mod node;
 mod open_files;
 mod output;
+mod registrations;
 mod serving;
 mod storage;
 mod surroundings;

@@ -36,6 +36,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         reports::MIGRATIONS,
         pushers::MIGRATIONS,
         outbox::MIGRATIONS,
+        bridging::MIGRATIONS,
         sync::MIGRATIONS,
         search::MIGRATIONS,
     ]

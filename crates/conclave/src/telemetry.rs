@@ -10,10 +10,12 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 31] = [
+const OWN: [&str; 33] = [
     "accounts",
+    "appservices",
     "audit",
     "blobs",
+    "bridging",
     "bus",
     "client_api",
     "conclave",

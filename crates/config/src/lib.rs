@@ -21,7 +21,7 @@ pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{
-    Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Mail,
+    Appservices, Bus, Calls, Database, Encryption, EncryptionPolicy, Files, Log, LogFormat, Mail,
     MailEncryption, MailLanguage, Metrics, Notices, Presence, Previews, Push, RateLimits,
     Registration, RegistrationMode, Rooms, Seal, Server, Support, Tls,
 };

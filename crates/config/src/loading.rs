@@ -9,8 +9,8 @@ use crate::{
     origin::Origin,
     reader::{Outcome, Reader},
     sections::{
-        self, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Notices, Presence,
-        Previews, Push, RateLimits, Registration, Rooms, Seal, Server, Support,
+        self, Appservices, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Notices,
+        Presence, Previews, Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
 };
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub previews: Previews,
     /// `[push]`
     pub push: Push,
+    /// `[appservices]`
+    pub appservices: Appservices,
     /// `[calls]`
     pub calls: Calls,
     /// `[mail]`
@@ -201,6 +203,7 @@ impl Config {
         let presence = Presence::read(reader);
         let previews = Previews::read(reader);
         let push = Push::read(reader);
+        let appservices = Appservices::read(reader);
         let calls = Calls::read_checked(reader);
         let mail = Mail::read_checked(reader);
         let support = Support::read(reader);
@@ -220,6 +223,7 @@ impl Config {
             presence: presence?,
             previews: previews?,
             push: push?,
+            appservices: appservices?,
             calls: calls?,
             mail: mail?,
             support: support?,

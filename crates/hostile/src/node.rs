@@ -104,7 +104,7 @@ impl Node {
             server_name: owned_server_name!("localhost"),
             public_url: "http://localhost:8008".to_owned(),
             trusted_proxies: TrustedProxies::new(Vec::new()),
-            rate_limits_enabled: false,
+            rate_limits_enabled: deployment.rate_limits,
             default_room_version: RoomVersionId::V12,
             allow_unauthenticated_files: deployment.allow_unauthenticated_files,
             support: deployment.support.clone(),

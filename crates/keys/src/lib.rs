@@ -28,7 +28,7 @@ pub use identity::{
 };
 pub use keys::Keys;
 pub use prekeys::{ClaimError, ClaimedKeys, ClaimedKeysOfDevice};
-pub use to_device::{MessageToDevice, SendError, SendToDevices, WaitingMessages};
+pub use to_device::{MessageToDevice, SendError, SendToDevices, ToldMessage, WaitingMessages};
 pub use upload::{KeysUpload, UploadError};
 
 use store::{Migration, Migrations};

@@ -143,7 +143,7 @@ impl Pages {
         let texts = texts_in(language);
         let wrong = match error {
             RegisterError::Name(_) => ("username", texts.bad_name),
-            RegisterError::Taken => ("username", texts.name_taken),
+            RegisterError::Taken | RegisterError::Exclusive => ("username", texts.name_taken),
             RegisterError::Password(_) => ("password", texts.bad_password),
             RegisterError::AdministratorExists => {
                 return self.no_form(language, SetupLink::Done);
@@ -154,6 +154,7 @@ impl Pages {
             RegisterError::Closed
             | RegisterError::Device(_)
             | RegisterError::AnotherName
+            | RegisterError::Unclaimed
             | RegisterError::Email(_)
             | RegisterError::NotAgreed
             | RegisterError::NoGuests

@@ -61,6 +61,7 @@ mod suite {
             policies: Vec::new(),
             guests: false,
             on_guest: |_, _, _| {},
+            appservices: Default::default(),
         };
         let accounts = Accounts::new(log, changes, keyring, entropy, settings);
         let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {

@@ -39,7 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(crate) type Connection = TokioIo<Box<dyn Stream>>;
 
 /// Refuses what is no address of a page, before anybody is asked anything.
-pub(crate) fn check(url: &Url) -> Result<(), FetchError> {
+pub(crate) fn check(policy: Policy, url: &Url) -> Result<(), FetchError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(FetchError::Scheme);
     }
@@ -47,7 +47,7 @@ pub(crate) fn check(url: &Url) -> Result<(), FetchError> {
         return Err(FetchError::Credentials);
     }
     let port = port_of(url)?;
-    if !port::is_for_pages(port) {
+    if !policy.allow_any_port && !port::is_for_pages(port) {
         return Err(FetchError::Port(port));
     }
     Ok(())
@@ -60,7 +60,7 @@ fn port_of(url: &Url) -> Result<u16, FetchError> {
 impl Outbound {
     /// Connects to where an address leads, if it leads where one may go.
     pub(crate) async fn connect(&self, url: &Url) -> Result<Connection, FetchError> {
-        check(url)?;
+        check(self.0.policy, url)?;
         let port = port_of(url)?;
         let host = url.host().ok_or(FetchError::Scheme)?;
         let addresses = self.addresses_of(&host).await?;

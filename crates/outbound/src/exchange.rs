@@ -1,7 +1,7 @@
 //! One request and the head of its answer.
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, client::conn::http1};
 use tokio_util::task::AbortOnDropHandle;
@@ -21,9 +21,13 @@ pub(crate) struct Begun {
 /// What one request says beside its address.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
+    /// How it is asked.
+    pub(crate) method: &'a Method,
     /// The types of content that are wanted.
     pub(crate) accept: &'static str,
-    /// What is sent, as JSON; nothing is asked for with GET.
+    /// What proves who asks.
+    pub(crate) bearer: Option<&'a str>,
+    /// What is sent, as JSON.
     pub(crate) json: Option<&'a Bytes>,
 }
 
@@ -61,10 +65,17 @@ fn request(
 ) -> Result<Request<Full<Bytes>>, FetchError> {
     let host = &url[Position::BeforeHost..Position::AfterPort];
     let path = &url[Position::BeforePath..Position::AfterQuery];
-    let request = match asked.json {
-        None => Request::get(path),
-        Some(_) => Request::post(path).header(header::CONTENT_TYPE, "application/json"),
-    };
+    let mut request = Request::builder().method(asked.method).uri(path);
+    if asked.json.is_some() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    if let Some(bearer) = asked.bearer {
+        let proof = HeaderValue::try_from(format!("Bearer {bearer}"));
+        let mut proof = proof.map_err(|error| FetchError::Unaskable(error.into()))?;
+        // Nothing that shows headers shows it.
+        proof.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, proof);
+    }
     request
         .header(header::HOST, host)
         .header(header::USER_AGENT, user_agent)

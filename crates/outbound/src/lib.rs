@@ -26,6 +26,6 @@ mod tls;
 
 pub use answer::{Answer, Body};
 pub use error::FetchError;
-pub use outbound::{Get, MAX_REDIRECTS, Outbound, Parts, Policy, Post, Redirects};
+pub use outbound::{Ask, Get, MAX_REDIRECTS, Outbound, Parts, Policy, Post, Redirects};
 pub use resolver::{Resolve, SystemResolver};
 pub use tls::system_roots;

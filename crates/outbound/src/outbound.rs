@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Response, header};
+use http::{Method, Response, header};
 use model::time::Clock;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
@@ -25,6 +25,8 @@ pub struct Policy {
     /// Whether addresses of this machine and of private networks are fetched from; those from
     /// which nobody fetches anything are not among them.
     pub allow_private_addresses: bool,
+    /// Whether any port will do: for addresses that nobody but the operator chooses.
+    pub allow_any_port: bool,
 }
 
 /// What a client is made of, where a test puts other parts in place.
@@ -61,6 +63,21 @@ pub struct Post<'a> {
     pub url: &'a Url,
     /// What, as JSON.
     pub json: &'a Bytes,
+    /// How long all of it may take: names, the connection, and reading the answer.
+    pub deadline: Duration,
+}
+
+/// What is asked of, or told to, a service that the operator has chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// Where.
+    pub url: &'a Url,
+    /// What proves to the service who asks: a secret, for the header `Authorization`.
+    pub bearer: &'a str,
+    /// What is told, as JSON.
+    pub json: Option<&'a Bytes>,
     /// How long all of it may take: names, the connection, and reading the answer.
     pub deadline: Duration,
 }
@@ -116,7 +133,7 @@ impl Outbound {
     ///
     /// [`FetchError::Scheme`], [`FetchError::Credentials`] or [`FetchError::Port`].
     pub fn check(url: &Url) -> Result<(), FetchError> {
-        check(url)
+        check(Policy::default(), url)
     }
 
     /// Asks for something, and gives the answer as soon as its head is here.
@@ -132,15 +149,33 @@ impl Outbound {
     pub async fn post(&self, post: Post<'_>) -> Result<Answer, FetchError> {
         let mut deadline = Deadline::new(self.0.clock.sleep(post.deadline));
         let asked = Asked {
+            method: &Method::POST,
             accept: "application/json",
+            bearer: None,
             json: Some(post.json),
         };
-        let telling = async {
-            let connection = self.connect(post.url).await?;
-            exchange(connection, post.url, asked, self.0.user_agent).await
-        };
-        let begun = deadline.race(telling).await?;
+        let begun = deadline.race(self.once(post.url, asked)).await?;
         Answer::new(post.url.clone(), begun, deadline)
+    }
+
+    /// Asks a service, and gives the answer as soon as its head is here.
+    ///
+    /// A redirect is an answer like any other: the secret goes to one place alone.
+    pub async fn ask(&self, ask: Ask<'_>) -> Result<Answer, FetchError> {
+        let mut deadline = Deadline::new(self.0.clock.sleep(ask.deadline));
+        let asked = Asked {
+            method: ask.method,
+            accept: "application/json",
+            bearer: Some(ask.bearer),
+            json: ask.json,
+        };
+        let begun = deadline.race(self.once(ask.url, asked)).await?;
+        Answer::new(ask.url.clone(), begun, deadline)
+    }
+
+    async fn once(&self, url: &Url, asked: Asked<'_>) -> Result<Begun, FetchError> {
+        let connection = self.connect(url).await?;
+        exchange(connection, url, asked, self.0.user_agent).await
     }
 
     async fn follow(&self, get: &Get<'_>) -> Result<(Url, Begun), FetchError> {
@@ -148,7 +183,9 @@ impl Outbound {
         for _ in 0..=MAX_REDIRECTS {
             let connection = self.connect(&url).await?;
             let asked = Asked {
+                method: &Method::GET,
                 accept: get.accept,
+                bearer: None,
                 json: None,
             };
             let begun = exchange(connection, &url, asked, self.0.user_agent).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{entropy::Entropy, time::Timestamp};
 use parking_lot::Mutex;
-use store::{ColumnType, Insert, LocalWrite, Log, Pos, StoreError};
+use store::{ColumnType, Insert, LeasedCursor, LocalWrite, Log, Pos, StoreError};
 use tokio::sync::Notify;
 
 /// Who waits for letters of a lane on this node, by the lane's name.
@@ -63,6 +63,9 @@ const WAITING: &str = "SELECT lane, CAST(SUM(letters) AS BIGINT), CAST(SUM(targe
      FROM outbox_targets GROUP BY lane UNION ALL \
      SELECT lane, 0, 0, 0, COUNT(*) FROM outbox_dead GROUP BY lane) w GROUP BY lane ORDER BY lane";
 
+const HASTEN: &str = "UPDATE outbox_targets SET next_at = $3 \
+     WHERE lane = $1 AND target = $2 AND next_at > $3";
+
 impl Outbox {
     /// Puts it together over the log.
     pub fn new(log: Log, entropy: Arc<dyn Entropy>) -> Self {
@@ -109,6 +112,20 @@ impl Outbox {
     /// Lets what carries a lane's letters on this node look now.
     pub fn wake(&self, lane: &'static str) {
         self.waker(lane).notify_one();
+    }
+
+    /// Has what waits for a target tried again now, whatever came of it before: the target has
+    /// shown that it is there.
+    pub async fn hasten(&self, lane: &'static str, target: &str) -> Result<(), StoreError> {
+        let params = vec![lane.into(), target.into(), self.now().as_millis().into()];
+        let write = LocalWrite::new().and(HASTEN, params);
+        match LeasedCursor::write_beside(&self.log, lane, write).await {
+            // Nobody ever worked on this lane.
+            Ok(_) | Err(StoreError::TakenOver) => {}
+            Err(error) => return Err(error),
+        }
+        self.wake(lane);
+        Ok(())
     }
 
     pub(crate) fn waker(&self, lane: &'static str) -> Arc<Notify> {

@@ -85,12 +85,29 @@ impl Rooms {
         self.commit(log, Intent::new(), change).await.map(drop)
     }
 
-    /// Removes an alias.
+    /// Shows a room as one of another network, or no longer.
+    pub async fn show_in_network(
+        &self,
+        log: &Log,
+        room_id: &RoomId,
+        network: String,
+        listed: bool,
+    ) -> Result<(), RoomsError> {
+        self.room(room_id).await?;
+        let change = RoomsChange::List {
+            room_id: room_id.to_owned(),
+            network,
+            listed,
+        };
+        self.commit(log, Intent::new(), change).await.map(drop)
+    }
+
+    /// Removes an alias for a user, or for an application service, whose alias it is.
     pub async fn remove_alias(
         &self,
         log: &Log,
         alias: OwnedRoomAliasId,
-        user_id: OwnedUserId,
+        user_id: Option<OwnedUserId>,
     ) -> Result<(), RoomsError> {
         let change = RoomsChange::RemoveAlias { alias, user_id };
         self.commit(log, Intent::new(), change).await.map(drop)

@@ -6,6 +6,7 @@ mod delayed;
 mod events;
 mod guests;
 mod loading;
+mod networks;
 mod notices;
 mod receipts;
 mod restricted;
@@ -85,6 +86,7 @@ struct Rows {
     subscriptions: Journal<thread_subscriptions::SubscriptionRow>,
     forgotten: Journal<receipts::ForgottenRow>,
     guests: Journal<(i64, bool)>,
+    networks: Journal<networks::NetworkRow>,
     notices: Journal<notices::SentRow>,
 }
 
@@ -104,6 +106,7 @@ impl Rows {
         self.subscriptions.settle(keep);
         self.forgotten.settle(keep);
         self.guests.settle(keep);
+        self.networks.settle(keep);
         self.notices.settle(keep);
     }
 }
@@ -145,7 +148,7 @@ impl Applier for Rooms {
             RoomsChange::Upgrade(step) => self.check_upgrade(work, step, context),
             RoomsChange::SetAlias(alias) => self.check_set_alias(work, alias, context),
             RoomsChange::RemoveAlias { alias, user_id } => {
-                self.check_remove_alias(work, alias, user_id, context)
+                self.check_remove_alias(work, alias, user_id.as_ref(), context)
             }
             RoomsChange::Receipt(receipt) => check_receipt(work, receipt, context),
             RoomsChange::ThreadSubscription(wanted) => {
@@ -159,6 +162,11 @@ impl Applier for Rooms {
                 published,
                 by,
             } => check_publish(work, room_id, *published, by.as_deref(), context),
+            RoomsChange::List {
+                room_id,
+                network,
+                listed,
+            } => networks::check(work, room_id, (network, *listed), context),
             RoomsChange::Delayed(step) => self.check_delayed(work, step, context),
             RoomsChange::Guest { user_id, is_guest } => Ok(guests::check(work, user_id, *is_guest)),
             RoomsChange::NameNotice { user_id, hash } => {

@@ -24,8 +24,9 @@ pub enum RoomsChange {
     RemoveAlias {
         /// The alias.
         alias: OwnedRoomAliasId,
-        /// Who asks: its creator, or somebody with the power to send `m.room.canonical_alias`.
-        user_id: OwnedUserId,
+        /// Who asks: its creator, or somebody with the power to send `m.room.canonical_alias`;
+        /// nobody for an application service, whose alias it is.
+        user_id: Option<OwnedUserId>,
     },
     /// A user has read up to an event.
     Receipt(NewReceipt),
@@ -47,6 +48,15 @@ pub enum RoomsChange {
         /// Who asks, who needs the power to send `m.room.canonical_alias`; nobody when the room
         /// is being made.
         by: Option<OwnedUserId>,
+    },
+    /// A room is shown as one of another network, or no longer.
+    List {
+        /// The room.
+        room_id: OwnedRoomId,
+        /// The network, among those of all application services.
+        network: String,
+        /// Whether it is shown.
+        listed: bool,
     },
     /// Some of the clients' transactions from before a moment are no longer remembered.
     ForgetTransactions {

@@ -57,6 +57,8 @@ pub struct CreateRoom {
     pub is_direct: bool,
     /// Whom the server sends its notices in this room, if it is made for that.
     pub notices_for: Option<OwnedUserId>,
+    /// Whether an application service makes it, which knows whether it can encrypt.
+    pub by_appservice: bool,
 }
 
 /// One more state event of a new room.
@@ -295,7 +297,8 @@ impl Rooms {
 
     /// Whether this deployment turns encryption on in the room, unasked.
     fn adds_encryption(&self, request: &CreateRoom, preset_rule: &str) -> Result<bool, RoomsError> {
-        if request.notices_for.is_some() {
+        let knows_best = request.by_appservice && self.encryption() == EncryptionPolicy::Private;
+        if request.notices_for.is_some() || knows_best {
             return Ok(false);
         }
         let asked = request.initial_state.iter().any(|state| {

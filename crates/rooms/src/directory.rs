@@ -25,6 +25,12 @@ const READ_AT_ONCE: usize = 16;
 
 const PUBLISHED: &str = "SELECT room, state_pos FROM rooms WHERE published = 1";
 
+const OF_NETWORK: &str = "SELECT r.room, r.state_pos FROM network_rooms n \
+     JOIN rooms r ON r.room = n.room WHERE n.network = $1";
+
+const OF_ALL: &str = "SELECT room, state_pos FROM rooms WHERE published = 1 UNION \
+     SELECT r.room, r.state_pos FROM network_rooms n JOIN rooms r ON r.room = n.room";
+
 /// A room as the directory shows it.
 #[derive(Debug)]
 pub struct Listing {
@@ -90,9 +96,22 @@ pub enum DirectoryFrom {
     Before(DirectoryPlace),
 }
 
+/// Whose rooms are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryNetwork<'a> {
+    /// Those that are published here.
+    Matrix,
+    /// Those that are shown as a network's, by its id among those of all application services.
+    Of(&'a str),
+    /// All of them.
+    All,
+}
+
 /// What is asked of the directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryQuery<'a> {
+    /// Whose rooms.
+    pub network: DirectoryNetwork<'a>,
     /// What name, topic or alias contain, whatever the case.
     pub term: Option<&'a str>,
     /// The kinds of rooms; all when there are none.
@@ -135,7 +154,7 @@ impl Rooms {
     /// A room that grows or shrinks between two pages may be on both or on neither; all others
     /// are on exactly one. It needs no read barrier: the snapshot tells which listings are true.
     pub async fn directory(&self, query: &DirectoryQuery<'_>) -> Result<DirectoryPage, StoreError> {
-        let published = self.published().await?;
+        let published = self.published(query.network).await?;
         let total = published.len();
         let term = query.term.map(str::to_lowercase);
         let mut listed: Vec<Arc<Listing>> = published
@@ -148,9 +167,16 @@ impl Rooms {
 
     /// Every published room. Only those whose state has changed since they were last listed are
     /// parsed again.
-    async fn published(&self) -> Result<Vec<Arc<Listing>>, StoreError> {
+    async fn published(
+        &self,
+        network: DirectoryNetwork<'_>,
+    ) -> Result<Vec<Arc<Listing>>, StoreError> {
         let snapshot = self.snapshot().await?;
-        let rows = snapshot.query(PUBLISHED, &[]).await?;
+        let rows = match network {
+            DirectoryNetwork::Matrix => snapshot.query(PUBLISHED, &[]).await?,
+            DirectoryNetwork::Of(network) => snapshot.query(OF_NETWORK, &[network.into()]).await?,
+            DirectoryNetwork::All => snapshot.query(OF_ALL, &[]).await?,
+        };
         let mut listed = Vec::with_capacity(rows.len());
         let mut unknown = Vec::new();
         for row in &rows {

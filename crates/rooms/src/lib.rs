@@ -9,6 +9,7 @@ mod create;
 mod delayed;
 mod directory;
 mod encryption;
+mod following;
 mod guests;
 mod hierarchy;
 mod membership;
@@ -44,8 +45,11 @@ pub use delayed::{
     DelayedDraft, DelayedEvent, DelayedFailure, DelayedFailureKind, DelayedFate, MAX_DELAY,
     MAX_SCHEDULED,
 };
-pub use directory::{DirectoryFrom, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing};
+pub use directory::{
+    DirectoryFrom, DirectoryNetwork, DirectoryPage, DirectoryPlace, DirectoryQuery, Listing,
+};
 pub use encryption::EncryptionPolicy;
+pub use following::EventOutline;
 pub use guests::note_guest;
 pub use hierarchy::{HierarchyError, HierarchyPage, HierarchyRequest};
 pub use membership::{MemberChange, MemberProfile};
@@ -55,6 +59,7 @@ pub use relations::{RELATION_DEPTH, RelationsRequest};
 pub use room::Room;
 pub use rooms::{MIGRATIONS, OnDelayed, OnInvite, Rooms, RoomsOptions};
 pub use said::Said;
+pub use sending::SendRequest;
 pub use space::SpaceChild;
 pub use stored::{EventOrigin, StoredEvent};
 pub use summary::{RoomSummary, Standing};

@@ -141,6 +141,7 @@ impl Rooms {
             }))),
             is_direct: false,
             notices_for: Some(user_id.to_owned()),
+            by_appservice: false,
         }
     }
 

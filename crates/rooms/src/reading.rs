@@ -43,6 +43,8 @@ pub struct ReceiptEntry {
     pub ord: i64,
     /// When it was read, in milliseconds since the Unix epoch.
     pub ts: i64,
+    /// The position at which it was given.
+    pub pos: i64,
 }
 
 /// Some of the rooms that two users are in.
@@ -77,14 +79,14 @@ const NEWEST_BEFORE: &str = "SELECT room, newest FROM (SELECT m.room, (SELECT MA
 const JOINED: &str =
     "SELECT room FROM memberships WHERE user_id = $1 AND membership = 'join' ORDER BY room";
 
-const RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts FROM receipts \
+const RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts, pos FROM receipts \
      WHERE room = $1 AND pos > $2 AND pos <= $3 ORDER BY pos";
 
-const RECEIPTS_NEAR: &str = "SELECT r.user_id, r.type, r.thread, r.event_id, r.ord, r.ts, r.room \
+const RECEIPTS_NEAR: &str = "SELECT r.user_id, r.type, r.thread, r.event_id, r.ord, r.ts, r.pos, r.room \
      FROM memberships m JOIN receipts r ON r.room = m.room WHERE m.user_id = $1 \
      AND m.membership = 'join' AND r.pos > $2 AND r.pos <= $3 ORDER BY r.pos";
 
-const OWN_RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts FROM receipts \
+const OWN_RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts, pos FROM receipts \
      WHERE room = $1 AND user_id = $2 ORDER BY ord";
 
 const SHARING: &str = "SELECT DISTINCT other.user_id FROM memberships mine \
@@ -209,7 +211,7 @@ impl Rooms {
         let rows = reader.query(RECEIPTS_NEAR, &params).await?;
         let mut by_room: HashMap<i64, Vec<ReceiptEntry>> = HashMap::new();
         for (row, receipt) in rows.iter().zip(receipts_of(&rows)?) {
-            by_room.entry(row.int(6)?).or_default().push(receipt);
+            by_room.entry(row.int(7)?).or_default().push(receipt);
         }
         Ok(by_room)
     }
@@ -369,6 +371,7 @@ fn receipts_of(rows: &[store::Row]) -> Result<Vec<ReceiptEntry>, StoreError> {
                 event_id: event_id_at(row, 3)?,
                 ord: row.int(4)?,
                 ts: row.int(5)?,
+                pos: row.int(6)?,
             })
         })
         .collect()

@@ -79,6 +79,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "notices",
             sql: include_str!("../migrations/0009_notices.sql"),
         },
+        Migration {
+            number: 10,
+            name: "networks",
+            sql: include_str!("../migrations/0010_networks.sql"),
+        },
     ],
 };
 

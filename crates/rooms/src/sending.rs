@@ -1,6 +1,6 @@
 //! Sending: messages, state, redactions, receipts.
 
-use model::{event::EventDraft, room_state::StateView};
+use model::{event::EventDraft, room_state::StateView, time::Timestamp};
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId, OwnedRoomAliasId, RoomId, UserId,
     events::TimelineEventType,
@@ -14,6 +14,15 @@ use crate::{
 
 const CANONICAL_ALIAS: &str = "m.room.canonical_alias";
 
+/// What is said of a message beside what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendRequest {
+    /// The client's name for the request.
+    pub transaction: Option<Transaction>,
+    /// When it is to have been sent, if not now.
+    pub at: Option<Timestamp>,
+}
+
 const RELATION_TYPE: &str =
     "SELECT relation_type FROM events WHERE event_id = $1 AND room = $2 AND rejected = 0";
 
@@ -26,30 +35,32 @@ impl Rooms {
         sender: &UserId,
         kind: TimelineEventType,
         content: CanonicalJsonObject,
-        transaction: Option<Transaction>,
+        request: SendRequest,
     ) -> Result<OwnedEventId, RoomsError> {
         if kind.to_string().is_empty() {
             return Err(RoomsRefusal::Invalid("an event has a type".to_owned()).into());
         }
-        let draft = self.draft(room_id, sender, kind, None, content);
-        self.append(log, draft, transaction).await
+        let mut draft = self.draft(room_id, sender, kind, None, content);
+        draft.origin_server_ts = request.at.unwrap_or(draft.origin_server_ts);
+        self.append(log, draft, request.transaction).await
     }
 
-    /// Sets a piece of a room's state.
+    /// Sets a piece of a room's state, as of now or of another time.
     pub async fn set_state(
         &self,
         log: &Log,
         room_id: &RoomId,
         sender: &UserId,
-        kind: TimelineEventType,
-        state_key: &str,
+        (kind, state_key): (TimelineEventType, &str),
         content: CanonicalJsonObject,
+        at: Option<Timestamp>,
     ) -> Result<OwnedEventId, RoomsError> {
         if kind == TimelineEventType::RoomCanonicalAlias {
             self.check_aliases(room_id, sender, &content).await?;
         }
         let guest_access = kind == TimelineEventType::RoomGuestAccess && state_key.is_empty();
-        let draft = self.draft(room_id, sender, kind, Some(state_key.to_owned()), content);
+        let mut draft = self.draft(room_id, sender, kind, Some(state_key.to_owned()), content);
+        draft.origin_server_ts = at.unwrap_or(draft.origin_server_ts);
         match guest_access {
             true => self.set_guest_access(log, draft).await,
             false => self.append(log, draft, None).await,

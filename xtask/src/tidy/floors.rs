@@ -6,7 +6,7 @@ use super::{Finding, Tree};
 
 /// The floors, from the ground up.
 const FLOORS: [&[&str]; 8] = [
-    &["model", "config"],
+    &["model", "config", "appservices"],
     &["store", "bus", "blobs", "outbound", "mail", "ldap"],
     &["seal"],
     &["audit"],
@@ -26,6 +26,7 @@ const FLOORS: [&[&str]; 8] = [
         "people",
         "previews",
         "mailroom",
+        "bridging",
         "copy",
     ],
     &[

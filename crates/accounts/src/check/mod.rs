@@ -52,6 +52,11 @@ pub(crate) fn check(work: &mut Work, change: &Change, context: &mut CheckContext
         Change::RemoveDevices { user, device_ids } => {
             sessions::remove(work, *user, device_ids.clone(), context)
         }
+        Change::MakeDevice {
+            user,
+            device_id,
+            display_name,
+        } => sessions::make(work, (*user, device_id), display_name.as_deref(), context),
         Change::RenameDevice {
             user,
             device_id,

@@ -31,7 +31,7 @@ pub(super) fn sign_in(
         return Err(Refusal::NoSuchUser);
     }
     match &sign_in.proof {
-        Proof::None => {}
+        Proof::None | Proof::Appservice => {}
         Proof::Password(proved) if account.password_hash.as_ref() == Some(proved) => {}
         Proof::Password(_) => return Err(Refusal::PasswordChanged),
         Proof::LoginToken(hash) => use_login_token(work, *hash, user, context.now())?,
@@ -57,7 +57,8 @@ pub(super) fn sign_in(
         }
         None => {
             check_room_for_device(work, user)?;
-            new_device_row(sign_in, session, context.now())
+            let name = sign_in.display_name.as_deref();
+            new_device_row(name, session, context.now())
         }
     };
     work.devices.put(key, device);
@@ -73,8 +74,7 @@ pub(super) fn sign_in(
     }))
 }
 
-fn new_device_row(sign_in: &SignIn, session: i64, now: Timestamp) -> Device {
-    let name = sign_in.display_name.as_deref();
+fn new_device_row(name: Option<&str>, session: i64, now: Timestamp) -> Device {
     Device {
         session,
         generation: FIRST_GENERATION,
@@ -280,6 +280,31 @@ pub(super) fn remove_all(work: &mut Work, user: i64, context: &mut CheckContext<
         .map(|((_, device_id), _)| device_id.clone())
         .collect();
     remove(work, user, devices, context)
+}
+
+/// A device of an application service's user: the service speaks for it, so it has no tokens.
+pub(super) fn make(
+    work: &mut Work,
+    (user, device_id): (i64, &str),
+    display_name: Option<&str>,
+    context: &mut CheckContext<'_>,
+) -> Checked {
+    let key = (user, device_id.to_owned());
+    if work.devices.get(&key).is_some() {
+        return match display_name {
+            Some(_) => rename(work, (user, device_id), display_name, context),
+            None => Ok(Verdict::Nothing(Outcome::Unchanged)),
+        };
+    }
+    if open_account(work, user)?.kind == AccountKind::Server {
+        return Err(Refusal::NoSuchUser);
+    }
+    check_room_for_device(work, user)?;
+    let device = new_device_row(display_name, context.pos().get(), context.now());
+    work.devices.put(key, device);
+    context.touch_user(user);
+    context.touch_device(user, device_id);
+    Ok(Verdict::Apply(Outcome::DeviceMade))
 }
 
 pub(super) fn rename(

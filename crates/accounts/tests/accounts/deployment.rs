@@ -136,6 +136,7 @@ impl Deployment {
             policies: self.policies.clone(),
             guests: true,
             on_guest: |_, _, _| {},
+            appservices: Default::default(),
         };
         let accounts = Accounts::new(log.clone(), changes, keyring.clone(), entropy, settings);
         Node {

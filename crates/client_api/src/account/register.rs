@@ -2,16 +2,19 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register
 
-use accounts::{Accounts, By, NewAccount, NewDevice, RegisterError, Registered, Session};
+use accounts::{Accounts, By, Grant, NewAccount, NewDevice, RegisterError, Registered, Session};
+use appservices::Appservice;
+use audit::Origin;
 use axum::extract::State;
 use ruma::api::client::account::register::{
-    RegistrationKind,
+    LoginType, RegistrationKind,
     v3::{Request, Response},
 };
 use tracing::instrument;
 use zeroize::Zeroizing;
 
 use crate::{
+    caller::AskingAppservice,
     error::ApiError,
     matrix::{Matrix, Sparse},
     origin::CameFrom,
@@ -23,8 +26,17 @@ use crate::{
 pub(crate) async fn register(
     State(accounts): State<Accounts>,
     CameFrom(origin): CameFrom,
+    appservice: AskingAppservice,
     Matrix(req): Matrix<Request>,
 ) -> Result<Sparse<Response>, ApiError> {
+    if req.login_type == Some(LoginType::ApplicationService) {
+        // Without a token too: a 401 would ask for user-interactive authentication.
+        let appservice = appservice.demand().map_err(|_| {
+            ApiError::forbidden("only an application service can register in this way")
+        })?;
+        let made = make_user(&accounts, appservice, req, origin);
+        return Ok(Sparse(made.await?));
+    }
     if req.kind == RegistrationKind::Guest {
         // Of what else a client says, nothing counts.
         let registered = accounts
@@ -70,11 +82,46 @@ fn check_kind(req: &Request) -> Result<(), ApiError> {
         return Err(ApiError::invalid_param("kind: it is `user` or `guest`"));
     }
     if req.login_type.is_some() {
-        return Err(ApiError::forbidden(
-            "only an application service can register in this way",
+        return Err(ApiError::invalid_param(
+            "type: it is `m.login.application_service`, or absent",
         ));
     }
     Ok(())
+}
+
+/// A user of an application service ([spec]): nothing is to be proved, and there is no password.
+///
+/// [spec]: https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions
+async fn make_user(
+    accounts: &Accounts,
+    appservice: Appservice,
+    req: Request,
+    origin: Origin,
+) -> Result<Response, ApiError> {
+    if req.kind != RegistrationKind::User {
+        let sentence = "kind: the users of application services are no guests";
+        return Err(ApiError::invalid_param(sentence));
+    }
+    let name = req.username;
+    let name = name.ok_or_else(|| ApiError::missing_param("username is missing"))?;
+    // Some say the whole id.
+    let localpart = match accounts.user_id_here(&name) {
+        Some(user_id) if name.starts_with('@') => user_id.localpart().to_owned(),
+        _ => name,
+    };
+    let device = NewDevice {
+        device_id: req.device_id,
+        display_name: req.initial_device_display_name,
+        refreshable: req.refresh_token,
+    };
+    let new = NewAccount {
+        localpart: Some(localpart),
+        device: (!req.inhibit_login).then_some(device),
+        ..NewAccount::default()
+    };
+    let by = By::appservice(&appservice, appservice.sender(), origin);
+    let registered = accounts.register(new, Grant::Appservice(appservice), by);
+    Ok(answer(registered.await?))
 }
 
 /// The guest whose account is to become a person's, and who names it.
@@ -113,6 +160,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::NoGuests => Self::guest_access_forbidden(error),
             RegisterError::Name(_) => Self::invalid_username(error),
             RegisterError::Taken => Self::user_in_use(error),
+            RegisterError::Exclusive | RegisterError::Unclaimed => Self::exclusive(error),
             RegisterError::Password(_) => Self::weak_password(error),
             RegisterError::Device(_) => Self::invalid_param(error),
             RegisterError::Email(error) => error.into(),

@@ -10,7 +10,8 @@ use tracing::instrument;
 
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
 
-/// Removes an alias: whoever made it may, and whoever may set the room's canonical alias.
+/// Removes an alias: whoever made it may, whoever may set the room's canonical alias, and an
+/// application service that claims it.
 #[instrument(name = "client.delete_alias", skip_all)]
 pub(crate) async fn delete_alias(
     State(rooms): State<Rooms>,
@@ -18,8 +19,9 @@ pub(crate) async fn delete_alias(
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    rooms
-        .remove_alias(&log, req.room_alias, caller.user_id)
-        .await?;
+    let appservice = caller.appservice.as_ref();
+    let is_theirs = appservice.is_some_and(|service| service.claims_alias(&req.room_alias));
+    let user_id = (!is_theirs).then_some(caller.user_id);
+    rooms.remove_alias(&log, req.room_alias, user_id).await?;
     Ok(Matrix(Response::new()))
 }

@@ -2,6 +2,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3directoryroomroomalias
 
+use appservices::Appservices;
 use axum::extract::State;
 use http::StatusCode;
 use model::ids::new_room_alias;
@@ -13,6 +14,7 @@ use ruma::api::{
 use store::Log;
 use tracing::instrument;
 
+use super::check_claims;
 use crate::{caller::Caller, error::ApiError, matrix::Matrix, refusals::to_outsiders};
 
 /// Points a new alias at a room that the caller is in.
@@ -20,10 +22,12 @@ use crate::{caller::Caller, error::ApiError, matrix::Matrix, refusals::to_outsid
 pub(crate) async fn set_alias(
     State(rooms): State<Rooms>,
     State(log): State<Log>,
+    State(appservices): State<Appservices>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     new_room_alias(req.room_alias.alias(), req.room_alias.server_name())?;
+    check_claims(&appservices, &caller, &req.room_alias)?;
     rooms
         .set_alias(&log, req.room_alias, &req.room_id, caller.user_id)
         .await

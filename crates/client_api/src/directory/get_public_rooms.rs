@@ -3,7 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3publicrooms
 
 use axum::extract::State;
-use rooms::Rooms;
+use rooms::{DirectoryNetwork, Rooms};
 use ruma::{
     api::client::directory::get_public_rooms::v3::{Request, Response},
     directory::Filter,
@@ -20,7 +20,8 @@ pub(crate) async fn get_public_rooms(
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let (server, since) = (req.server.as_deref(), req.since.as_deref());
-    let listed = list(&rooms, server, req.limit, since, &Filter::new()).await?;
+    let wanted = (DirectoryNetwork::Matrix, &Filter::new());
+    let listed = list(&rooms, server, req.limit, since, wanted).await?;
     let mut response = Response::new(listed.chunk);
     response.next_batch = listed.next_batch;
     response.prev_batch = listed.prev_batch;

@@ -3,7 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3publicrooms
 
 use axum::extract::State;
-use rooms::Rooms;
+use rooms::{DirectoryNetwork, Rooms};
 use ruma::{
     api::client::directory::get_public_rooms_filtered::v3::{Request, Response},
     directory::RoomNetwork,
@@ -13,10 +13,8 @@ use tracing::instrument;
 use super::list;
 use crate::{caller::Caller, error::ApiError, matrix::Matrix};
 
-/// Searches the published rooms, largest first.
-///
-/// No other network is bridged here, so all networks have the rooms of this one, and a
-/// third-party network has none.
+/// Searches the published rooms, largest first: those of this server, those that an application
+/// service shows as a network's, or all.
 #[instrument(name = "client.get_public_rooms_filtered", skip_all)]
 pub(crate) async fn get_public_rooms_filtered(
     State(rooms): State<Rooms>,
@@ -24,10 +22,12 @@ pub(crate) async fn get_public_rooms_filtered(
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let (server, since) = (req.server.as_deref(), req.since.as_deref());
-    let mut listed = list(&rooms, server, req.limit, since, &req.filter).await?;
-    if let RoomNetwork::ThirdParty(_) = req.room_network {
-        listed = super::ListedRooms::none();
-    }
+    let network = match &req.room_network {
+        RoomNetwork::All => DirectoryNetwork::All,
+        RoomNetwork::ThirdParty(instance_id) => DirectoryNetwork::Of(instance_id),
+        _ => DirectoryNetwork::Matrix,
+    };
+    let listed = list(&rooms, server, req.limit, since, (network, &req.filter)).await?;
     let mut response = Response::new();
     response.chunk = listed.chunk;
     response.next_batch = listed.next_batch;

@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use rooms::{MemberChange, Rooms};
 use ruma::api::{
     IncomingRequest, Metadata,
@@ -29,6 +30,7 @@ pub(crate) async fn invite_user(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     caller: Caller,
     Matrix(Request(req)): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
@@ -39,8 +41,10 @@ pub(crate) async fn invite_user(
     if !room.state.is_joined(&caller.user_id) {
         return Err(not_joined());
     }
+    let asked = (&accounts, &bridging);
+    let profile = people::invitable(asked, &caller, &recipient.user_id).await?;
     let invite = MemberChange::Invite {
-        profile: people::invitable(&accounts, &recipient.user_id).await?,
+        profile,
         is_direct: false,
     };
     rooms

@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use rooms::{MemberChange, Rooms};
 use ruma::{
     RoomId,
@@ -28,10 +29,16 @@ pub(crate) async fn join_room(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     caller: Caller,
     MaybeBare(req): MaybeBare<join_room_by_id_or_alias::v3::Request>,
 ) -> Result<Matrix<join_room_by_id_or_alias::v3::Response>, ApiError> {
-    let room_id = named(&rooms, &req.room_id_or_alias).await?;
+    let room_id = named(
+        (&rooms, &bridging),
+        caller.appservice.as_ref(),
+        &req.room_id_or_alias,
+    )
+    .await?;
     join(&rooms, &accounts, &log, &caller, &room_id, req.reason).await?;
     Ok(Matrix(join_room_by_id_or_alias::v3::Response::new(room_id)))
 }

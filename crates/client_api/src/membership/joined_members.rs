@@ -8,7 +8,7 @@ use axum::extract::State;
 use model::event::Pdu;
 use rooms::Rooms;
 use ruma::{
-    OwnedMxcUri,
+    OwnedMxcUri, UserId,
     api::client::membership::joined_members::v3::{Request, Response, RoomMember},
     events::room::member::MembershipState,
 };
@@ -22,7 +22,8 @@ use crate::{
     refusals::{not_joined, to_outsiders},
 };
 
-/// Lists who is in a room, and how they are shown, to those who are in it.
+/// Lists who is in a room, and how they are shown, to those who are in it; to an application
+/// service also when any of its users is.
 #[instrument(name = "client.joined_members", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn joined_members(
     State(rooms): State<Rooms>,
@@ -30,10 +31,16 @@ pub(crate) async fn joined_members(
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let room = rooms.room(&req.room_id).await.map_err(to_outsiders)?;
-    if !room.state.is_joined(&caller.user_id) {
+    let is_theirs = |user_id: &UserId| {
+        let appservice = caller.appservice.as_ref();
+        appservice.is_some_and(|appservice| appservice.acts_for(user_id))
+    };
+    let joined = || room.state.members_with(MembershipState::Join);
+    let is_in = room.state.is_joined(&caller.user_id);
+    if !is_in && !joined().any(|(user_id, _)| is_theirs(user_id)) {
         return Err(not_joined());
     }
-    let joined = room.state.members_with(MembershipState::Join);
+    let joined = joined();
     let joined: BTreeMap<_, _> = joined
         .map(|(user_id, event)| (user_id.to_owned(), shown_in(event)))
         .collect();

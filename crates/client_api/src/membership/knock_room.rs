@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use rooms::{MemberChange, Rooms};
 use ruma::api::client::knock::knock_room::v3::{Request, Response};
 use store::Log;
@@ -23,10 +24,16 @@ pub(crate) async fn knock_room(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     caller: Caller,
     MaybeBare(req): MaybeBare<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let room_id = named(&rooms, &req.room_id_or_alias).await?;
+    let room_id = named(
+        (&rooms, &bridging),
+        caller.appservice.as_ref(),
+        &req.room_id_or_alias,
+    )
+    .await?;
     let user_id = &caller.user_id;
     let knock = MemberChange::Knock(people::own(&accounts, user_id).await?);
     let reason = req.reason.as_deref();

@@ -3,7 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid
 
 use axum::extract::State;
-use rooms::{DelayedDraft, Rooms};
+use rooms::{DelayedDraft, Rooms, SendRequest};
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
 use store::Log;
 use tracing::instrument;
@@ -30,6 +30,7 @@ pub(crate) async fn send_event(
 ) -> Result<Sent<Response>, ApiError> {
     let content = content_of("content", &req.body)?;
     let transaction = transaction(&caller, &req.txn_id)?;
+    let at = caller.sent_at(req.timestamp);
     let kind = req.event_type.to_string().into();
     if let Some(delay) = delay.wanted()? {
         let draft = DelayedDraft {
@@ -50,7 +51,7 @@ pub(crate) async fn send_event(
             &caller.user_id,
             kind,
             content,
-            transaction,
+            SendRequest { transaction, at },
         )
         .await
         .map_err(to_outsiders)?;

@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use rooms::{DelayedDraft, Rooms};
 use ruma::{
     CanonicalJsonObject, UserId,
@@ -30,6 +31,7 @@ pub(crate) async fn set_state(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     delay: Delay,
     caller: Caller,
     Matrix(req): Matrix<Request>,
@@ -53,16 +55,16 @@ pub(crate) async fn set_state(
         if !room.state.is_joined(&caller.user_id) {
             return Err(not_joined());
         }
-        people::invitable(&accounts, invited).await?;
+        people::invitable((&accounts, &bridging), &caller, invited).await?;
     }
     let event_id = rooms
         .set_state(
             &log,
             &req.room_id,
             &caller.user_id,
-            kind,
-            &req.state_key,
+            (kind, &req.state_key),
             content,
+            caller.sent_at(req.timestamp),
         )
         .await
         .map_err(to_outsiders)?;

@@ -4,6 +4,7 @@
 
 use accounts::Accounts;
 use axum::extract::State;
+use bridging::Bridging;
 use model::{ids::new_room_alias, json::complaint};
 use rooms::{CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal};
 use ruma::{
@@ -21,6 +22,7 @@ use store::{Intent, Log};
 use tracing::instrument;
 
 use crate::{
+    aliases::check_claims,
     caller::Caller,
     error::ApiError,
     matrix::Matrix,
@@ -34,10 +36,11 @@ pub(crate) async fn create_room(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
+    State(bridging): State<Bridging>,
     caller: Caller,
     Matrix(req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let room = wanted(&rooms, &accounts, &caller, req).await?;
+    let room = wanted(&rooms, (&accounts, &bridging), &caller, req).await?;
     let nothing_more = |_: &_| Intent::new();
     let made = rooms.create(&log, &room, nothing_more).await;
     Ok(Matrix(Response::new(made.map_err(refusal)?)))
@@ -55,7 +58,7 @@ fn refusal(error: RoomsError) -> ApiError {
 
 async fn wanted(
     rooms: &Rooms,
-    accounts: &Accounts,
+    (accounts, bridging): (&Accounts, &Bridging),
     caller: &Caller,
     req: Request,
 ) -> Result<CreateRoom, ApiError> {
@@ -75,6 +78,9 @@ async fn wanted(
         .room_alias_name
         .map(|name| new_room_alias(&name, rooms.server_name()))
         .transpose()?;
+    if let Some(alias) = &alias {
+        check_claims(accounts.appservices(), caller, alias)?;
+    }
     let creation_content = req.creation_content.as_ref();
     let power_levels = req.power_level_content_override.as_ref();
     Ok(CreateRoom {
@@ -86,7 +92,7 @@ async fn wanted(
         name: req.name.filter(|name| !name.is_empty()),
         topic: req.topic.filter(|topic| !topic.is_empty()),
         alias,
-        invite: invited(accounts, req.invite).await?,
+        invite: invited((accounts, bridging), caller, req.invite).await?,
         initial_state: initial_state(&req.initial_state)?,
         creation_content: creation_content
             .map(|content| content_of("creation_content", content))
@@ -97,6 +103,7 @@ async fn wanted(
             .transpose()?,
         is_direct: req.is_direct,
         notices_for: None,
+        by_appservice: caller.appservice.is_some(),
     })
 }
 
@@ -114,13 +121,14 @@ fn preset(preset: Option<RoomPreset>, published: bool) -> Result<Preset, ApiErro
 }
 
 async fn invited(
-    accounts: &Accounts,
+    asked: (&Accounts, &Bridging),
+    caller: &Caller,
     invite: Vec<OwnedUserId>,
 ) -> Result<Vec<(OwnedUserId, MemberProfile)>, ApiError> {
     let mut invited: Vec<(OwnedUserId, MemberProfile)> = Vec::new();
     for user_id in invite {
         if invited.iter().all(|(known, _)| *known != user_id) {
-            let profile = people::invitable(accounts, &user_id).await?;
+            let profile = people::invitable(asked, caller, &user_id).await?;
             invited.push((user_id, profile));
         }
     }

@@ -3,6 +3,7 @@
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias
 
 use axum::{Json, extract::State};
+use bridging::Bridging;
 use http::Uri;
 use rooms::Rooms;
 use ruma::{
@@ -42,11 +43,15 @@ struct UnstableFields {
 #[instrument(name = "client.get_summary", skip_all)]
 pub(crate) async fn get_summary(
     State(rooms): State<Rooms>,
+    State(bridging): State<Bridging>,
     uri: Uri,
     caller: Option<Caller>,
     Matrix(req): Matrix<Request>,
 ) -> Result<Json<Answer>, ApiError> {
-    let room_id = named(&rooms, &req.room_id_or_alias).await?;
+    let appservice = caller
+        .as_ref()
+        .and_then(|caller| caller.appservice.as_ref());
+    let room_id = named((&rooms, &bridging), appservice, &req.room_id_or_alias).await?;
     let user = caller.map(|caller| caller.user);
     let (summary, membership) = rooms.summary(&room_id, user).await?;
     let is_unstable = uri.path().contains("/unstable/");

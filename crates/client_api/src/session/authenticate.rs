@@ -28,6 +28,7 @@ impl Authenticate for Accounts {
                 user: session.user,
                 device_id: Some(session.device_id),
                 session: session.session,
+                appservice: None,
                 is_guest: session.guest,
                 is_admin: session.admin,
                 standing: match (session.locked, session.suspended) {
@@ -56,7 +57,8 @@ impl Caller {
     pub(crate) fn session(&self) -> Result<Session, ApiError> {
         let device_id = self.device_id.clone().ok_or_else(|| {
             ApiError::forbidden(
-                "this needs a session on a device, which an application service has not",
+                "this needs a session: an application service names its device in the query, as \
+                 device_id",
             )
         })?;
         Ok(Session {

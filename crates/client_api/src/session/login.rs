@@ -4,25 +4,29 @@
 
 use accounts::{Accounts, By, NewDevice, SignInError, SignedIn};
 use axum::extract::State;
-use ruma::api::{
-    IncomingRequest, Metadata,
-    client::{
-        session::login::v3::{self, LoginInfo, Password},
-        uiaa::UserIdentifier,
+use ruma::{
+    OwnedUserId,
+    api::{
+        IncomingRequest, Metadata,
+        client::{
+            session::login::v3::{self, ApplicationService, LoginInfo, Password},
+            uiaa::UserIdentifier,
+        },
+        error::{DeserializationError, ErrorKind},
     },
-    error::{DeserializationError, ErrorKind},
 };
 use serde::{Deserialize, de};
 use tracing::instrument;
 use zeroize::Zeroizing;
 
-use crate::{error::ApiError, matrix::Matrix, origin::CameFrom};
+use crate::{caller::AskingAppservice, error::ApiError, matrix::Matrix, origin::CameFrom};
 
 /// Begins a session, with a password or a login token.
 #[instrument(name = "client.login", skip_all)]
 pub(crate) async fn login(
     State(accounts): State<Accounts>,
     CameFrom(origin): CameFrom,
+    appservice: AskingAppservice,
     Matrix(Request(req)): Matrix<Request>,
 ) -> Result<Matrix<v3::Response>, ApiError> {
     let device = NewDevice {
@@ -50,6 +54,12 @@ pub(crate) async fn login(
             let token = Zeroizing::new(info.token);
             accounts.sign_in_with_token(&token, device, by).await?
         }
+        LoginInfo::ApplicationService(info) => {
+            let appservice = appservice.demand()?;
+            let user_id = user_of(&accounts, &info)?;
+            let proved = accounts.sign_in_for(&appservice, &user_id, device, by.origin);
+            proved.await?
+        }
         other => {
             let sentence = format!("one cannot sign in with {}", other.login_type());
             let status = http::StatusCode::BAD_REQUEST;
@@ -57,6 +67,27 @@ pub(crate) async fn login(
         }
     };
     Ok(Matrix(answer(signed_in)))
+}
+
+/// The user as whom an application service signs in.
+#[expect(
+    deprecated,
+    reason = "bridges still send it, and the specification keeps it"
+)]
+fn user_of(accounts: &Accounts, info: &ApplicationService) -> Result<OwnedUserId, ApiError> {
+    let name = match &info.identifier {
+        Some(UserIdentifier::Matrix(matrix)) => &matrix.user,
+        Some(_) => {
+            let sentence = "identifier: application services know users by their user names";
+            return Err(ApiError::invalid_param(sentence));
+        }
+        None => {
+            let missing = || ApiError::bad_json("missing field `identifier`");
+            info.user.as_ref().ok_or_else(missing)?
+        }
+    };
+    let user_id = accounts.user_id_here(name);
+    user_id.ok_or_else(|| ApiError::exclusive("this is the name of no user of this server"))
 }
 
 /// By what a person is known who signs in.
@@ -110,6 +141,7 @@ impl From<SignInError> for ApiError {
             SignInError::Wrong => Self::forbidden(error),
             SignInError::Limited(wait) => Self::limit_exceeded(wait),
             SignInError::DeviceId(_) | SignInError::DeviceName => Self::invalid_param(error),
+            SignInError::Unclaimed => Self::exclusive(error),
             SignInError::Locked => Self::user_locked(),
             SignInError::TooManyDevices(_) => Self::forbidden(error),
             SignInError::Store(error) => Self::internal(error),

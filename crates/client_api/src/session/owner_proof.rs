@@ -24,6 +24,19 @@ impl OwnerProof {
         caller: &Caller,
         auth: Option<&AuthData>,
     ) -> Result<By, ApiError> {
+        if let Some(appservice) = &caller.appservice {
+            return match operation {
+                // What the specification lets services do for all of their users.
+                Operation::RemoveDevices | Operation::UploadCrossSigningKeys => {
+                    caller.by(self.origin)
+                }
+                Operation::Deactivate if appservice.owns(&caller.user_id) => caller.by(self.origin),
+                _ => Err(ApiError::forbidden(
+                    "this is for people, who prove that they own the account: not for an \
+                     application service",
+                )),
+            };
+        }
         let session = caller.session()?;
         let by = By::session(&session, self.origin);
         self.accounts

@@ -12,11 +12,13 @@ use accounts::{
 };
 use audit::AuditTrail;
 use blobs::Blobs;
+use bridging::Bridging;
 use bus::{Bus, NodeId};
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::{Limits, Media};
 use outbound::{Outbound, Policy};
+use outbox::Outbox;
 use people::Directory;
 use push::Gateways;
 use pushers::{PusherChanges, Pushers};
@@ -102,6 +104,8 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             pushers::MIGRATIONS,
             sync::MIGRATIONS,
             search::MIGRATIONS,
+            outbox::MIGRATIONS,
+            bridging::MIGRATIONS,
         ],
         readers: 4,
     })
@@ -147,6 +151,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         policies: Vec::new(),
         guests: false,
         on_guest: rooms::note_guest,
+        appservices: Default::default(),
     };
     let accounts = Accounts::new(
         log.clone(),
@@ -172,6 +177,14 @@ async fn owners(folder: &Path, people: bool) -> Owners {
     let media = Media::new(log.clone(), keyring.clone(), blobs, entropy, limits);
     let pushers = Pushers::new(log.clone(), keyring.clone());
     let outbound = Outbound::new(Policy::default(), Arc::clone(log.clock()), push::USER_AGENT);
+    let bridging = Bridging::new(
+        log.clone(),
+        accounts.clone(),
+        rooms.clone(),
+        keys.clone(),
+        Outbox::new(log.clone(), Arc::new(SeededEntropy::new(3))),
+        outbound.clone(),
+    );
     let sync = Sync::start(
         log.clone(),
         accounts.clone(),
@@ -205,6 +218,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
         keys,
         media,
         previews: None,
+        bridging,
     }
 }
 

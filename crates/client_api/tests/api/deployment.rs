@@ -6,8 +6,10 @@ use std::sync::{
 };
 
 use accounts::{AccountChanges, Accounts, RegistrationMode, Settings, emails::EmailChanges};
+use appservices::Appservices;
 use audit::AuditTrail;
 use blobs::Blobs;
+use bridging::Bridging;
 use bus::{Bus, NodeId};
 use client_api::{Owners, TurnServers};
 use keys::Keys;
@@ -43,6 +45,8 @@ pub(crate) struct Deployment {
     /// Whether anybody may be a guest.
     pub(crate) guests: bool,
     pub(crate) shared_secret: Option<&'static str>,
+    /// Who else acts as users.
+    pub(crate) appservices: Appservices,
     pub(crate) allow_unauthenticated_files: bool,
     pub(crate) turn: Option<TurnServers>,
     pub(crate) livekit_urls: Vec<String>,
@@ -53,15 +57,22 @@ pub(crate) struct Deployment {
     pub(crate) mail: bool,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
+    /// Whether requests are limited.
+    pub(crate) rate_limits: bool,
     /// Whether its nodes keep the index of what was said.
     pub(crate) keeps_index: bool,
     /// What keeps it, of each node in the order of their starts.
     pub(crate) indexing: Mutex<Vec<JoinHandle<()>>>,
+    /// What tells services what concerns them, of each node in the order of their starts.
+    pub(crate) bridging: Mutex<Vec<JoinHandle<()>>>,
     directory: tempfile::TempDir,
     bus: Bus,
     /// That of the last node that was started.
     pub(crate) outbox: Mutex<Option<Outbox>>,
 }
+
+/// What the ends of the bus for services draw their names from.
+const EARS: u64 = 1 << 40;
 
 /// Counts nodes in this process, so that no two of them draw the same randomness.
 static NODES: AtomicU64 = AtomicU64::new(1);
@@ -94,6 +105,7 @@ impl Deployment {
             policies: Vec::new(),
             guests: false,
             shared_secret: None,
+            appservices: Appservices::default(),
             allow_unauthenticated_files: false,
             turn: None,
             livekit_urls: Vec::new(),
@@ -102,8 +114,10 @@ impl Deployment {
             mail: false,
             location,
             key,
+            rate_limits: false,
             keeps_index: false,
             indexing: Mutex::default(),
+            bridging: Mutex::default(),
             directory,
             outbox: Mutex::default(),
             bus: Bus::in_process(NodeId::generate(&SeededEntropy::new(seed))),
@@ -131,6 +145,7 @@ impl Deployment {
                 reports::MIGRATIONS,
                 pushers::MIGRATIONS,
                 outbox::MIGRATIONS,
+                bridging::MIGRATIONS,
                 sync::MIGRATIONS,
                 search::MIGRATIONS,
                 audit::MIGRATIONS,
@@ -179,6 +194,7 @@ impl Deployment {
             policies: self.policies.clone(),
             guests: self.guests,
             on_guest: rooms::note_guest,
+            appservices: self.appservices.clone(),
         };
         let accounts = Accounts::new(
             log.clone(),
@@ -187,6 +203,7 @@ impl Deployment {
             entropy.clone(),
             settings,
         );
+        accounts.make_senders().await.unwrap();
         let keys = Keys::new(log.clone(), keyring.clone(), entropy.clone());
         let pushers = Pushers::new(log.clone(), keyring.clone());
         let lifecycle = Lifecycle::new(
@@ -216,8 +233,10 @@ impl Deployment {
         });
         let private = outbound::Policy {
             allow_private_addresses: true,
+            allow_any_port: true,
         };
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let bridges = Outbound::new(private, Arc::clone(&clock), bridging::USER_AGENT);
         let gateways = Gateways::new(Outbound::new(private, clock, push::USER_AGENT), true);
         let outbox = Outbox::new(log.clone(), pushing_entropy);
         *self.outbox.lock() = Some(outbox.clone());
@@ -230,6 +249,15 @@ impl Deployment {
             gateways.clone(),
         );
         tokio::spawn(async move { push.run().await });
+        let bridging = Bridging::new(
+            log.clone(),
+            accounts.clone(),
+            rooms.clone(),
+            keys.clone(),
+            self.outbox.lock().clone().unwrap(),
+            bridges,
+        );
+        self.bridge(bridging.clone(), seed);
         let sync = Sync::start(
             log.clone(),
             accounts.clone(),
@@ -249,6 +277,7 @@ impl Deployment {
         }
         Owners {
             sync: sync.await.unwrap(),
+            bridging,
             reports: Reports::new(log.clone(), keyring),
             directory: Directory::new(accounts.clone(), rooms.clone()),
             search,
@@ -262,6 +291,19 @@ impl Deployment {
             pushers,
             gateways,
         }
+    }
+
+    /// Tells services what concerns them, from now on.
+    fn bridge(&self, bridging: Bridging, seed: u64) {
+        let ear = NodeId::generate(&SeededEntropy::new(seed + EARS));
+        let ear = bridging.needs_bus().then(|| self.bus.beside(ear));
+        let running = tokio::spawn(async move { bridging.run(ear).await });
+        let mut bridging = self.bridging.lock();
+        if matches!(self.location, Location::Sqlite(_)) {
+            // The node before this one has stopped.
+            bridging.iter().for_each(JoinHandle::abort);
+        }
+        bridging.push(running);
     }
 
     fn keep_index(&self, search: Search) {

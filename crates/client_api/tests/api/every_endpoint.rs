@@ -1,6 +1,7 @@
 //! Every endpoint once, with its effect, on both engines: one without a story fails here.
 
 mod account;
+mod appservices;
 mod backups;
 mod delayed_events;
 mod devices;
@@ -42,6 +43,7 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
     server.deployment.previews = Some(here());
     server.deployment.keeps_index = true;
     server.deployment.mail = true;
+    let bridge = appservices::bridge(&mut server).await;
     let node = server.node().await;
     let mut walk = Walk::through(node);
     for generation in [Generation::V3, Generation::R0] {
@@ -65,6 +67,10 @@ async fn every_endpoint_does_what_it_says(mut server: Server) {
         walk.play("peeking", peeking::story).await;
         walk.play("encryption", encryption::story).await;
         walk.play("backups", backups::story).await;
+        walk.play("appservices", async |walk| {
+            appservices::story(walk, &bridge).await
+        })
+        .await;
         walk.play("refused", refused::story).await;
     }
     let missed = walk.missed();

@@ -2,6 +2,7 @@
 //! without a row in the table fails here, on both engines.
 
 mod account;
+mod appservices;
 mod asking;
 mod backups;
 mod dehydrated;
@@ -35,6 +36,7 @@ use self::{
     traces::{differences, traces},
 };
 use crate::{
+    appservices::{registered, service::Service},
     every_endpoint,
     people::contacts::turn_servers,
     previews::pages::here,
@@ -50,7 +52,7 @@ const MIB: usize = 1024 * 1024;
 /// See [`Deployment::node`](crate::deployment::Deployment::node).
 const LARGEST_FILE: usize = 1_000_000;
 
-fn areas() -> [Vec<Row>; 18] {
+fn areas() -> [Vec<Row>; 19] {
     [
         discovery::rows(),
         account::rows(),
@@ -68,6 +70,7 @@ fn areas() -> [Vec<Row>; 18] {
         people::rows(),
         searching::rows(),
         listing::rows(),
+        appservices::rows(),
         dehydrated::rows(),
         encryption::rows()
             .into_iter()
@@ -83,7 +86,10 @@ async fn every_route_refuses_what_it_must_and_keeps_nothing_of_it(mut server: Se
     server.deployment.support = Some(every_endpoint::discovery::support());
     server.deployment.previews = Some(here());
     server.deployment.mail = true;
-    let stage = Stage::set(server.node().await).await;
+    let bridge = Service::open().await;
+    let registration = bridge.registration("protocols: [irc]");
+    server.deployment.appservices = registered(&[&registration]);
+    let stage = Stage::set(server.node().await, bridge).await;
     let inventory = routes::inventory();
     let mut faults = Vec::new();
     for rows in areas() {

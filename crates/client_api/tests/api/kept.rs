@@ -162,6 +162,7 @@ pub(crate) fn create_room(creator: ruma::OwnedUserId) -> CreateRoom {
         power_levels: None,
         is_direct: false,
         notices_for: None,
+        by_appservice: false,
     }
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod appservices;
+#[cfg(test)]
 mod bare;
 #[cfg(test)]
 mod conformance;

@@ -2,11 +2,12 @@
 
 use config::{Config, Sources};
 
-use crate::output;
+use crate::{output, registrations};
 
-/// Prints every key with its value and origin, or every problem.
+/// Prints every key with its value and origin, or every problem, also of registration files.
 pub(super) fn check_config(sources: Sources) -> anyhow::Result<()> {
     let loaded = Config::load(sources)?;
+    registrations::read(&loaded.config)?;
     for warning in &loaded.warnings {
         output::complain(format_args!("warning: {warning}"));
     }

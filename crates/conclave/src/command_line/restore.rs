@@ -15,7 +15,7 @@ use crate::{
     Surroundings,
     data_dir::DataDir,
     node::Owners,
-    output,
+    output, registrations,
     storage::{self, Place, Storage},
 };
 
@@ -96,7 +96,8 @@ async fn write(
         .context("the restore was not finished")?;
     drop(blobs);
     let storage = Storage::open_unfinished(data_dir, loaded, master, surroundings).await?;
-    let owners = Owners::start(config, &storage, surroundings).await?;
+    let appservices = registrations::read(config)?;
+    let owners = Owners::start(config, appservices, &storage, surroundings).await?;
     let manifest = copy.manifest();
     let record = Record::new(Act::CopyRestored, Actor::CommandLine)
         .with("folder", folder.display().to_string())

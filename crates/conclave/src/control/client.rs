@@ -22,7 +22,7 @@ use crate::{
     Surroundings,
     data_dir::{DataDir, NotLocked},
     node::Owners,
-    output,
+    output, registrations,
     storage::{self, Storage},
 };
 
@@ -108,7 +108,8 @@ impl Administrator {
                 loaded.config.server.name
             ));
         }
-        let owners = Owners::start(&loaded.config, &storage, surroundings).await?;
+        let appservices = registrations::read(&loaded.config)?;
+        let owners = Owners::start(&loaded.config, appservices, &storage, surroundings).await?;
         let public_url = loaded.config.server.public_url.as_str();
         let public_url = public_url.trim_end_matches('/').to_owned();
         let administration =

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use axum::{Router, http::HeaderMap, middleware};
+use bridging::Bridging;
 use bus::Bus;
 use client_api::{
     ClientApi, Settings, TurnServers,
@@ -34,7 +35,7 @@ pub(super) async fn build(
     config: &Config,
     public_url: &str,
     owners: &Owners,
-    bus: &Bus,
+    (bus, bridging): (&Bus, &Bridging),
     surroundings: &Surroundings,
     ends: &Ends,
 ) -> anyhow::Result<Router> {
@@ -69,6 +70,7 @@ pub(super) async fn build(
             reports: owners.reports.clone(),
             directory: Directory::new(owners.accounts.clone(), owners.rooms.clone()),
             search: owners.search.clone(),
+            bridging: bridging.clone(),
             sync,
         },
     );
@@ -87,6 +89,7 @@ fn previews(config: &Config, owners: &Owners, surroundings: &Surroundings) -> Op
     }
     let policy = Policy {
         allow_private_addresses: config.previews.allow_private_addresses,
+        ..Policy::default()
     };
     let clock = &surroundings.clock;
     let outbound = Outbound::new(policy, Arc::clone(clock), previews::USER_AGENT);
@@ -103,6 +106,7 @@ pub(super) fn gateways(config: &Config, surroundings: &Surroundings) -> Gateways
     let allow_private = config.push.allow_private_addresses;
     let policy = Policy {
         allow_private_addresses: allow_private,
+        ..Policy::default()
     };
     let clock = Arc::clone(&surroundings.clock);
     Gateways::new(

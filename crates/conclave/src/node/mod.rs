@@ -1,5 +1,6 @@
 //! A whole server as one value.
 
+mod bridges;
 mod doors;
 mod faces;
 mod mailing;
@@ -27,7 +28,7 @@ use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
     data_dir::DataDir,
-    metrics_page, open_files,
+    metrics_page, open_files, registrations,
     serving::{self, Certificates, Ends, Offer},
     storage::Storage,
 };
@@ -65,13 +66,17 @@ impl Node {
     pub async fn start(loaded: &Loaded, surroundings: Surroundings) -> anyhow::Result<Self> {
         let counted = metrics_page::start();
         let config = &loaded.config;
+        // Before anything is touched.
+        let appservices = registrations::read(config)?;
         let data_dir = DataDir::lock(config);
         let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
         let storage = Storage::open(data_dir, loaded, &surroundings).await?;
-        let owners = Owners::start(config, &storage, &surroundings).await?;
+        let owners = Owners::start(config, appservices, &storage, &surroundings).await?;
         configuration_record::keep(loaded, &storage.keyring, &owners, &storage.data_dir)
             .await
             .context("the configuration could not be recorded")?;
+        let senders = owners.accounts.make_senders().await;
+        senders.context("the users of application services could not be made")?;
         let doors = Doors::open(loaded).await?;
         let public_url = doors.public_url;
         let ends = Ends {
@@ -81,7 +86,11 @@ impl Node {
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
         let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
-        let face = faces::build(config, &public_url, &owners, &bus, &surroundings, &ends).await?;
+        let bridging = bridges::bridging(&owners, &surroundings);
+        let ear = bridges::ear(&bridging, &bus, &surroundings);
+        let meeting = (&bus, &bridging);
+        let face = faces::build(config, &public_url, &owners, meeting, &surroundings, &ends);
+        let face = face.await?;
         let setup = owners.accounts.make_setup_link().await;
         let setup = setup.context("the setup link could not be made")?;
         let socket = Socket::bind(storage.data_dir.path())?;
@@ -108,6 +117,7 @@ impl Node {
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
         node.deliver(faces::gateways(config, &surroundings), mailroom);
+        node.spawn(async move { bridging.run(ear).await });
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");

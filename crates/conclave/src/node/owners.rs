@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use accounts::{AccountChanges, Accounts, RegistrationMode, emails::EmailChanges};
 use anyhow::Context;
+use appservices::Appservices;
 use audit::AuditTrail;
 use blobs::Blobs;
 use config::{Config, FilesUrl};
@@ -45,6 +46,7 @@ impl Owners {
     /// Starts the log with the owners' appliers, in the order in which they run inside a batch.
     pub(crate) async fn start(
         config: &Config,
+        appservices: Appservices,
         storage: &Storage,
         surroundings: &Surroundings,
     ) -> anyhow::Result<Self> {
@@ -74,7 +76,7 @@ impl Owners {
             changes,
             keyring.clone(),
             Arc::clone(entropy),
-            account_settings(config),
+            account_settings(config, appservices),
         );
         let keys = Keys::new(log.clone(), keyring.clone(), Arc::clone(entropy));
         let FilesUrl::Folder(folder) = &config.files.url;
@@ -129,7 +131,7 @@ impl Owners {
     }
 }
 
-fn account_settings(config: &Config) -> accounts::Settings {
+fn account_settings(config: &Config, appservices: Appservices) -> accounts::Settings {
     let registration = &config.registration;
     let secret = registration.shared_secret.as_ref();
     accounts::Settings {
@@ -147,6 +149,7 @@ fn account_settings(config: &Config) -> accounts::Settings {
         policies: registration.terms.iter().map(policy).collect(),
         guests: registration.guests,
         on_guest: rooms::note_guest,
+        appservices,
     }
 }
 

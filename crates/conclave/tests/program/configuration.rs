@@ -150,3 +150,25 @@ async fn a_failure_that_cannot_be_told_is_still_a_failure() {
         .unwrap();
     assert_eq!(status.code(), Some(1));
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_a_registration_file_is_told_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bridge.yaml");
+    let config = format!("[appservices]\nregistrations = \"{}\"\n", file.display());
+    let registration = "id: irc\nurl: null\nas_token: a-secret\nhs_token: ''\n\
+                        sender_localpart: ircbot\nnamespaces: {}\n";
+    std::fs::write(&file, registration).unwrap();
+    let output = check(&config, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("bridge.yaml:4: hs_token is empty"), "{told}");
+    assert!(!told.contains("a-secret"), "{told}");
+    std::fs::write(&file, registration.replace("''", "another-secret")).unwrap();
+    let shown = printed(&check(&config, &[]).await);
+    assert!(shown.contains("appservices.registrations = ["), "{shown}");
+    let notices = format!("{config}[notices]\nlocalpart = \"ircbot\"\n");
+    let output = check(&notices, &[]).await;
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("notices.localpart"), "{told}");
+}

@@ -7,7 +7,8 @@ section! {
     /// End-to-end encryption of rooms.
     pub Encryption in "encryption" {
         /// `off`: the room's creator decides. `private`: new rooms are encrypted unless they are
-        /// public or spaces. `required`: as `private`, and messages in clear are refused everywhere.
+        /// public or spaces, or an application service makes them. `required`: all of them but
+        /// spaces are, and messages in clear are refused everywhere.
         rooms: EncryptionPolicy = "private";
     }
 }

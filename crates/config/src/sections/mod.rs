@@ -1,5 +1,6 @@
 //! The sections of the file, one struct and one file each.
 
+mod appservices;
 mod bus;
 mod calls;
 mod database;
@@ -19,6 +20,7 @@ mod seal;
 mod server;
 mod support;
 
+pub use appservices::Appservices;
 pub use bus::Bus;
 pub use calls::Calls;
 pub use database::Database;
@@ -149,6 +151,7 @@ pub(crate) fn all() -> Vec<Section> {
         Presence::describe(),
         Previews::describe(),
         Push::describe(),
+        Appservices::describe(),
         Calls::describe(),
         Mail::describe(),
         Support::describe(),

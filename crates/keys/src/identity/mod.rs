@@ -4,6 +4,7 @@ mod applier;
 mod cross_signing;
 mod device_keys;
 mod list_changes;
+mod list_places;
 mod query;
 mod signatures;
 mod tables;

@@ -10,6 +10,7 @@ use store::{Applier, CheckContext, Journal, Pos, Staged, StoreError, Tx, Value, 
 
 use super::{
     acknowledge::FORGOTTEN_SENDS,
+    elsewhere::ToldMessage,
     tables::{FIND_SEND, PUT_MESSAGES, PUT_SENDS, message_place},
 };
 
@@ -26,6 +27,10 @@ pub(crate) enum ToDeviceChange {
         user: i64,
         device: String,
         upto: Pos,
+    },
+    /// Devices have these messages, whatever else waits for them.
+    Told {
+        messages: Vec<ToldMessage>,
     },
     /// The messages of a queue up to a position are given up.
     Trim {
@@ -99,6 +104,7 @@ impl Applier for ToDeviceChanges {
     fn size_bytes(change: &ToDeviceChange) -> usize {
         256 + match change {
             ToDeviceChange::Send(send) => send.messages.iter().map(Message::size_bytes).sum(),
+            ToDeviceChange::Told { messages } => 128 * messages.len(),
             _ => 0,
         }
     }
@@ -166,6 +172,14 @@ impl Applier for ToDeviceChanges {
             | ToDeviceChange::Trim { user, device, upto } => {
                 work.drop_upto(*user, device, upto.get());
             }
+            ToDeviceChange::Told { messages } => {
+                let statement = "DELETE FROM to_device_messages \
+                     WHERE user_id = $1 AND device_id = $2 AND pos = $3";
+                for ToldMessage { user, device, pos } in messages {
+                    let params = vec![(*user).into(), device.as_str().into(), pos.get().into()];
+                    work.delete(statement, params);
+                }
+            }
             ToDeviceChange::ForgetSends { before } => {
                 let statement = "DELETE FROM to_device_sends \
                      WHERE (user_id, device_id, request) IN (SELECT user_id, device_id, request \
@@ -230,7 +244,10 @@ impl ToDeviceChange {
                 recipients.chain([send.sender.as_str()]).collect()
             }
             Self::DropDevice { user, .. } | Self::DropUser { user } => vec![user],
-            Self::Acknowledge { .. } | Self::Trim { .. } | Self::ForgetSends { .. } => Vec::new(),
+            Self::Acknowledge { .. }
+            | Self::Told { .. }
+            | Self::Trim { .. }
+            | Self::ForgetSends { .. } => Vec::new(),
         }
     }
 }

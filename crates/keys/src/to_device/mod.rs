@@ -2,10 +2,12 @@
 
 mod acknowledge;
 mod applier;
+mod elsewhere;
 mod read;
 mod send;
 mod tables;
 
+pub use elsewhere::ToldMessage;
 pub use read::WaitingMessages;
 pub use send::{MessageToDevice, SendError, SendToDevices};
 

@@ -116,6 +116,7 @@ impl Site {
             policies: Vec::new(),
             guests: false,
             on_guest: |_, _, _| {},
+            appservices: Default::default(),
         };
         let accounts = Accounts::new(log.clone(), changes, keyring, entropy.clone(), settings);
         let outbox = Outbox::new(log.clone(), entropy);

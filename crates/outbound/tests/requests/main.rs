@@ -5,6 +5,7 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+mod asking;
 mod bounds;
 mod places;
 mod protected;

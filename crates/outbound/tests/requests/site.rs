@@ -221,11 +221,17 @@ impl Client {
         Self::new(Policy::default(), names)
     }
 
+    /// One that may do what an operator allows.
+    pub(crate) fn with(policy: Policy, names: Names) -> Self {
+        Self::new(policy, names)
+    }
+
     /// One that may go to this machine.
     pub(crate) fn lenient(names: Names) -> Self {
         Self::new(
             Policy {
                 allow_private_addresses: true,
+                ..Policy::default()
             },
             names,
         )

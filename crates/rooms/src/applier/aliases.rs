@@ -92,17 +92,19 @@ impl Rooms {
         &self,
         work: &mut RoomsWork,
         alias: &OwnedRoomAliasId,
-        user_id: &OwnedUserId,
+        user_id: Option<&OwnedUserId>,
         context: &mut CheckContext<'_>,
     ) -> Result<Verdict<RoomsOutcome>, RoomsRefusal> {
         let hash = self.alias_hash(alias);
         let row = work.aliases.get(&hash).copied().flatten();
         let row = row.ok_or_else(|| RoomsRefusal::NoSuchAlias(alias.clone()))?;
-        let may = row.creator == work.user(user_id)
-            || work
-                .rooms
-                .get(&row.room)
-                .is_some_and(|room| room.state.may_set_state(user_id, "m.room.canonical_alias"));
+        let may = user_id.is_none_or(|user_id| {
+            row.creator == work.user(user_id)
+                || work
+                    .rooms
+                    .get(&row.room)
+                    .is_some_and(|room| room.state.may_set_state(user_id, "m.room.canonical_alias"))
+        });
         if !may {
             return Err(RoomsRefusal::Forbidden(
                 "only its creator or a moderator of the room removes an alias".to_owned(),

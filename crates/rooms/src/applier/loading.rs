@@ -199,7 +199,7 @@ impl Rooms {
                     named.aliases.insert(self.alias_hash(&alias.alias));
                 }
                 RoomsChange::RemoveAlias { alias, user_id } => {
-                    named.users.insert(user_id.clone());
+                    named.users.extend(user_id.clone());
                     named.aliases.insert(self.alias_hash(alias));
                 }
                 RoomsChange::Receipt(receipt) => {
@@ -223,7 +223,9 @@ impl Rooms {
                     named.users.insert(user_id.clone());
                     named.forgets.insert((room_id.clone(), user_id.clone()));
                 }
-                RoomsChange::Publish { room_id, .. } => drop(named.rooms.insert(room_id.clone())),
+                RoomsChange::Publish { room_id, .. } | RoomsChange::List { room_id, .. } => {
+                    named.rooms.insert(room_id.clone());
+                }
                 RoomsChange::Delayed(step) => named.add_delayed(step),
                 RoomsChange::ForgetTransactions { .. } => {}
             }

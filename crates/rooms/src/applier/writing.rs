@@ -7,7 +7,7 @@ use ruma::OwnedEventId;
 use store::{ColumnType, Insert, Pos, StoreError, Value, Writes};
 
 use super::{
-    RoomsWork, aliases, annotations, guests, notices,
+    RoomsWork, aliases, annotations, guests, networks, notices,
     receipts::{self, ForgottenRow},
     thread_subscriptions,
 };
@@ -158,6 +158,7 @@ pub(super) fn write(work: &mut RoomsWork, writes: &mut Writes) -> Result<(), Sto
     thread_subscriptions::write(work.rows.subscriptions.take(), writes);
     notices::write(work.rows.notices.take(), writes);
     guests::write(work.rows.guests.take(), writes);
+    networks::write(work.rows.networks.take(), writes);
     work.delayed.write(writes);
     Ok(())
 }

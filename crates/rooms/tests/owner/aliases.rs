@@ -18,7 +18,7 @@ async fn set(node: &Node, room: &RoomId, user: &UserId) -> Result<(), rooms::Roo
 
 async fn remove(node: &Node, user: &UserId) -> Result<(), rooms::RoomsError> {
     node.rooms
-        .remove_alias(&node.log, lobby(), user.to_owned())
+        .remove_alias(&node.log, lobby(), Some(user.to_owned()))
         .await
 }
 

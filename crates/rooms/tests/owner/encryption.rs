@@ -115,7 +115,7 @@ conformance! {
         ] {
             let send = async |room| {
                 let body = content(json!({ "body": "x" }));
-                node.rooms.send(&node.log, room, alice(), kind.into(), body, None).await
+                node.rooms.send(&node.log, room, alice(), kind.into(), body, rooms::SendRequest::default()).await
             };
             let outcome = send(&room).await;
             assert_eq!(outcome.is_ok(), expected, "{kind}");

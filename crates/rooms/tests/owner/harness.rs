@@ -161,6 +161,7 @@ pub(crate) fn plain(preset: Preset) -> CreateRoom {
         power_levels: None,
         is_direct: false,
         notices_for: None,
+        by_appservice: false,
     }
 }
 
@@ -300,8 +301,12 @@ impl Node {
     ) -> Result<OwnedEventId, RoomsError> {
         let body = content(json!({ "msgtype": "m.text", "body": text }));
         let kind = "m.room.message".into();
+        let request = rooms::SendRequest {
+            transaction,
+            at: None,
+        };
         self.rooms
-            .send(&self.log, room, user, kind, body, transaction)
+            .send(&self.log, room, user, kind, body, request)
             .await
     }
 
@@ -318,9 +323,9 @@ impl Node {
                 &self.log,
                 room,
                 user,
-                kind.into(),
-                state_key,
+                (kind.into(), state_key),
                 content(value),
+                None,
             )
             .await
     }

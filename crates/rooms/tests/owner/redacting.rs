@@ -125,12 +125,12 @@ conformance! {
         let said = node.say(&room, alice(), "hello").await.unwrap();
         let send = async |user| {
             let body = content(json!({ "redacts": said }));
-            node.rooms.send(&node.log, &room, user, "m.room.redaction".into(), body, None).await
+            node.rooms.send(&node.log, &room, user, "m.room.redaction".into(), body, rooms::SendRequest::default()).await
         };
         assert_forbidden(send(bob()).await);
         send(alice()).await.unwrap();
         assert!(node.event(&room, &said).await.redacted_by.is_some());
-        let nothing = node.rooms.send(&node.log, &room, alice(), "m.room.redaction".into(), content(json!({})), None);
+        let nothing = node.rooms.send(&node.log, &room, alice(), "m.room.redaction".into(), content(json!({})), rooms::SendRequest::default());
         assert!(matches!(refusal(nothing.await), RoomsRefusal::Invalid(_)));
     }
 }

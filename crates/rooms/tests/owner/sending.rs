@@ -36,7 +36,7 @@ conformance! {
         node.join(&room, bob()).await.unwrap();
         let first = node.say_as(&room, alice(), "x", txn("PHONE", "1")).await.unwrap();
         let kind = "m.sticker".into();
-        let sticker = node.rooms.send(&node.log, &room, alice(), kind, content(json!({})), txn("PHONE", "1"));
+        let sticker = node.rooms.send(&node.log, &room, alice(), kind, content(json!({})), rooms::SendRequest { transaction: txn("PHONE", "1"), at: None });
         let mut made = vec![
             sticker.await.unwrap(),
             node.say_as(&room, alice(), "x", txn("LAPTOP", "1")).await.unwrap(),

@@ -370,7 +370,7 @@ conformance! {
             let (node, room) = (&node, &room_id);
             async move {
                 let kind = if number % 100 == 7 { "org.example.rare" } else { "m.room.message" };
-                node.rooms.send(&node.log, room, alice(), kind.into(), content(json!({})), None).await
+                node.rooms.send(&node.log, room, alice(), kind.into(), content(json!({})), rooms::SendRequest::default()).await
             }
         });
         futures_util::future::try_join_all(says).await.unwrap();

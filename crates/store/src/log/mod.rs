@@ -352,7 +352,18 @@ pub(crate) const TAIL_ROWS: usize = 4_096;
 pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \
      WHERE log_id = 1 AND last_pos > $1 ORDER BY last_pos LIMIT 4096";
 
+/// The batch that has a position.
+const BATCH_OF: &str = "SELECT first_pos, last_pos, at, touched FROM log \
+     WHERE log_id = 1 AND last_pos >= $1 ORDER BY last_pos LIMIT 1";
+
 impl Reader {
+    /// The batch in which a position was given, if it was given.
+    pub async fn batch_of(&self, pos: Pos) -> Result<Option<Batch>, StoreError> {
+        let batches = batches_of(&self.query(BATCH_OF, &[pos.get().into()]).await?)?;
+        let found = batches.into_iter().next();
+        Ok(found.filter(|batch| batch.first_pos <= pos))
+    }
+
     /// Reads the batches after a position, in order: some thousand at most.
     pub async fn batches_after(&self, pos: Pos) -> Result<Vec<Batch>, StoreError> {
         batches_of(&self.query(TAIL, &[pos.get().into()]).await?)

@@ -92,6 +92,8 @@ pub(super) enum Who {
     Banned,
     /// Administers the server, and is not in the room.
     Administrator,
+    /// An application service, whose user is not in the room.
+    Service,
 }
 
 /// A request, or what a case changes of one.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::row::Who;
 use crate::{
+    appservices::{bot, service::Service},
     every_endpoint::files::PICTURE,
     previews::pages::Pages,
     server::{Node, User, password_of},
@@ -17,12 +18,15 @@ pub(super) struct Stage {
     pub(super) node: Node,
     /// A site whose pages are told of.
     pages: Pages,
+    /// A bridge that is there, and its user.
+    bridge: Service,
+    bot: User,
     people: [User; 5],
     names: BTreeMap<&'static str, String>,
 }
 
 impl Stage {
-    pub(super) async fn set(node: Node) -> Self {
+    pub(super) async fn set(node: Node, bridge: Service) -> Self {
         let people = [
             node.join("owner").await,
             node.join("member").await,
@@ -33,10 +37,13 @@ impl Stage {
         let mut stage = Self {
             node,
             pages: Pages::open().await,
+            bridge,
+            bot: bot(),
             people,
             names: BTreeMap::new(),
         };
         stage.name_people();
+        stage.furnish_bridge();
         stage.furnish_room().await;
         stage.furnish_delayed().await;
         stage.furnish_account().await;
@@ -53,6 +60,7 @@ impl Stage {
             Who::Stranger => &self.people[2],
             Who::Banned => &self.people[3],
             Who::Administrator => &self.people[4],
+            Who::Service => &self.bot,
         }
     }
 
@@ -118,6 +126,18 @@ impl Stage {
         self.call("auth", password_of("owner").to_string());
         self.call("auth_of_another", password_of("member").to_string());
         self.call("key", "A".repeat(43));
+    }
+
+    fn furnish_bridge(&mut self) {
+        self.call("appservice_id", "irc");
+        self.call("network_id", "libera");
+        self.call("protocol", "irc");
+        let protocol = json!({
+            "user_fields": [], "location_fields": [], "icon": "", "field_types": {},
+            "instances": [],
+        });
+        self.bridge
+            .answers("thirdparty/protocol/irc", 200, protocol);
     }
 
     async fn furnish_room(&mut self) {

@@ -22,6 +22,7 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 pub(crate) fn here() -> Policy {
     Policy {
         allow_private_addresses: true,
+        ..Policy::default()
     }
 }
 
