@@ -127,7 +127,11 @@ impl Service {
     /// Lets time pass, now and then of many times that it is called: what is on its way has time
     /// to arrive in between.
     pub(crate) fn lets_pass(&self, clock: &FakeClock, step: Duration) {
-        if self.called.fetch_add(1, Ordering::Relaxed) % 10 == 0 {
+        if self
+            .called
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(10)
+        {
             clock.advance(step);
         }
     }
