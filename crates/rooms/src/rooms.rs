@@ -87,8 +87,12 @@ pub const MIGRATIONS: Migrations = Migrations {
     ],
 };
 
-/// How many rooms are kept in memory.
-const CACHED_ROOMS: u64 = 10_000;
+/// How many events of the state of rooms are kept in memory, about: each takes some 1.5 KiB. A room
+/// has eight beside its members.
+const CACHED_STATE: u64 = 128 * 1_024;
+
+/// What a room counts as at most, so that a large one is kept too.
+const LARGEST_ROOM: usize = 16 * 1_024;
 
 /// What an organisation decides about rooms.
 #[derive(Clone, Debug)]
@@ -146,7 +150,10 @@ impl Rooms {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let cache = Coherent::new(CACHED_ROOMS);
+        let cache = Coherent::weighing(CACHED_STATE, |room: &Arc<Room>| {
+            let events = room.state.len().min(LARGEST_ROOM);
+            u32::try_from(events).unwrap_or(u32::MAX)
+        });
         Self {
             inner: Arc::new(Inner {
                 options,

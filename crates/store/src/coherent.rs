@@ -33,12 +33,19 @@ where
 {
     /// Makes an empty cache of at most `capacity` values.
     pub fn new(capacity: u64) -> Self {
+        Self::weighing(capacity, |_| 1)
+    }
+
+    /// Makes an empty cache of values that weigh at most `capacity` together. One that weighs more
+    /// than all of that is never kept.
+    pub fn weighing(capacity: u64, weight: impl Fn(&V) -> u32 + Send + Sync + 'static) -> Self {
         let recent = Mutex::new(Recent {
             changes: VecDeque::new(),
             floor: Pos::START,
         });
+        let values = Cache::builder().max_capacity(capacity);
         Self {
-            values: Cache::new(capacity),
+            values: values.weigher(move |_, value| weight(value)).build(),
             recent,
         }
     }
