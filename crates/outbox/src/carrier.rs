@@ -29,7 +29,7 @@ const KEEP_DEAD: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MAX_FAULT_CHARS: usize = 200;
 
 /// A target is due at its time; also when that is so far off that the clock must have jumped.
-const DUE: &str = "SELECT target, failures FROM outbox_targets \
+const DUE: &str = "SELECT target, failures, next_at FROM outbox_targets \
      WHERE lane = $1 AND (next_at <= $2 OR next_at > $3) ORDER BY next_at LIMIT $4";
 
 const NEXT: &str = "SELECT MIN(next_at) FROM outbox_targets WHERE lane = $1 AND next_at > $2";
@@ -42,8 +42,10 @@ const DONE: &str = "DELETE FROM outbox WHERE lane = $1 AND target = $2 AND pos <
 const WENT_WELL: &str = "UPDATE outbox_targets SET failures = 0, failing_since = NULL, \
      fault = NULL, next_at = $3 WHERE lane = $1 AND target = $2";
 
+/// Whom somebody has hastened meanwhile is due at once, whatever came of this.
 const FAILED: &str = "UPDATE outbox_targets SET failures = failures + 1, \
-     failing_since = COALESCE(failing_since, CAST($3 AS BIGINT)), next_at = $4, fault = $5 \
+     failing_since = COALESCE(failing_since, CAST($3 AS BIGINT)), \
+     next_at = CASE WHEN next_at > $6 THEN next_at ELSE $4 END, fault = $5 \
      WHERE lane = $1 AND target = $2";
 
 /// Gives up what stands at a position, or was queued before a moment.
@@ -67,6 +69,15 @@ const NOTHING_WAITS: &str = "DELETE FROM outbox_targets WHERE lane = $1 AND targ
 /// No position of the log.
 const NONE: i64 = 0;
 
+/// A target that is to be served.
+struct Due {
+    target: String,
+    /// How often in a row it failed.
+    failures: i64,
+    /// Since when it is due, in milliseconds.
+    since: i64,
+}
+
 /// A target that is being served; gives its name when that is over.
 type Serving<'a> = Pin<Box<dyn Future<Output = Result<String, StoreError>> + Send + 'a>>;
 
@@ -88,9 +99,9 @@ impl Outbox {
             if serving.len() < AT_ONCE {
                 let looking = self.look::<L>(AT_ONCE + served.len());
                 let (due, next) = while_serving(&mut serving, &mut served, looking).await??;
-                for (target, failures) in due {
-                    if serving.len() < AT_ONCE && served.insert(target.clone()) {
-                        serving.push(self.serve(lane, cursor, target, failures).boxed());
+                for due in due {
+                    if serving.len() < AT_ONCE && served.insert(due.target.clone()) {
+                        serving.push(self.serve(lane, cursor, due).boxed());
                     }
                 }
                 wait = next.min(wait);
@@ -107,14 +118,11 @@ impl Outbox {
     }
 
     /// Who is due, and when somebody is next.
-    async fn look<L: Lane>(
-        &self,
-        limit: usize,
-    ) -> Result<(Vec<(String, i64)>, Duration), StoreError> {
+    async fn look<L: Lane>(&self, limit: usize) -> Result<(Vec<Due>, Duration), StoreError> {
         Ok((self.due::<L>(limit).await?, self.until_next::<L>().await?))
     }
 
-    async fn due<L: Lane>(&self, limit: usize) -> Result<Vec<(String, i64)>, StoreError> {
+    async fn due<L: Lane>(&self, limit: usize) -> Result<Vec<Due>, StoreError> {
         let now = self.now();
         let params = [
             L::NAME.into(),
@@ -124,9 +132,13 @@ impl Outbox {
             i64::try_from(limit).unwrap_or(i64::MAX).into(),
         ];
         let rows = self.log.database().query(DUE, &params).await?;
-        let due = rows
-            .iter()
-            .map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)));
+        let due = rows.iter().map(|row| {
+            Ok(Due {
+                target: row.text(0)?.to_owned(),
+                failures: row.int(1)?,
+                since: row.int(2)?,
+            })
+        });
         due.collect()
     }
 
@@ -143,19 +155,18 @@ impl Outbox {
         &self,
         lane: &L,
         cursor: &LeasedCursor,
-        target: String,
-        failures: i64,
+        due: Due,
     ) -> Result<String, StoreError> {
         let params = [
             L::NAME.into(),
-            target.as_str().into(),
+            due.target.as_str().into(),
             i64::from(L::TOGETHER.max(1)).into(),
         ];
         let rows = self.log.database().query(WAITING, &params).await?;
         let letters = rows.iter().map(letter).collect::<Result<Vec<_>, _>>()?;
         let delivered = match letters.is_empty() {
             true => Delivered::all(&letters),
-            false => match lane.deliver(&target, &letters).await {
+            false => match lane.deliver(&due.target, &letters).await {
                 Ok(delivered) => delivered,
                 Err(error) => {
                     let source: &dyn std::error::Error = &error;
@@ -170,22 +181,16 @@ impl Outbox {
                 }
             },
         };
-        let write = self.outcome::<L>(&target, failures, &letters, &delivered);
+        let write = self.outcome::<L>(&due, &letters, &delivered);
         cursor.write_here(write).await?;
-        Ok(target)
+        Ok(due.target)
     }
 
     /// What is to be written of an outcome.
-    fn outcome<L: Lane>(
-        &self,
-        target: &str,
-        failures: i64,
-        letters: &[Letter],
-        delivered: &Delivered,
-    ) -> LocalWrite {
+    fn outcome<L: Lane>(&self, due: &Due, letters: &[Letter], delivered: &Delivered) -> LocalWrite {
         let now = self.now();
         let with = |more: Vec<Value>| {
-            let mut params = vec![L::NAME.into(), target.into()];
+            let mut params = vec![L::NAME.into(), due.target.as_str().into()];
             params.extend(more);
             params
         };
@@ -223,11 +228,12 @@ impl Outbox {
                 let old = rest.iter().filter(|letter| letter.queued_at < before);
                 metrics::settled(L::NAME, "given_up", old.count());
                 metrics::settled(L::NAME, "put_off", rest.len());
-                let wait = backoff::wait(&*self.entropy, failures + 1, *after);
+                let wait = backoff::wait(&*self.entropy, due.failures + 1, *after);
                 let failed = vec![
                     now.as_millis().into(),
                     now.plus(wait).as_millis().into(),
                     shortened(fault).into(),
+                    due.since.into(),
                 ];
                 gives_up(write, NONE, before, fault).and(FAILED, with(failed))
             }

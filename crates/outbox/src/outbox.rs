@@ -63,8 +63,7 @@ const WAITING: &str = "SELECT lane, CAST(SUM(letters) AS BIGINT), CAST(SUM(targe
      FROM outbox_targets GROUP BY lane UNION ALL \
      SELECT lane, 0, 0, 0, COUNT(*) FROM outbox_dead GROUP BY lane) w GROUP BY lane ORDER BY lane";
 
-const HASTEN: &str = "UPDATE outbox_targets SET next_at = $3 \
-     WHERE lane = $1 AND target = $2 AND next_at > $3";
+const HASTEN: &str = "UPDATE outbox_targets SET next_at = $3 WHERE lane = $1 AND target = $2";
 
 impl Outbox {
     /// Puts it together over the log.
@@ -114,8 +113,8 @@ impl Outbox {
         self.waker(lane).notify_one();
     }
 
-    /// Has what waits for a target tried again now, whatever came of it before: the target has
-    /// shown that it is there.
+    /// Has what waits for a target tried again now, whatever came of it before or comes of what is
+    /// on its way: the target has shown that it is there.
     pub async fn hasten(&self, lane: &'static str, target: &str) -> Result<(), StoreError> {
         let params = vec![lane.into(), target.into(), self.now().as_millis().into()];
         let write = LocalWrite::new().and(HASTEN, params);
