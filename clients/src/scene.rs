@@ -1,6 +1,6 @@
 //! Stories: of a server from its start to its end, and of another program that plays a part.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -26,7 +26,21 @@ pub async fn on_a_server(
     database: Option<&Database>,
     story: impl AsyncFn(&Server) -> Result<()>,
 ) -> Result<()> {
-    let mut server = Server::start(encryption, database).await?;
+    on_a_server_with(None, encryption, database, story).await
+}
+
+/// The same on a server with the application service of a registration file.
+///
+/// # Errors
+///
+/// When the server does not start or stop, the story fails, or something is readable.
+pub async fn on_a_server_with(
+    registration: Option<&Path>,
+    encryption: Encryption,
+    database: Option<&Database>,
+    story: impl AsyncFnOnce(&Server) -> Result<()>,
+) -> Result<()> {
+    let mut server = Server::start(encryption, database, registration).await?;
     let outcome = story(&server).await;
     if outcome.is_err() {
         println!("the server's last words:\n{}", server.last_words());

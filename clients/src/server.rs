@@ -65,18 +65,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on a free port, on SQLite or on the given database.
+    /// Starts a server on a free port, on SQLite or on the given database, with the application
+    /// service of a registration file.
     ///
     /// # Errors
     ///
     /// When there is no server to start, or it is not ready in time.
-    pub async fn start(encryption: Encryption, database: Option<&Database>) -> Result<Self> {
+    pub async fn start(
+        encryption: Encryption,
+        database: Option<&Database>,
+        registration: Option<&Path>,
+    ) -> Result<Self> {
         let program = env::var_os(VARIABLE).with_context(|| {
             format!("{VARIABLE} names no server: run `cargo xtask test --clients`")
         })?;
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
-        let environment = environment(&folder.path().join("data"), port, encryption, database);
+        let mut environment = environment(&folder.path().join("data"), port, encryption, database);
+        if let Some(file) = registration {
+            environment.push(("CONCLAVE__APPSERVICES__REGISTRATIONS", file.into()));
+        }
         let output = File::create(folder.path().join("output"))?;
         let process = command(&program, &environment, folder.path())
             .arg("serve")
@@ -229,7 +237,12 @@ fn command(program: &OsString, environment: &[(&'static str, OsString)], folder:
     command
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody listens on.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("there is no free port")?;
     Ok(listener.local_addr()?.port())
 }

@@ -21,6 +21,15 @@ pub(crate) fn provide(requirements: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder.join("bin/python"))
 }
 
+/// Whether an environment has what bridges encrypt with: there are no wheels of it for Python 3.13
+/// and newer.
+pub(crate) fn encrypts_bridges(interpreter: &Path) -> bool {
+    let output = Command::new(interpreter)
+        .args(["-c", "import olm"])
+        .output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// Where environments are kept, for the next run and the next clone.
 fn cache() -> anyhow::Result<PathBuf> {
     let home = env::var_os("HOME").context("HOME is not set: there is no place for a cache")?;

@@ -1,18 +1,9 @@
 //! Python, which plays the story of `clients/python`.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
-
-use anyhow::{Context as _, Result};
-use clients::scene::played_by;
+use anyhow::Result;
+use clients::{python, scene::played_by};
 use matrix_sdk::ruma::{OwnedEventId, OwnedUserId};
 use serde_json::{Value, from_value};
-use tokio::process::Command;
-
-/// Names the variable that tells which Python has the client.
-const VARIABLE: &str = "CONCLAVE_TEST_PYTHON";
 
 /// A text as it was told: the event's id and what it says.
 pub(crate) type Told = (OwnedEventId, String);
@@ -30,22 +21,11 @@ pub(crate) struct Played {
 
 /// Plays the story in this scene.
 pub(crate) async fn play(scene: &Value) -> Result<Played> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
-    let mut python = Command::new(python()?);
-    // It leaves nothing beside the sources.
-    python.args(["-B", "story.py"]).current_dir(&folder);
-    let mut outcome = played_by(&mut python, scene).await?;
+    let mut outcome = played_by(&mut python::program("story.py")?, scene).await?;
     Ok(Played {
         user: from_value(outcome["user"].take())?,
         said: from_value(outcome["said"].take())?,
         heard: from_value(outcome["heard"].take())?,
         history: from_value(outcome["history"].take())?,
     })
-}
-
-fn python() -> Result<PathBuf> {
-    let program = env::var_os(VARIABLE).with_context(|| {
-        format!("{VARIABLE} names no Python with matrix-nio: run `cargo xtask test --clients`")
-    })?;
-    Ok(program.into())
 }

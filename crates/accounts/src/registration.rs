@@ -208,8 +208,13 @@ impl Accounts {
         by: By,
     ) -> Result<Registered, RegisterError> {
         let localpart = new.localpart.unwrap_or_else(|| self.made_up_name());
-        let user_id =
-            ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?;
+        let user_id = match &grant {
+            // Judged when the registration was read: it may have capitals.
+            Grant::Appservice(service) if service.sender().localpart() == localpart => {
+                service.sender().to_owned()
+            }
+            _ => ids::new_user_id(&localpart, self.server_name()).map_err(RegisterError::Name)?,
+        };
         let permit = self.permit(&grant)?;
         let service = match &grant {
             Grant::Appservice(service) => Some(service),

@@ -249,14 +249,16 @@ impl Judge<'_> {
         localpart: &Spanned<String>,
         server: &ServerName,
     ) -> Option<ruma::OwnedUserId> {
-        let user_id = UserId::parse(format!("@{}:{server}", localpart.value)).ok();
-        let user_id = user_id.filter(|user_id| {
-            user_id.localpart() == localpart.value
-                && !localpart.value.is_empty()
-                && user_id.validate_strict().is_ok()
+        let parse = |localpart: &str| UserId::parse(format!("@{localpart}:{server}")).ok();
+        // Bridges that use a user of their namespace instead make up a name, with capitals: for
+        // everybody else those are a thing of the past.
+        let lower = parse(&localpart.value.to_ascii_lowercase());
+        let is_name = lower.is_some_and(|user_id| user_id.validate_strict().is_ok());
+        let user_id = parse(&localpart.value).filter(|user_id| {
+            is_name && user_id.localpart() == localpart.value && !localpart.value.is_empty()
         });
         if user_id.is_none() {
-            let reason = "sender_localpart is no user name: lower-case letters, digits and \
+            let reason = "sender_localpart is no user name: letters, digits and \
                           `.`, `_`, `-`, `=`, `/`, `+`";
             self.refuse(line(localpart), reason);
         }

@@ -66,6 +66,17 @@ fn a_bridge_as_it_registers_itself_is_read() {
     }
 }
 
+/// As mautrix has it, whose bridges use a user of their namespace instead.
+#[test]
+fn the_name_of_a_services_own_user_may_have_capitals() {
+    let name = "z74KWpDCiU7fNXog8TnQdJDIjh-CslwvPpjZzFT2fRAIgRkSuoGOON4ugvQ0RdRl";
+    let text = BRIDGE.replacen("_telegram_bot", name, 1);
+    let services = parse(&[("telegram.yaml", &text)]).unwrap();
+    let service = services.by_id("telegram").unwrap();
+    assert_eq!(service.sender().localpart(), name);
+    assert!(service.acts_for(service.sender()));
+}
+
 #[test]
 fn little_is_enough() {
     let text = "id: a\nurl: null\nas_token: x\nhs_token: y\nsender_localpart: bot\n";

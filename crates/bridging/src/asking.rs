@@ -16,6 +16,11 @@ use crate::{Bridging, bridging::Inner, lane::ToAppservices, metrics, sending::ad
 /// How long a service may take for an answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long what waits for a service that pings still waits. Bridges ping while they start, before
+/// they have opened the device that encrypts for them: those that are made of mautrix in Python
+/// take messages to it from there on, and throw away what comes earlier.
+const COMING_UP: Duration = Duration::from_secs(5);
+
 /// How much of an answer is read.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
@@ -46,7 +51,7 @@ pub enum PingError {
 
 impl Bridging {
     /// Asks a service whether it is there, at the wish of the service itself, and tells how long
-    /// it took. What waits for one that is there is not put off any longer.
+    /// it took. What waits for one that is there is put off only until it has come up.
     ///
     /// # Errors
     ///
@@ -81,7 +86,7 @@ impl Bridging {
         let hastened = self
             .inner
             .outbox
-            .hasten(ToAppservices::NAME, appservice.id());
+            .hasten(ToAppservices::NAME, appservice.id(), COMING_UP);
         if let Err(error) = hastened.await {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, "what waits for a service goes when its time comes");

@@ -1,6 +1,6 @@
 //! [`Outbox`]: where letters are put, and what waits.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{entropy::Entropy, time::Timestamp};
 use parking_lot::Mutex;
@@ -113,10 +113,16 @@ impl Outbox {
         self.waker(lane).notify_one();
     }
 
-    /// Has what waits for a target tried again now, whatever came of it before or comes of what is
-    /// on its way: the target has shown that it is there.
-    pub async fn hasten(&self, lane: &'static str, target: &str) -> Result<(), StoreError> {
-        let params = vec![lane.into(), target.into(), self.now().as_millis().into()];
+    /// Has what waits for a target tried again after so long, whatever came of it before or comes
+    /// of what is on its way: the target has shown that it is there.
+    pub async fn hasten(
+        &self,
+        lane: &'static str,
+        target: &str,
+        after: Duration,
+    ) -> Result<(), StoreError> {
+        let at = self.now().plus(after).as_millis();
+        let params = vec![lane.into(), target.into(), at.into()];
         let write = LocalWrite::new().and(HASTEN, params);
         match LeasedCursor::write_beside(&self.log, lane, write).await {
             // Nobody ever worked on this lane.

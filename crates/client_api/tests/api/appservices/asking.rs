@@ -16,7 +16,7 @@ use crate::{
 on_both_engines! {
     a_service_is_told_whether_it_can_be_reached,
     only_the_service_itself_asks_for_a_ping,
-    a_ping_has_what_waits_tried_again_at_once,
+    a_ping_has_what_waits_tried_again_when_the_service_has_come_up,
     a_service_makes_a_user_when_somebody_asks_for_them,
     a_service_makes_a_room_when_somebody_asks_for_its_alias,
     a_service_is_not_asked_what_it_asks_itself,
@@ -62,7 +62,7 @@ async fn only_the_service_itself_asks_for_a_ping(mut server: Server) {
     assert_eq!(refused, (403, "M_FORBIDDEN".to_owned()));
 }
 
-async fn a_ping_has_what_waits_tried_again_at_once(mut server: Server) {
+async fn a_ping_has_what_waits_tried_again_when_the_service_has_come_up(mut server: Server) {
     let (service, node) = bridged(&mut server).await;
     service.answers("ping", 200, json!({}));
     service.is(Mood::Says(503));
@@ -72,7 +72,10 @@ async fn a_ping_has_what_waits_tried_again_at_once(mut server: Server) {
     let step = Duration::from_secs(1_000);
     service.tries(&server.deployment.clock, 3, step).await;
     service.is(Mood::Takes);
+    let before = service.came().len();
     node.ok(AS_TOKEN, "POST", PING, json!({})).await;
+    assert_eq!(service.came().len(), before, "it is still coming up");
+    server.deployment.clock.advance(Duration::from_secs(5));
     service.got(&event).await;
 }
 
