@@ -116,6 +116,9 @@ async fn a_service_is_told_of_rooms_with_its_aliases_and_ids(mut server: Server)
     let first = node.say(&ben, &by_id, "by its id").await;
     service.got(&first).await;
     let unknown = node.say(&ben, &by_alias, "not yet").await;
+    // Whose aliases a room has is asked when it is looked at what was said there.
+    let later = node.say(&ben, &by_id, "looked at").await;
+    service.got(&later).await;
     let alias = format!(
         "directory/room/{}",
         encoded(&format!("#shared_cats{}:localhost", count()))
