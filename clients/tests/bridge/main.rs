@@ -68,7 +68,7 @@ async fn story(server: &Server, bridge: &mut Service) -> Result<()> {
     bridge.stop().await?;
     // The key of what is said now waits for the bridge, too.
     device.room(&room)?.discard_room_key().await?;
-    let text = say(&device, &room, 2).await?;
+    let (text, ()) = tokio::try_join!(say(&device, &room, 2), bridge.is_away())?;
     bridge.start(server.url()).await?;
     hears(&device, &room, 2, &text).await?;
     is_answered(&device, &room, 3).await?;

@@ -17,6 +17,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
     process::{Child, Command},
     time::timeout,
 };
@@ -114,6 +116,31 @@ impl Service {
             .await
             .context("the bridge does not stop when it is asked to")??;
         ensure!(status.success(), "the bridge stopped with {status}");
+        Ok(())
+    }
+
+    /// Waits in the place of the bridge until something is sent to it, and says that it is away for
+    /// so long that only its ping brings it what it misses: what comes to a bridge of mautrix just
+    /// before it pings is lost, whatever the server does.
+    pub(crate) async fn is_away(&self) -> Result<()> {
+        let door = TcpListener::bind(("127.0.0.1", self.port)).await?;
+        let (mut caller, _) = timeout(PATIENCE, door.accept())
+            .await
+            .context("nothing is sent to the bridge while it is away")??;
+        let mut request = BufReader::new(&mut caller);
+        let (mut line, mut length) = (String::new(), 0);
+        while request.read_line(&mut line).await? > 2 {
+            let header = line.to_ascii_lowercase();
+            if let Some(value) = header.strip_prefix("content-length:") {
+                length = value.trim().parse()?;
+            }
+            line.clear();
+        }
+        request.read_exact(&mut vec![0; length]).await?;
+        let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 600\r\n\
+                      Content-Length: 0\r\nConnection: close\r\n\r\n";
+        caller.write_all(answer.as_bytes()).await?;
+        caller.shutdown().await?;
         Ok(())
     }
 
