@@ -11,8 +11,7 @@ use outbound::Outbound;
 use outbox::{Lane, Outbox};
 use parking_lot::Mutex;
 use rooms::Rooms;
-use ruma::OwnedUserId;
-use store::{Begin, LeasedCursor, Log, Reader, StoreError};
+use store::{Begin, LeasedCursor, Log};
 use tokio::sync::Semaphore;
 
 use crate::{ephemera, following::Follower, lane::ToAppservices};
@@ -106,16 +105,5 @@ impl Bridging {
 impl Inner {
     pub(crate) fn appservices(&self) -> &Appservices {
         self.accounts.appservices()
-    }
-
-    /// The name of a user.
-    pub(crate) async fn user_id(
-        &self,
-        reader: &Reader,
-        user: i64,
-    ) -> Result<OwnedUserId, StoreError> {
-        let name = self.log.database().names().user_name(reader, user);
-        let user_id = OwnedUserId::try_from(&*name.await?);
-        user_id.map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
     }
 }

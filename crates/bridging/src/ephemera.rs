@@ -291,7 +291,7 @@ impl<'a> Ephemera<'a> {
         let room_id = names.room_name(snapshot, room).await?;
         let mut user_ids = Vec::new();
         for user in self.typing.get(&room).into_iter().flat_map(BTreeMap::keys) {
-            match self.inner.user_id(snapshot, *user).await {
+            match self.inner.rooms.user_id(snapshot, *user).await {
                 Ok(user_id) => user_ids.push(user_id),
                 // The bus may name somebody who is not there.
                 Err(StoreError::Damaged(_)) => {}
@@ -307,7 +307,7 @@ impl<'a> Ephemera<'a> {
         snapshot: &Snapshot,
         presence: &Presence,
     ) -> Result<Value, StoreError> {
-        let sender = self.inner.user_id(snapshot, presence.user).await?;
+        let sender = self.inner.rooms.user_id(snapshot, presence.user).await?;
         let now = self.inner.log.clock().now();
         let ago = now.since(presence.last_active_at).as_millis();
         let state = match presence.activity {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use appservices::Appservice;
 use outbox::Lane;
 use rooms::{EventOutline, Rooms};
-use store::{Applier, Batch, LeasedCursor, LocalWrite, Pos, Snapshot, StoreError};
+use store::{Applier, Batch, LeasedCursor, Pos, Snapshot, StoreError};
 
 use crate::{
     bridging::Inner,
@@ -72,18 +72,13 @@ impl<'a> Follower<'a> {
         letters: Letters,
         pos: Pos,
     ) -> Result<(), StoreError> {
-        if letters.is_empty() {
-            cursor.pass(pos);
-            return Ok(());
-        }
         let services = &self.watching.services;
         let letters = letters.into_iter();
         let letters = letters.map(|(service, pos)| (services[service].id().to_owned(), pos));
         let outbox = &self.inner.outbox;
-        let write = outbox.put(LocalWrite::new(), ToAppservices::NAME, letters);
-        cursor.write(write, pos).await?;
-        outbox.wake(ToAppservices::NAME);
-        Ok(())
+        outbox
+            .put_up_to(cursor, pos, ToAppservices::NAME, letters.collect())
+            .await
     }
 
     async fn letters(
@@ -179,7 +174,7 @@ impl<'a> Follower<'a> {
         let touched: BTreeSet<(i64, &str)> = touched.collect();
         for (user, device) in touched {
             let services = self.watching.of_user(self.inner, snapshot, user).await?;
-            let user_id = self.inner.user_id(snapshot, user).await?;
+            let user_id = self.inner.rooms.user_id(snapshot, user).await?;
             for service in services.iter().copied() {
                 let appservice = &self.watching.services[service];
                 if !speaks_for_devices(appservice) || !appservice.owns(&user_id) {

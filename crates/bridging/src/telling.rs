@@ -107,7 +107,11 @@ impl Telling<'_> {
     async fn receipt(&self, room: i64, receipt: &ReceiptEntry) -> Result<Value, StoreError> {
         let names = self.inner.log.database().names();
         let room_id = names.room_name(self.snapshot, room).await?;
-        let user_id = self.inner.user_id(self.snapshot, receipt.user).await?;
+        let user_id = self
+            .inner
+            .rooms
+            .user_id(self.snapshot, receipt.user)
+            .await?;
         let mut data = json!({ "ts": receipt.ts });
         if !receipt.thread.is_empty() {
             data["thread_id"] = receipt.thread.as_str().into();
@@ -128,7 +132,7 @@ impl Telling<'_> {
     ) -> Result<(), StoreError> {
         let before = Pos::new(pos.get() - 1);
         for (user, device) in batch.touched.devices() {
-            let user_id = self.inner.user_id(self.snapshot, user).await?;
+            let user_id = self.inner.rooms.user_id(self.snapshot, user).await?;
             if !self.appservice.owns(&user_id) {
                 continue;
             }
@@ -153,7 +157,7 @@ impl Telling<'_> {
         let before = Pos::new(pos.get() - 1);
         let keys = &self.inner.keys;
         for (_, user) in keys.device_changes(self.snapshot, before, pos).await? {
-            let user_id = self.inner.user_id(self.snapshot, user).await?;
+            let user_id = self.inner.rooms.user_id(self.snapshot, user).await?;
             if self.appservice.owns(&user_id) {
                 for device in self.inner.accounts.devices_of(user).await? {
                     let device_id: &DeviceId = &device.device_id;

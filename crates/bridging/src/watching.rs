@@ -81,7 +81,7 @@ impl Watching {
         if let Some(known) = self.users.get(&user) {
             return Ok(Arc::clone(known));
         }
-        let user_id = inner.user_id(reader, user).await?;
+        let user_id = inner.rooms.user_id(reader, user).await?;
         let services: Arc<[usize]> = self.of_name(user_id.as_str());
         self.users.insert(user, Arc::clone(&services));
         Ok(services)

@@ -8,7 +8,7 @@ use mail::Mailer;
 use model::{language::Language, time::Clock};
 use outbox::{Lane, Outbox};
 use ruma::OwnedServerName;
-use store::{Applier, Begin, LeasedCursor, LocalWrite, Log, Pos, StoreError};
+use store::{Applier, Begin, LeasedCursor, Log, Pos, StoreError};
 
 use crate::lane::ToMailServer;
 
@@ -113,15 +113,8 @@ impl Inner {
     /// Puts a letter for each mail into the outbox, and moves the cursor with them.
     async fn put(&self, cursor: &LeasedCursor, last: Pos) -> Result<(), StoreError> {
         let letters = self.accounts.mails_written(cursor.pos(), last).await?;
-        if letters.is_empty() {
-            cursor.pass(last);
-            return Ok(());
-        }
-        let write = self
-            .outbox
-            .put(LocalWrite::new(), ToMailServer::NAME, letters);
-        cursor.write(write, last).await?;
-        self.outbox.wake(ToMailServer::NAME);
-        Ok(())
+        self.outbox
+            .put_up_to(cursor, last, ToMailServer::NAME, letters)
+            .await
     }
 }

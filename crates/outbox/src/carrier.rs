@@ -42,7 +42,7 @@ const DONE: &str = "DELETE FROM outbox WHERE lane = $1 AND target = $2 AND pos <
 const WENT_WELL: &str = "UPDATE outbox_targets SET failures = 0, failing_since = NULL, \
      fault = NULL, next_at = $3 WHERE lane = $1 AND target = $2";
 
-/// Whom somebody has hastened meanwhile is due at once, whatever came of this.
+/// Whom somebody has hastened meanwhile stays due then, whatever came of this.
 const FAILED: &str = "UPDATE outbox_targets SET failures = failures + 1, \
      failing_since = COALESCE(failing_since, CAST($3 AS BIGINT)), \
      next_at = CASE WHEN next_at > $6 THEN next_at ELSE $4 END, fault = $5 \

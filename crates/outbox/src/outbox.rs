@@ -108,6 +108,25 @@ impl Outbox {
             .and_insert(&TARGETS, targets)
     }
 
+    /// Puts the letters that a lane's worker has for the changes up to a position, moves its cursor
+    /// there with them, and has them carried.
+    pub async fn put_up_to(
+        &self,
+        cursor: &LeasedCursor,
+        pos: Pos,
+        lane: &'static str,
+        letters: Vec<(String, Pos)>,
+    ) -> Result<(), StoreError> {
+        if letters.is_empty() {
+            cursor.pass(pos);
+            return Ok(());
+        }
+        let write = self.put(LocalWrite::new(), lane, letters);
+        cursor.write(write, pos).await?;
+        self.wake(lane);
+        Ok(())
+    }
+
     /// Lets what carries a lane's letters on this node look now.
     pub fn wake(&self, lane: &'static str) {
         self.waker(lane).notify_one();

@@ -7,7 +7,7 @@ use outbox::Lane;
 use pushers::PusherChanges;
 use rooms::{Looking, Room, Rooms, StoredEvent};
 use ruma::{UserId, events::room::member::MembershipState};
-use store::{Applier, Batch, LeasedCursor, LocalWrite, Pos, Snapshot, StoreError};
+use store::{Applier, Batch, LeasedCursor, Pos, Snapshot, StoreError};
 
 use crate::{
     gateway::ToGateways,
@@ -67,17 +67,12 @@ impl<'a> FanOut<'a> {
         letters: Letters,
         pos: Pos,
     ) -> Result<(), StoreError> {
-        if letters.is_empty() {
-            cursor.pass(pos);
-            return Ok(());
-        }
         let outbox = &self.inner.outbox;
         let letters = letters.into_iter();
         let letters = letters.map(|(pusher, pos)| (pusher.to_string(), Pos::new(pos)));
-        let write = outbox.put(LocalWrite::new(), ToGateways::NAME, letters);
-        cursor.write(write, pos).await?;
-        outbox.wake(ToGateways::NAME);
-        Ok(())
+        outbox
+            .put_up_to(cursor, pos, ToGateways::NAME, letters.collect())
+            .await
     }
 
     async fn letters(

@@ -53,7 +53,7 @@ impl Reader {
         pusher: &StoredPusher,
     ) -> Result<Self, StoreError> {
         let user = pusher.user;
-        let user_id = inner.user_id(snapshot, user).await?;
+        let user_id = inner.rooms.user_id(snapshot, user).await?;
         Ok(Self {
             user,
             judge: inner.judge(snapshot, user, &user_id).await?,

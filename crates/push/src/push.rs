@@ -8,7 +8,7 @@ use outbox::{Lane, Outbox};
 use parking_lot::Mutex;
 use pushers::Pushers;
 use rooms::{Judge, Rooms};
-use ruma::{OwnedUserId, UserId};
+use ruma::UserId;
 use store::{Begin, LeasedCursor, Log, Snapshot, StoreError};
 
 use crate::{Gateways, fan_out::FanOut, gateway::ToGateways};
@@ -76,17 +76,6 @@ impl Push {
 }
 
 impl Inner {
-    /// The name of a user.
-    pub(crate) async fn user_id(
-        &self,
-        snapshot: &Snapshot,
-        user: i64,
-    ) -> Result<OwnedUserId, StoreError> {
-        let name = self.log.database().names().user_name(snapshot, user);
-        let user_id = OwnedUserId::try_from(&*name.await?);
-        user_id.map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
-    }
-
     /// By what it is judged whether something notifies a user.
     pub(crate) async fn judge(
         &self,

@@ -61,7 +61,7 @@ impl Watched {
             }
             return Ok(());
         }
-        let user_id = inner.user_id(snapshot, user).await?;
+        let user_id = inner.rooms.user_id(snapshot, user).await?;
         self.by_name.insert(user_id.clone(), user);
         self.people.insert(user, Person { user_id, pushers });
         Ok(())

@@ -8,12 +8,13 @@ use model::{
     time::Clock,
 };
 use ruma::{
-    EventId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomVersionId, ServerName, UserId,
+    EventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomAliasId, RoomId, RoomVersionId,
+    ServerName, UserId,
 };
 use seal::Keyring;
 use store::{
     Coherent, CommitError, Database, Intent, Log, LogBuilder, Migration, Migrations, Names, Pos,
-    Snapshot, StoreError, Ticket,
+    Reader, Snapshot, StoreError, Ticket,
 };
 use tokio::sync::Notify;
 
@@ -250,6 +251,12 @@ impl Rooms {
 
     pub(crate) fn names(&self) -> &Names {
         self.inner.database.names()
+    }
+
+    /// The user behind an integer.
+    pub async fn user_id(&self, reader: &Reader, user: i64) -> Result<OwnedUserId, StoreError> {
+        let name = self.names().user_name(reader, user).await?;
+        OwnedUserId::try_from(&*name).map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
     }
 
     /// Opens a view of one moment.

@@ -6,7 +6,7 @@ use rooms::Membership;
 use ruma::{UserId, events::room::member::MembershipState};
 use store::{Pos, Snapshot, StoreError};
 
-use crate::{reading::user_id, response::DeviceLists, sync::Inner};
+use crate::{response::DeviceLists, sync::Inner};
 
 /// From how many people on all who share a room are read at once, instead of each alone.
 const MANY: usize = 32;
@@ -72,11 +72,11 @@ impl Window<'_> {
         parted.retain(|user| !sharing.contains(user) && *user != self.user);
         let mut lists = DeviceLists::default();
         for user in changed {
-            let user = user_id(self.inner, self.snapshot, user).await?;
+            let user = self.inner.rooms.user_id(self.snapshot, user).await?;
             lists.changed.push(user);
         }
         for user in parted {
-            let user = user_id(self.inner, self.snapshot, user).await?;
+            let user = self.inner.rooms.user_id(self.snapshot, user).await?;
             lists.left.push(user);
         }
         let met = met.intersection(&sharing).copied().collect();

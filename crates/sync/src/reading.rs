@@ -317,7 +317,7 @@ impl Reading<'_> {
     }
 
     pub(crate) async fn user_id(&self, user: i64) -> Result<OwnedUserId, StoreError> {
-        user_id(self.inner, self.snapshot, user).await
+        self.inner.rooms.user_id(self.snapshot, user).await
     }
 }
 
@@ -364,21 +364,6 @@ impl BesideEvents<'_> {
         let rooms = entries.chain(self.receipts.keys().copied());
         rooms.chain(self.typing.iter().copied()).collect()
     }
-}
-
-/// The user behind an integer.
-pub(crate) async fn user_id(
-    inner: &Inner,
-    snapshot: &Snapshot,
-    user: i64,
-) -> Result<OwnedUserId, StoreError> {
-    let name = inner
-        .log
-        .database()
-        .names()
-        .user_name(snapshot, user)
-        .await?;
-    OwnedUserId::try_from(&*name).map_err(|_| StoreError::Damaged("user_names.name".to_owned()))
 }
 
 pub(crate) fn account_data_event(entry: &AccountDataEntry) -> ClientEvent {

@@ -114,9 +114,7 @@ impl Rooms {
     }
 
     async fn due(&self, snapshot: &Snapshot, event: DelayedEvent) -> Result<Due, StoreError> {
-        let name = self.names().user_name(snapshot, event.user).await?;
-        let sender = OwnedUserId::try_from(&*name);
-        let sender = sender.map_err(|_| StoreError::Damaged("user_names.name".to_owned()))?;
+        let sender = self.user_id(snapshot, event.user).await?;
         Ok(Due { event, sender })
     }
 
