@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use audit::Act;
-use model::{ids, time::Timestamp};
-use store::StoreError;
+use audit::{Act, AuditTrail};
+use model::{ids, mail_address::MailAddress, time::Timestamp};
+use store::{CommitError, Intent, StoreError};
 
 use crate::{
     Accounts, By,
+    applier::AccountChanges,
     change::{Change, MakeRegistrationToken, Outcome, Refusal},
+    emails::{EmailChanges, EmailRefusal},
     rows::RegistrationToken,
     secret,
     work::registration_token_of,
@@ -31,6 +33,8 @@ pub struct TokenTerms {
     pub uses_allowed: Option<u32>,
     /// How long it is good, at most [`TokenTerms::LONGEST_LIFETIME`]; `None` is without end.
     pub lifetime: Option<Duration>,
+    /// Who is sent the token by mail.
+    pub send_to: Option<MailAddress>,
 }
 
 impl TokenTerms {
@@ -102,6 +106,12 @@ pub enum TokenError {
     /// There are too many.
     #[error("{0} tokens can be used already: take some of them back first")]
     TooMany(i64),
+    /// It was to be sent by mail, and this server sends none.
+    #[error("this server sends no mail: mail.host is not set")]
+    NoMail,
+    /// The address was sent as many mails as it may be sent.
+    #[error("this address was sent many mails already; try again later")]
+    TooManyMails,
     /// There is no such token.
     #[error("there is no such token")]
     NoSuchToken,
@@ -120,6 +130,20 @@ impl From<Refusal> for TokenError {
     }
 }
 
+impl From<CommitError> for TokenError {
+    fn from(error: CommitError) -> Self {
+        let error = match error.refusal::<EmailChanges>() {
+            Ok(EmailRefusal::TooManyMails(_)) => return Self::TooManyMails,
+            Ok(refusal) => return Self::Store(refusal.into_store()),
+            Err(error) => error,
+        };
+        match error.refusal::<AccountChanges>() {
+            Ok(refusal) => refusal.into(),
+            Err(error) => Self::Store(error.into_store()),
+        }
+    }
+}
+
 const LIST: &str = "SELECT hash, id, invitation, localpart, uses_allowed, uses, expires_at, \
      created_at FROM registration_tokens WHERE id > $1 ORDER BY id LIMIT $2";
 const READ: &str = "SELECT hash, id, invitation, localpart, uses_allowed, uses, expires_at, \
@@ -129,7 +153,7 @@ impl Accounts {
     /// The most registration tokens and invitations that are kept.
     pub const MOST_REGISTRATION_TOKENS: i64 = 10_000;
 
-    /// Makes a token with which people register.
+    /// Makes a token with which people register, and has it sent to who is to get it.
     ///
     /// At most [`Accounts::MOST_REGISTRATION_TOKENS`] are kept. When so many are there, those
     /// that were used up or have expired make room.
@@ -139,6 +163,9 @@ impl Accounts {
         by: By,
     ) -> Result<MadeToken, TokenError> {
         terms.check()?;
+        if terms.send_to.is_some() && !self.sends_mail() {
+            return Err(TokenError::NoMail);
+        }
         if let Some(localpart) = &terms.localpart {
             let user_id = ids::new_user_id(localpart, self.server_name());
             let user_id = user_id.map_err(TokenError::Name)?;
@@ -167,9 +194,16 @@ impl Accounts {
         if let Some(localpart) = terms.localpart {
             record = record.with("localpart", localpart);
         }
-        let change = Change::MakeRegistrationToken(change);
-        match self.commit_one(change, Some(record)).await? {
-            Outcome::TokenMade(id) => Ok(MadeToken { id, token }),
+        let mut intent = Intent::new();
+        let ends_at = change.expires_at;
+        let ticket = intent.add::<AccountChanges>(Change::MakeRegistrationToken(change));
+        intent.add::<AuditTrail>(record);
+        if let Some(address) = &terms.send_to {
+            self.add_invitation_mail(&mut intent, address, (&token, ends_at));
+        }
+        let mut committed = self.inner.log.commit(intent).await?;
+        match committed.take(ticket) {
+            Some(Outcome::TokenMade(id)) => Ok(MadeToken { id, token }),
             _ => Err(StoreError::Refused("a token had no outcome".to_owned()).into()),
         }
     }

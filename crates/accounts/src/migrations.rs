@@ -26,6 +26,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "emails",
             sql: include_str!("../migrations/0004_emails.sql"),
         },
+        Migration {
+            number: 5,
+            name: "email_invites",
+            sql: include_str!("../migrations/0005_email_invites.sql"),
+        },
     ],
 };
 

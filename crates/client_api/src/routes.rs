@@ -64,6 +64,7 @@ use crate::{
     endpoint::{Endpoint, Route, by_anyone, by_caller, by_caller_if_any},
     error::ApiError,
     filter::{create_filter::create_filter, get_filter::get_filter},
+    identity::get_key_validity::get_key_validity,
     keys::{
         claim_keys::claim_keys, get_key_changes::get_key_changes, query_keys::query_keys,
         upload_keys::upload_keys, upload_signatures::upload_signatures,
@@ -296,6 +297,8 @@ fn endpoints() -> Vec<Endpoint> {
         by_caller(get_mutual_rooms_unstable, Suspended),
         // User directory
         by_caller(search_users, Suspended),
+        // Identity service API: keys of invitations by address
+        by_anyone(get_key_validity),
         // Typing notifications
         by_caller(set_typing, Good),
         // Receipts

@@ -6,6 +6,7 @@
 mod deactivate;
 mod dehydrated;
 mod devices;
+mod inviting;
 mod password;
 mod profile;
 
@@ -18,6 +19,7 @@ use store::Log;
 
 pub use deactivate::DeactivateError;
 pub use dehydrated::DehydrateError;
+pub use inviting::{InviteEmailError, Invited, invitation};
 pub use password::{AfterPassword, ChangePasswordError, ResetPasswordError};
 pub use profile::SetProfileError;
 

@@ -1,21 +1,28 @@
 //! [`Letter`]: what a mail says.
 
-use std::sync::OnceLock;
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use minijinja::{AutoEscape, Environment, Value, context};
 use model::{language::Language, mail_address::MailAddress, time::Timestamp};
 
 use crate::{
-    Line, Mail, MailId,
+    Line, Mail, MailId, Quoted,
     texts::{LetterTexts, Texts, texts_in},
 };
 
 const TEXT: &str = include_str!("../templates/letter.txt");
 const HTML: &str = include_str!("../templates/letter.html");
 
+/// The last moment that is told: the end of the year 9999.
+const LAST_MOMENT_MS: u64 = 253_402_300_799_000;
+
 /// What a mail says. What is named in it was chosen by the server or by the reader, not by whoever
-/// caused it: nobody sends words of their own through this server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// caused it: nobody sends words of their own through this server. (An invitation has to name rooms
+/// and people: those names are [`Quoted`].)
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Letter<'a> {
     /// Asks whether the reader adds their address to an account.
     AddAddress {
@@ -44,6 +51,26 @@ pub enum Letter<'a> {
         /// Their account.
         user_id: &'a str,
     },
+    /// Tells that somebody invites the reader, who is known by their address alone, into a room.
+    RoomInvite {
+        /// Who.
+        user_id: &'a str,
+        /// How they are called.
+        name: Option<Quoted>,
+        /// How the room is called.
+        room: Option<Quoted>,
+        /// Where the server is reached.
+        server_url: &'a str,
+    },
+    /// Invites the reader to make an account.
+    Invitation {
+        /// With what they register.
+        token: &'a str,
+        /// How long it is good, if there is an end to it.
+        until: Option<Timestamp>,
+        /// Where the server is reached.
+        server_url: &'a str,
+    },
 }
 
 impl Letter<'_> {
@@ -56,12 +83,9 @@ impl Letter<'_> {
         server_name: &str,
     ) -> Mail {
         let texts = texts_in(language);
-        let (letter, link, user_id) = self.parts(texts);
-        let filled = |text: &str| {
-            // The user's id last: it is not looked through for places of the server's name.
-            let text = text.replace("{server}", server_name);
-            text.replace("{user}", user_id)
-        };
+        let (letter, link, mut named) = self.parts(texts);
+        named.push(("server", server_name.to_owned()));
+        let filled = |text: &str| fill(text, &named);
         let title = filled(letter.title);
         let subject = Line::new(&title);
         let paragraphs = letter.paragraphs.iter().map(|text| filled(text));
@@ -85,15 +109,78 @@ impl Letter<'_> {
         }
     }
 
-    fn parts(&self, texts: &'static Texts) -> (&'static LetterTexts, Option<&str>, &str) {
+    /// Its texts, its link, and what is named in it.
+    fn parts(&self, texts: &'static Texts) -> (&'static LetterTexts, Option<&str>, Named) {
+        let user = |user_id: &str| vec![("user", user_id.to_owned())];
         match self {
-            Self::AddAddress { link } => (&texts.add_address, Some(link), ""),
-            Self::Register { link } => (&texts.register, Some(link), ""),
-            Self::ResetPassword { link, user_id } => (&texts.reset_password, Some(link), user_id),
-            Self::AddressInUse { user_id } => (&texts.address_in_use, None, user_id),
-            Self::PasswordChanged { user_id } => (&texts.password_changed, None, user_id),
+            Self::AddAddress { link } => (&texts.add_address, Some(link), vec![]),
+            Self::Register { link } => (&texts.register, Some(link), vec![]),
+            Self::ResetPassword { link, user_id } => {
+                (&texts.reset_password, Some(link), user(user_id))
+            }
+            Self::AddressInUse { user_id } => (&texts.address_in_use, None, user(user_id)),
+            Self::PasswordChanged { user_id } => (&texts.password_changed, None, user(user_id)),
+            Self::RoomInvite {
+                user_id,
+                name,
+                room,
+                server_url,
+            } => {
+                let called = |name: &Quoted| format!("{} ({user_id})", name.as_str());
+                let inviter = name.as_ref().map_or((*user_id).to_owned(), called);
+                let room = room.as_ref().map(|room| room.as_str().to_owned());
+                let named_room = |room| fill(texts.room, &[("room", room)]);
+                let named = vec![
+                    ("inviter", inviter),
+                    ("room", room.map_or(texts.some_room.to_owned(), named_room)),
+                    ("url", (*server_url).to_owned()),
+                ];
+                (&texts.room_invite, None, named)
+            }
+            Self::Invitation {
+                token,
+                until,
+                server_url,
+            } => {
+                let until = until.map(|until| fill(texts.until, &[("date", date_of(until))]));
+                let named = vec![
+                    ("token", (*token).to_owned()),
+                    ("until", until.unwrap_or_default()),
+                    ("url", (*server_url).to_owned()),
+                ];
+                (&texts.invitation, None, named)
+            }
         }
     }
+}
+
+/// What stands for the places of a text, by their names.
+type Named = Vec<(&'static str, String)>;
+
+/// Fills the places of a text, each `{name}`; what fills one is not looked through for others.
+fn fill(text: &str, named: &[(&'static str, String)]) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
+        let value = named.iter().find(|(known, _)| *known == name);
+        filled.push_str(value.map_or("", |(_, value)| value));
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// A moment as people read it, to the minute.
+fn date_of(at: Timestamp) -> String {
+    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+    let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(millis.min(LAST_MOMENT_MS));
+    let date = humantime::format_rfc3339_seconds(moment).to_string();
+    let (day, time) = date.split_once('T').unwrap_or_default();
+    format!("{day} {} UTC", time.get(..5).unwrap_or_default())
 }
 
 /// Renders a template; a test renders both, with and without a link.
@@ -148,14 +235,13 @@ mod tests {
                 ),
                 (Letter::AddressInUse { user_id }, false, true),
                 (Letter::PasswordChanged { user_id }, false, true),
+                (room_invite(user_id), false, true),
+                (INVITATION, false, false),
             ] {
                 let mail = written(letter, language);
                 for text in [&mail.text, &mail.html] {
                     assert!(text.contains("example.org"), "{text}");
-                    assert!(
-                        !text.contains("{server}") && !text.contains("{user}"),
-                        "{text}"
-                    );
+                    assert!(!text.contains(['{', '}']), "{text}");
                     assert_eq!(text.contains(user_id), has_user, "{text}");
                 }
                 assert_eq!(mail.text.contains(LINK), has_link, "{}", mail.text);
@@ -166,6 +252,70 @@ mod tests {
                 assert!(mail.subject.as_str().contains("example.org"));
             }
         }
+    }
+
+    const INVITATION: Letter<'_> = Letter::Invitation {
+        token: "abcd2345",
+        until: Some(Timestamp::from_millis(1_796_000_000_000)),
+        server_url: "https://chat.example.org",
+    };
+
+    fn room_invite(user_id: &str) -> Letter<'_> {
+        Letter::RoomInvite {
+            user_id,
+            name: Some(Quoted::new("Ann")),
+            room: Some(Quoted::new("Kitchen")),
+            server_url: "https://chat.example.org",
+        }
+    }
+
+    #[test]
+    fn an_invitation_names_who_invites_and_where_to() {
+        let user_id = "@ann:example.org";
+        let mail = written(room_invite(user_id), Language::English);
+        let said = "“Ann” (@ann:example.org) invites you to the room “Kitchen” on example.org.";
+        assert!(mail.text.contains(said), "{}", mail.text);
+        assert!(mail.text.contains("https://chat.example.org"));
+        assert!(!mail.subject.as_str().contains("Kitchen"));
+        let mail = written(room_invite(user_id), Language::SimplifiedChinese);
+        let said = "“Ann” (@ann:example.org) 邀请您加入 example.org 上的聊天室“Kitchen”。";
+        assert!(mail.text.contains(said), "{}", mail.text);
+        let unnamed = Letter::RoomInvite {
+            user_id,
+            name: None,
+            room: None,
+            server_url: "https://chat.example.org",
+        };
+        let mail = written(unnamed, Language::English);
+        let said = "\n@ann:example.org invites you to a room on example.org.";
+        assert!(mail.text.contains(said), "{}", mail.text);
+    }
+
+    #[test]
+    fn an_invitation_carries_its_token_and_says_how_long_it_is_good() {
+        for language in [Language::English, Language::SimplifiedChinese] {
+            let mail = written(INVITATION, language);
+            for text in [&mail.text, &mail.html] {
+                assert!(text.contains("abcd2345"), "{text}");
+                assert!(text.contains("2026-11-30 00:53 UTC"), "{text}");
+            }
+            let reached_at = "https://chat.example.org";
+            assert!(mail.text.contains(reached_at), "{}", mail.text);
+        }
+    }
+
+    #[test]
+    fn names_are_not_looked_through_for_places() {
+        let invite = Letter::RoomInvite {
+            user_id: "@ann:example.org",
+            name: Some(Quoted::new("{room} {server}")),
+            room: Some(Quoted::new("{user} <b>")),
+            server_url: "https://chat.example.org",
+        };
+        let mail = written(invite, Language::English);
+        assert!(mail.text.contains("“{room} {server}”"), "{}", mail.text);
+        assert!(mail.text.contains("“{user} <b>”"), "{}", mail.text);
+        assert!(!mail.html.contains("<b>"), "{}", mail.html);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod line;
 mod mail;
 mod mailer;
 mod opening;
+mod quoted;
 mod texts;
 mod wire;
 
@@ -26,3 +27,4 @@ pub use mail::{Mail, MailId};
 pub use mailer::{
     BadHost, BadRoots, Credentials, DEADLINE, Encryption, Mailer, Options, Sender, roots_in,
 };
+pub use quoted::Quoted;

@@ -1,4 +1,5 @@
-//! The texts of mail, in each language. `{server}` and `{user}` stand for whom it is about.
+//! The texts of mail, in each language. `{server}`, `{user}` and others stand for whom and what it is
+//! about.
 
 use model::language::Language;
 
@@ -17,6 +18,14 @@ pub(crate) struct Texts {
     pub(crate) reset_password: LetterTexts,
     pub(crate) address_in_use: LetterTexts,
     pub(crate) password_changed: LetterTexts,
+    pub(crate) room_invite: LetterTexts,
+    pub(crate) invitation: LetterTexts,
+    /// A room that has a name.
+    pub(crate) room: &'static str,
+    /// A room that has none.
+    pub(crate) some_room: &'static str,
+    /// How long an invitation is good.
+    pub(crate) until: &'static str,
     /// How long a link is good.
     pub(crate) hour: &'static str,
     /// What stands before the link where the button does nothing.
@@ -65,6 +74,28 @@ const ENGLISH: Texts = Texts {
         ],
         button: "",
     },
+    room_invite: LetterTexts {
+        title: "You are invited to a room on {server}",
+        paragraphs: &[
+            "{inviter} invites you to {room} on {server}.",
+            "If you have an account on {server}, add this email address to it in the settings of your app: the invitation is there then. If you have none, make one with this address, if {server} lets people do so, or ask who invites you how you get one. The address of the server is {url}.",
+            "The invitation is good for 30 days. If you do not know who invites you, do nothing.",
+        ],
+        button: "",
+    },
+    invitation: LetterTexts {
+        title: "You are invited to {server}",
+        paragraphs: &[
+            "You are invited to make an account on {server}.",
+            "Open a Matrix app, such as Element, and make an account on the server {url}. When you are asked for a registration token, enter:",
+            "{token}",
+            "{until}If you did not expect this mail, do nothing.",
+        ],
+        button: "",
+    },
+    room: "the room {room}",
+    some_room: "a room",
+    until: "It can be used once, until {date}. ",
     hour: "The link is good for an hour.",
     instead: "If the button does nothing, copy this address into your browser:",
     footer: "This mail was sent by {server}. Nobody reads answers to it.",
@@ -111,6 +142,28 @@ const SIMPLIFIED_CHINESE: Texts = Texts {
         ],
         button: "",
     },
+    room_invite: LetterTexts {
+        title: "邀请您加入 {server} 上的聊天室",
+        paragraphs: &[
+            "{inviter} 邀请您加入 {server} 上的{room}。",
+            "如果您在 {server} 上已有账户，请在客户端的设置中将此邮箱地址添加到该账户，随后即可看到邀请。如果没有账户，请用此地址注册（若 {server} 允许），或向邀请人询问如何获得账户。服务器地址：{url}",
+            "邀请三十天内有效。如果您不认识邀请人，请忽略此邮件。",
+        ],
+        button: "",
+    },
+    invitation: LetterTexts {
+        title: "邀请您加入 {server}",
+        paragraphs: &[
+            "邀请您在 {server} 上注册账户。",
+            "请打开任意 Matrix 客户端（例如 Element），在服务器 {url} 上注册账户。当要求填写注册令牌时，请输入：",
+            "{token}",
+            "{until}如果您并未预期收到此邮件，请忽略。",
+        ],
+        button: "",
+    },
+    room: "聊天室{room}",
+    some_room: "一个聊天室",
+    until: "令牌只能使用一次，有效期至 {date}。",
     hour: "链接一小时内有效。",
     instead: "如果按钮无效，请将以下地址复制到浏览器中：",
     footer: "此邮件由 {server} 发送，请勿回复。",

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use accounts::emails::{EMAIL_PROOF_LIFETIME, MailKind, WaitingMail};
-use mail::{Letter as Says, Mail, MailId, SendError};
+use mail::{Letter as Says, Mail, MailId, Quoted, SendError};
 use outbox::{Delivered, Lane, Letter, Then};
 use store::StoreError;
 
@@ -71,18 +71,31 @@ impl Inner {
         let (link, user_id) = match &waiting.kind {
             MailKind::AddAddress(token) | MailKind::Register(token) => (link(token), ""),
             MailKind::ResetPassword(token, user_id) => (link(token), user_id.as_str()),
-            MailKind::AddressInUse(user_id) | MailKind::PasswordChanged(user_id) => {
-                (String::new(), user_id.as_str())
-            }
+            MailKind::AddressInUse(user_id)
+            | MailKind::PasswordChanged(user_id)
+            | MailKind::RoomInvite(user_id, _) => (String::new(), user_id.as_str()),
+            MailKind::Invitation(..) => (String::new(), ""),
             MailKind::Nothing => return None,
         };
         let link = link.as_str();
+        let server_url = &*self.name.public_url;
         let says = match &waiting.kind {
             MailKind::AddAddress(_) => Says::AddAddress { link },
             MailKind::Register(_) => Says::Register { link },
             MailKind::ResetPassword(..) => Says::ResetPassword { link, user_id },
             MailKind::AddressInUse(_) => Says::AddressInUse { user_id },
             MailKind::PasswordChanged(_) => Says::PasswordChanged { user_id },
+            MailKind::RoomInvite(_, words) => Says::RoomInvite {
+                user_id,
+                name: words.inviter.as_deref().map(Quoted::new),
+                room: words.room.as_deref().map(Quoted::new),
+                server_url,
+            },
+            MailKind::Invitation(token, until) => Says::Invitation {
+                token,
+                until: *until,
+                server_url,
+            },
             MailKind::Nothing => return None,
         };
         let language = waiting.language.unwrap_or(self.name.language);

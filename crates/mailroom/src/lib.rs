@@ -5,7 +5,11 @@
 //! mails and hands them to the mail server, and tries again what could not be sent. No request
 //! waits for a mail server, and no crash loses a mail. What a mail says is forgotten when it was
 //! handed on.
+//!
+//! Following the log, the same node makes good on invitations by address whose address has become
+//! an account's.
 
+mod invites;
 mod lane;
 mod mailroom;
 mod metrics;

@@ -7,6 +7,7 @@ use futures_util::future::try_join;
 use mail::Mailer;
 use model::{language::Language, time::Clock};
 use outbox::{Lane, Outbox};
+use rooms::Rooms;
 use ruma::OwnedServerName;
 use store::{Applier, Begin, LeasedCursor, Log, Pos, StoreError};
 
@@ -21,7 +22,7 @@ pub struct Name {
     /// The server's name.
     pub server_name: OwnedServerName,
     /// Where people reach the server with a browser, without a slash at its end.
-    public_url: Arc<str>,
+    pub(crate) public_url: Arc<str>,
     /// The language of mails that nobody asked for.
     pub language: Language,
 }
@@ -49,6 +50,7 @@ pub struct Mailroom(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) log: Log,
     pub(crate) accounts: Accounts,
+    pub(crate) rooms: Rooms,
     pub(crate) outbox: Outbox,
     pub(crate) mailer: Mailer,
     pub(crate) name: Name,
@@ -56,10 +58,17 @@ pub(crate) struct Inner {
 
 impl Mailroom {
     /// Puts the worker together.
-    pub fn new(log: Log, accounts: Accounts, outbox: Outbox, mailer: Mailer, name: Name) -> Self {
+    pub fn new(
+        log: Log,
+        (accounts, rooms): (Accounts, Rooms),
+        outbox: Outbox,
+        mailer: Mailer,
+        name: Name,
+    ) -> Self {
         Self(Arc::new(Inner {
             log,
             accounts,
+            rooms,
             outbox,
             mailer,
             name,
@@ -90,6 +99,7 @@ impl Inner {
 
     /// Follows the log from the cursor, for as long as it is polled.
     async fn follow(&self, cursor: &LeasedCursor) -> Result<(), StoreError> {
+        self.settle_invites().await?;
         loop {
             cursor.more().await?;
             let snapshot = self.log.database().snapshot().await?;
@@ -104,6 +114,7 @@ impl Inner {
                 .any(|batch| batch.touched.has_kind(EmailChanges::KIND));
             if told {
                 self.put(cursor, last).await?;
+                self.settle_invites().await?;
             } else {
                 cursor.pass(last);
             }

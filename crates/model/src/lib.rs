@@ -15,5 +15,6 @@ pub mod room_state;
 pub mod search_text;
 #[cfg(test)]
 mod test_room;
+pub mod third_party_invite;
 pub mod time;
 pub mod visibility;

@@ -285,7 +285,7 @@ impl Rooms {
     }
 }
 
-fn new_event(room_id: &OwnedRoomId, mut draft: EventDraft) -> NewEvent {
+pub(crate) fn new_event(room_id: &OwnedRoomId, mut draft: EventDraft) -> NewEvent {
     draft.room_id = Some(room_id.clone());
     NewEvent {
         room_id: room_id.clone(),

@@ -40,7 +40,7 @@ impl Applier for EmailChanges {
     fn size_bytes(change: &EmailChange) -> usize {
         let content = match change {
             EmailChange::Ask(ask) => 512 + ask.next_link.as_ref().map_or(0, String::len),
-            EmailChange::Notify { .. } => 4_096,
+            EmailChange::Notify { .. } | EmailChange::Invite(_) => 4_096,
             _ => 0,
         };
         512 + content

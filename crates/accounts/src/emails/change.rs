@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use model::{language::Language, mail_address::MailAddress};
-use ruma::OwnedUserId;
+use ruma::{OwnedRoomId, OwnedUserId};
 use store::StoreError;
 
-use super::EmailPurpose;
+use super::{EmailPurpose, MOST_EMAIL_INVITES, rows::Content};
 use crate::rows::Hash;
 
 /// One change of addresses, or of what proves them.
@@ -42,7 +42,7 @@ pub enum EmailChange {
         /// The keyed hash of the address.
         address: Hash,
     },
-    /// Takes all addresses from an account.
+    /// Takes all addresses from an account, and back what its owner has invited by addresses.
     RemoveAll {
         /// Whose account.
         user: i64,
@@ -54,6 +54,17 @@ pub enum EmailChange {
         /// Secret bytes, from which the mails get their ids.
         seed: Hash,
     },
+    /// Somebody is invited into a room by an address that stands for no account, and told so by
+    /// mail. Who is invited there already is not invited again: nothing of the intent is done.
+    Invite(Box<Invite>),
+    /// An invitation by an address is good no longer; when it was not, nothing of the intent is
+    /// done.
+    EndInvite {
+        /// Its token.
+        token: String,
+    },
+    /// Writes a mail that an administrator asks for.
+    Write(Box<Write>),
     /// A mail was handed on: what it says is kept no longer.
     Forget {
         /// Which.
@@ -83,6 +94,35 @@ pub struct Ask {
     pub(crate) token_hash: Hash,
     /// The language of who asks.
     pub(crate) language: Language,
+}
+
+/// An invitation into a room by an address.
+pub struct Invite {
+    /// The room, which may be made by the same intent.
+    pub(crate) room_id: OwnedRoomId,
+    /// Who invites, interned.
+    pub(crate) inviter: i64,
+    /// The state key of the event that stands for whom is invited.
+    pub(crate) token: String,
+    /// The public key that the event names.
+    pub(crate) public_key: [u8; 32],
+    /// The token of an invitation of the same address into this room that is worth nothing more.
+    pub(crate) replaces: Option<String>,
+    /// The mail.
+    pub(crate) mail: Write,
+}
+
+/// A mail that is written because somebody asks for it.
+#[derive(Clone)]
+pub struct Write {
+    /// Its id.
+    pub(crate) id: Hash,
+    /// The keyed hash of the address.
+    pub(crate) address_hash: Hash,
+    /// What the mail belongs to: it counts among those that its address is sent in an hour.
+    pub(crate) about: String,
+    /// What it is made of.
+    pub(crate) content: Content,
 }
 
 /// What a client shows to have proved an address.
@@ -125,6 +165,12 @@ pub enum EmailRefusal {
     /// The account has as many addresses as one can have.
     #[error("an account has at most {0} addresses of mail")]
     TooMany(i64),
+    /// The address stands for an account: that is invited by its id.
+    #[error("the address of mail belongs to an account")]
+    HasAccount,
+    /// The user has invited as many people by their addresses as one may.
+    #[error("you have invited {MOST_EMAIL_INVITES} people by email who have not come yet")]
+    TooManyInvites,
     /// What stands could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),

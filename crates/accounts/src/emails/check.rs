@@ -6,9 +6,9 @@ use store::{CheckContext, StoreError, Verdict};
 use zeroize::Zeroizing;
 
 use super::{
-    EMAIL_PROOF_LIFETIME, EMAILS_IN_AN_HOUR, EmailPurpose, MOST_EMAILS,
-    change::{Ask, Claim, EmailChange, EmailOutcome, EmailRefusal},
-    rows::{AddressRow, Content, Kind, MailRow, SessionRow, address_of},
+    EMAIL_PROOF_LIFETIME, EMAILS_IN_AN_HOUR, EmailPurpose, MOST_EMAIL_INVITES, MOST_EMAILS,
+    change::{Ask, Claim, EmailChange, EmailOutcome, EmailRefusal, Invite, Write},
+    rows::{AddressRow, Content, InviteRow, Kind, MailRow, SessionRow, address_of},
     work::EmailWork,
 };
 use crate::{
@@ -39,6 +39,9 @@ pub(crate) fn check(
         EmailChange::Remove { user, address } => remove(work, *user, address),
         EmailChange::RemoveAll { user } => remove_all(work, *user),
         EmailChange::Notify { user, seed } => notify(work, *user, seed, context),
+        EmailChange::Invite(invite) => self::invite(work, invite, context),
+        EmailChange::EndInvite { token } => Ok(end_invite(work, token)),
+        EmailChange::Write(mail) => write(work, mail, context),
         EmailChange::Forget { mail } => {
             work.forgotten.push(*mail);
             Ok(Verdict::Apply(EmailOutcome::Done))
@@ -101,6 +104,8 @@ fn content_of(ask: &Ask, owner: Option<i64>) -> Content {
         user: owner,
         token: has_link.then(|| ask.token.clone()),
         language: Some(ask.language),
+        words: None,
+        ends_at: None,
     }
 }
 
@@ -225,11 +230,15 @@ fn remove(work: &mut EmailWork, user: i64, address: &Hash) -> Checked {
 
 fn remove_all(work: &mut EmailWork, user: i64) -> Checked {
     let theirs: Vec<Hash> = addresses_of(work, user).map(|(hash, _)| *hash).collect();
-    if theirs.is_empty() {
+    let invites: Vec<_> = invites_by(work, user).map(|(place, _)| *place).collect();
+    if theirs.is_empty() && invites.is_empty() {
         return Ok(Verdict::Nothing(EmailOutcome::Unchanged));
     }
     for address in theirs {
         work.addresses.remove(&address);
+    }
+    for place in invites {
+        work.invites.remove(&place);
     }
     Ok(Verdict::Apply(EmailOutcome::Done))
 }
@@ -249,6 +258,8 @@ fn notify(work: &mut EmailWork, user: i64, seed: &Hash, context: &CheckContext<'
                 user: Some(user),
                 token: None,
                 language: None,
+                words: None,
+                ends_at: None,
             },
             made_at: context.now(),
             pos: context.pos().get(),
@@ -260,6 +271,67 @@ fn notify(work: &mut EmailWork, user: i64, seed: &Hash, context: &CheckContext<'
     for mail in mails {
         work.mails.push(mail);
     }
+    Ok(Verdict::Apply(EmailOutcome::Done))
+}
+
+/// Invites an address into a room, unless it is invited there already.
+fn invite(work: &mut EmailWork, invite: &Invite, context: &CheckContext<'_>) -> Checked {
+    let now = context.now();
+    let address = invite.mail.address_hash;
+    if work.addresses.get(&address).is_some() {
+        return Err(EmailRefusal::HasAccount);
+    }
+    let room = work.rooms.get(invite.room_id.as_str()).copied();
+    let room = room.ok_or_else(|| StoreError::Damaged("a room has no number".to_owned()))?;
+    let standing = work.invites.get(&(address, room));
+    let standing = standing.filter(|standing| !standing.is_over(now));
+    if standing.is_some_and(|standing| Some(&standing.token) != invite.replaces.as_ref()) {
+        return Ok(Verdict::Already(EmailOutcome::Unchanged));
+    }
+    if standing.is_none() {
+        let theirs = invites_by(work, invite.inviter);
+        if theirs.filter(|(_, invite)| !invite.is_over(now)).count() >= MOST_EMAIL_INVITES {
+            return Err(EmailRefusal::TooManyInvites);
+        }
+    }
+    let row = InviteRow {
+        token: invite.token.clone(),
+        public_key: invite.public_key,
+        inviter: invite.inviter,
+        made_at: now,
+    };
+    work.invites.put((address, room), row);
+    write(work, &invite.mail, context)
+}
+
+fn invites_by(work: &EmailWork, inviter: i64) -> impl Iterator<Item = (&(Hash, i64), &InviteRow)> {
+    let all = work.invites.iter();
+    all.filter(move |(_, invite)| invite.inviter == inviter)
+}
+
+fn end_invite(work: &mut EmailWork, token: &str) -> Verdict<EmailOutcome> {
+    let mut all = work.invites.iter();
+    let place = all.find(|(_, invite)| invite.token == token);
+    let place = place.map(|(place, _)| *place);
+    drop(all);
+    let Some(place) = place else {
+        return Verdict::Already(EmailOutcome::Unchanged);
+    };
+    work.invites.remove(&place);
+    Verdict::Apply(EmailOutcome::Done)
+}
+
+/// Writes a mail that somebody asks for, unless its address was sent as many as it may be.
+fn write(work: &mut EmailWork, mail: &Write, context: &CheckContext<'_>) -> Checked {
+    count_one_more(work, &mail.address_hash, context.now())?;
+    work.mails.push(MailRow {
+        id: mail.id,
+        address_hash: mail.address_hash,
+        session_id: Some(mail.about.clone()),
+        content: mail.content.clone(),
+        made_at: context.now(),
+        pos: context.pos().get(),
+    });
     Ok(Verdict::Apply(EmailOutcome::Done))
 }
 

@@ -7,10 +7,15 @@ use zeroize::Zeroizing;
 
 use super::{
     applier::EmailChanges,
-    change::{EmailChange, EmailRefusal},
+    change::{EmailChange, EmailRefusal, Write},
+    room_invites::InviteWords,
     rows::{Content, Kind, address_of, hash_of, place},
 };
-use crate::{Accounts, rows, rows::Hash};
+use crate::{
+    Accounts, rows,
+    rows::Hash,
+    secret::{self, Secret},
+};
 
 /// A mail that was not handed on yet.
 #[derive(Clone, Debug)]
@@ -40,6 +45,10 @@ pub enum MailKind {
     AddressInUse(OwnedUserId),
     /// Tells that the password of the reader's account was changed.
     PasswordChanged(OwnedUserId),
+    /// Tells that a user invites the reader into a room, and how these are called.
+    RoomInvite(OwnedUserId, InviteWords),
+    /// Invites the reader to make an account: with which token, and until when.
+    Invitation(Zeroizing<String>, Option<Timestamp>),
     /// Nothing: nobody here has the address, and whoever asked is not to notice.
     Nothing,
 }
@@ -52,6 +61,8 @@ impl std::fmt::Debug for MailKind {
             Self::ResetPassword(..) => "ResetPassword",
             Self::AddressInUse(_) => "AddressInUse",
             Self::PasswordChanged(_) => "PasswordChanged",
+            Self::RoomInvite(..) => "RoomInvite",
+            Self::Invitation(..) => "Invitation",
             Self::Nothing => "Nothing",
         })
     }
@@ -118,7 +129,7 @@ impl Accounts {
         Ok(WaitingMail {
             id,
             to: address_of(content.address.as_bytes())?,
-            kind: kind_of(content.kind, content.token, user_id)?,
+            kind: kind_of(&content, user_id)?,
             language: content.language,
             at: Timestamp::from_millis(row.int(2)?),
         })
@@ -141,6 +152,32 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    /// Writes a registration token, in an intent, to who is to register with it.
+    pub(crate) fn add_invitation_mail(
+        &self,
+        intent: &mut Intent,
+        address: &MailAddress,
+        (token, ends_at): (&str, Option<Timestamp>),
+    ) {
+        let id = Secret::new(&*self.inner.entropy, secret::EMAIL).hash;
+        intent.add::<EmailChanges>(EmailChange::Write(Box::new(Write {
+            id,
+            address_hash: self.email_hash(address),
+            about: place::hash_row(&id),
+            content: Content {
+                kind: Some(Kind::Invitation),
+                address: address.as_str().to_owned(),
+                user: None,
+                token: Some(Zeroizing::new(token.to_owned())),
+                language: None,
+                words: None,
+                ends_at: ends_at.map(Timestamp::as_millis),
+            },
+        })));
+    }
+}
+
 /// The hash that [`place::hash_row`] wrote.
 fn hash_named(text: &str) -> Option<Hash> {
     let mut hash = [0; 32];
@@ -154,12 +191,8 @@ fn hash_named(text: &str) -> Option<Hash> {
     Some(hash)
 }
 
-fn kind_of(
-    kind: Option<Kind>,
-    token: Option<Zeroizing<String>>,
-    user_id: Option<OwnedUserId>,
-) -> Result<MailKind, StoreError> {
-    let kind = match (kind, token, user_id) {
+fn kind_of(content: &Content, user_id: Option<OwnedUserId>) -> Result<MailKind, StoreError> {
+    let kind = match (content.kind, content.token.clone(), user_id) {
         (None, ..) => MailKind::Nothing,
         (Some(Kind::AddAddress), Some(token), _) => MailKind::AddAddress(token),
         (Some(Kind::Register), Some(token), _) => MailKind::Register(token),
@@ -168,6 +201,13 @@ fn kind_of(
         }
         (Some(Kind::AddressInUse), _, Some(user_id)) => MailKind::AddressInUse(user_id),
         (Some(Kind::PasswordChanged), _, Some(user_id)) => MailKind::PasswordChanged(user_id),
+        (Some(Kind::RoomInvite), _, Some(user_id)) => {
+            MailKind::RoomInvite(user_id, content.words.clone().unwrap_or_default())
+        }
+        (Some(Kind::Invitation), Some(token), _) => {
+            let ends_at = content.ends_at.map(Timestamp::from_millis);
+            MailKind::Invitation(token, ends_at)
+        }
         _ => return Err(StoreError::Damaged("a stored mail lacks a part".to_owned())),
     };
     Ok(kind)

@@ -13,6 +13,7 @@ mod check;
 mod links;
 mod mails;
 mod requests;
+mod room_invites;
 mod rows;
 mod uses;
 mod work;
@@ -26,6 +27,7 @@ pub use change::{EmailChange, EmailOutcome, EmailRefusal};
 pub use links::{Confirmed, EmailLink};
 pub use mails::{MailKind, WaitingMail};
 pub use requests::{EmailRequest, EmailRequestError};
+pub use room_invites::{DueEmailInvite, InviteWords, NewEmailInvite};
 pub use uses::{EmailProof, ForgottenPassword};
 
 /// How long a link in a mail is good, and how long what it proved can be used.
@@ -33,6 +35,12 @@ pub const EMAIL_PROOF_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// How many mails one address can be sent in an hour because somebody asks for it.
 pub const EMAILS_IN_AN_HOUR: i64 = 5;
+
+/// How long somebody who was invited by their address can make that address an account's.
+pub const EMAIL_INVITE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How many people one user can have invited by their addresses who have not come yet.
+pub const MOST_EMAIL_INVITES: usize = 100;
 
 /// How many addresses can stand for one account.
 pub const MOST_EMAILS: i64 = 20;

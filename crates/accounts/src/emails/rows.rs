@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Row, StoreError};
 use zeroize::Zeroizing;
 
-use super::EmailPurpose;
+use super::{EMAIL_INVITE_LIFETIME, EmailPurpose, room_invites::InviteWords};
 use crate::rows::{AtRest, Hash};
 
 /// A row of `email_addresses`.
@@ -32,6 +32,22 @@ pub(crate) struct SessionRow {
     pub(crate) expires_at: Timestamp,
 }
 
+/// A row of `email_invites`, found by the hash of the address and the room.
+#[derive(Clone, Debug)]
+pub(crate) struct InviteRow {
+    pub(crate) token: String,
+    pub(crate) public_key: [u8; 32],
+    pub(crate) inviter: i64,
+    pub(crate) made_at: Timestamp,
+}
+
+impl InviteRow {
+    /// Whether it can be taken up no longer.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        now.since(self.made_at) >= EMAIL_INVITE_LIFETIME
+    }
+}
+
 /// A row of `account_mails` that a batch writes.
 pub(crate) struct MailRow {
     pub(crate) id: Hash,
@@ -43,7 +59,7 @@ pub(crate) struct MailRow {
 }
 
 /// What a mail is made of, sealed in `account_mails.content`.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Content {
     /// Which mail; none where somebody asked for a mail to an address that nobody here has.
     #[serde(rename = "k")]
@@ -59,6 +75,12 @@ pub(crate) struct Content {
     /// The language of who asked for it.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     pub(crate) language: Option<Language>,
+    /// What an invitation into a room tells.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) words: Option<InviteWords>,
+    /// Until when what it carries is good, in milliseconds.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ends_at: Option<i64>,
 }
 
 /// The kinds of mail.
@@ -70,6 +92,8 @@ pub(crate) enum Kind {
     ResetPassword,
     AddressInUse,
     PasswordChanged,
+    RoomInvite,
+    Invitation,
 }
 
 /// Where sealed values of these tables stand.

@@ -9,7 +9,9 @@ use store::{Journal, Reader, Row, Staged, StoreError, Tx};
 use super::{
     EmailPurpose,
     change::{Claim, EmailChange},
-    rows::{AddressRow, MailRow, SessionRow, address_of, hash_of, moment_of, place, text_of},
+    rows::{
+        AddressRow, InviteRow, MailRow, SessionRow, address_of, hash_of, moment_of, place, text_of,
+    },
 };
 use crate::rows::{AtRest, Hash};
 
@@ -23,6 +25,10 @@ pub struct EmailWork {
     pub(crate) links: BTreeMap<Hash, String>,
     /// By address: how many mails were asked for within an hour, and when the first of them was.
     pub(crate) asked: Staged<Hash, (i64, Timestamp)>,
+    /// The numbers of rooms that are known by name only.
+    pub(crate) rooms: BTreeMap<String, i64>,
+    /// By address and room.
+    pub(crate) invites: Staged<(Hash, i64), InviteRow>,
     pub(crate) mails: Journal<MailRow>,
     pub(crate) forgotten: Journal<Hash>,
     /// The time of the batch; expired rows may go.
@@ -37,6 +43,12 @@ pub(crate) const READ_SESSION: &str = "SELECT secret_hash, purpose, address_hash
      next_link, send_attempt, user_id, validated_at, expires_at \
      FROM email_sessions WHERE session_id = $1";
 pub(crate) const READ_LINK: &str = "SELECT session_id FROM account_mails WHERE mail_id = $1";
+const READ_INVITES_AT: &str = "SELECT address_hash, room, token, public_key, inviter, made_at \
+     FROM email_invites WHERE address_hash = $1";
+const READ_INVITES_BY: &str = "SELECT address_hash, room, token, public_key, inviter, made_at \
+     FROM email_invites WHERE inviter = $1";
+const READ_INVITE: &str = "SELECT address_hash, room, token, public_key, inviter, made_at \
+     FROM email_invites WHERE token = $1";
 const COUNT_ASKED: &str = "SELECT COUNT(*), COALESCE(MIN(made_at), 0) FROM account_mails \
      WHERE address_hash = $1 AND made_at > $2 AND session_id IS NOT NULL";
 
@@ -49,6 +61,10 @@ struct Wanted<'a> {
     asked: BTreeSet<Hash>,
     sessions: BTreeSet<String>,
     links: BTreeSet<Hash>,
+    rooms: BTreeSet<&'a str>,
+    invited: BTreeSet<Hash>,
+    inviters: BTreeSet<i64>,
+    invites: BTreeSet<&'a str>,
 }
 
 impl<'a> Wanted<'a> {
@@ -76,9 +92,23 @@ impl<'a> Wanted<'a> {
                 self.users.insert(*user);
                 self.add_claim(claim);
             }
-            EmailChange::Remove { user, .. }
-            | EmailChange::RemoveAll { user }
-            | EmailChange::Notify { user, .. } => drop(self.users.insert(*user)),
+            EmailChange::RemoveAll { user } => {
+                self.users.insert(*user);
+                self.inviters.insert(*user);
+            }
+            EmailChange::Invite(invite) => {
+                let address = invite.mail.address_hash;
+                self.addresses.insert(address);
+                self.asked.insert(address);
+                self.invited.insert(address);
+                self.inviters.insert(invite.inviter);
+                self.rooms.insert(invite.room_id.as_str());
+            }
+            EmailChange::EndInvite { token } => drop(self.invites.insert(token)),
+            EmailChange::Write(mail) => drop(self.asked.insert(mail.address_hash)),
+            EmailChange::Remove { user, .. } | EmailChange::Notify { user, .. } => {
+                self.users.insert(*user);
+            }
             EmailChange::Forget { .. } => {}
         }
     }
@@ -111,12 +141,15 @@ impl EmailWork {
             sessions: Staged::default(),
             links: BTreeMap::new(),
             asked: Staged::default(),
+            rooms: BTreeMap::new(),
+            invites: Staged::default(),
             mails: Journal::default(),
             forgotten: Journal::default(),
             now: None,
         };
         work.load_sessions(keyring, tx, &mut wanted).await?;
         work.load_addresses(keyring, tx, &wanted).await?;
+        work.load_invites(tx, &wanted).await?;
         for address in &wanted.asked {
             let params = [address.as_slice().into(), hour_ago.as_millis().into()];
             if let Some(row) = tx.query_opt(COUNT_ASKED, &params).await? {
@@ -174,11 +207,41 @@ impl EmailWork {
         Ok(())
     }
 
+    async fn load_invites(&mut self, tx: &Tx, wanted: &Wanted<'_>) -> Result<(), StoreError> {
+        let rooms: Vec<&str> = wanted.rooms.iter().copied().collect();
+        let numbers = tx.intern_rooms(&rooms).await?;
+        let rooms = rooms.into_iter().map(str::to_owned);
+        self.rooms = rooms.zip(numbers).collect();
+        let mut rows = Vec::new();
+        for address in &wanted.invited {
+            let params = [address.as_slice().into()];
+            rows.extend(tx.query(READ_INVITES_AT, &params).await?);
+        }
+        for inviter in &wanted.inviters {
+            rows.extend(tx.query(READ_INVITES_BY, &[(*inviter).into()]).await?);
+        }
+        for token in &wanted.invites {
+            rows.extend(tx.query(READ_INVITE, &[(*token).into()]).await?);
+        }
+        for row in rows {
+            let place = (hash_of(row.bytes(0)?)?, row.int(1)?);
+            let invite = InviteRow {
+                token: row.text(2)?.to_owned(),
+                public_key: hash_of(row.bytes(3)?)?,
+                inviter: row.int(4)?,
+                made_at: Timestamp::from_millis(row.int(5)?),
+            };
+            self.invites.load(place, invite);
+        }
+        Ok(())
+    }
+
     /// Ends an intent in every table.
     pub(crate) fn settle(&mut self, keep: bool) {
         self.addresses.settle(keep);
         self.sessions.settle(keep);
         self.asked.settle(keep);
+        self.invites.settle(keep);
         self.mails.settle(keep);
         self.forgotten.settle(keep);
     }

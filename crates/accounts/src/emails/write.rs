@@ -7,6 +7,7 @@ use seal::Scope;
 use store::{ColumnType, Insert, StoreError, Value, Writes};
 
 use super::{
+    EMAIL_INVITE_LIFETIME,
     rows::{MailRow, SessionRow, place},
     work::EmailWork,
 };
@@ -62,6 +63,21 @@ static MAILS: Insert = Insert {
     on_conflict: "",
 };
 
+static INVITES: Insert = Insert {
+    table: "email_invites",
+    columns: &[
+        ("address_hash", ColumnType::Bytes),
+        ("room", ColumnType::Int),
+        ("token", ColumnType::Text),
+        ("public_key", ColumnType::Bytes),
+        ("inviter", ColumnType::Int),
+        ("made_at", ColumnType::Int),
+    ],
+    on_conflict: "ON CONFLICT (address_hash, room) DO UPDATE SET token = excluded.token, \
+         public_key = excluded.public_key, inviter = excluded.inviter, \
+         made_at = excluded.made_at",
+};
+
 /// Says what is to be written of everything that a batch staged.
 pub(crate) fn write(work: &mut EmailWork, writes: &mut Writes) -> Result<(), StoreError> {
     let mails = work.mails.take();
@@ -69,6 +85,7 @@ pub(crate) fn write(work: &mut EmailWork, writes: &mut Writes) -> Result<(), Sto
     let work = &*work;
     writes.insert(&ADDRESSES, addresses(work)?);
     writes.insert(&SESSIONS, sessions(work)?);
+    writes.insert(&INVITES, invites(work));
     let rows = mails.iter().map(|mail| mail_values(work, mail));
     writes.insert(&MAILS, rows.collect::<Result<_, _>>()?);
     for address in work.addresses.deleted() {
@@ -79,6 +96,10 @@ pub(crate) fn write(work: &mut EmailWork, writes: &mut Writes) -> Result<(), Sto
         let sql = "DELETE FROM email_sessions WHERE session_id = $1";
         writes.execute(sql, vec![session_id.as_str().into()]);
     }
+    for (address, room) in work.invites.deleted() {
+        let sql = "DELETE FROM email_invites WHERE address_hash = $1 AND room = $2";
+        writes.execute(sql, vec![address.as_slice().into(), (*room).into()]);
+    }
     for mail in &forgotten {
         let sql = "UPDATE account_mails SET content = NULL WHERE mail_id = $1";
         writes.execute(sql, vec![mail.as_slice().into()]);
@@ -88,6 +109,9 @@ pub(crate) fn write(work: &mut EmailWork, writes: &mut Writes) -> Result<(), Sto
         writes.execute(sql, vec![now.as_millis().into()]);
         let sql = "DELETE FROM account_mails WHERE made_at <= $1";
         writes.execute(sql, vec![now.minus(KEPT).as_millis().into()]);
+        let sql = "DELETE FROM email_invites WHERE made_at <= $1";
+        let over = now.minus(EMAIL_INVITE_LIFETIME);
+        writes.execute(sql, vec![over.as_millis().into()]);
     }
     Ok(())
 }
@@ -135,6 +159,20 @@ fn session_values(
         session.validated_at.map(Timestamp::as_millis).into(),
         session.expires_at.as_millis().into(),
     ])
+}
+
+fn invites(work: &EmailWork) -> Vec<Vec<Value>> {
+    let rows = work.invites.written().map(|((address, room), invite)| {
+        vec![
+            address.as_slice().into(),
+            (*room).into(),
+            invite.token.as_str().into(),
+            invite.public_key.as_slice().into(),
+            invite.inviter.into(),
+            invite.made_at.as_millis().into(),
+        ]
+    });
+    rows.collect()
 }
 
 fn mail_values(work: &EmailWork, mail: &MailRow) -> Result<Vec<Value>, StoreError> {

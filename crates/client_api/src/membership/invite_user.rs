@@ -2,9 +2,12 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite
 
+use std::sync::Arc;
+
 use accounts::Accounts;
 use axum::extract::State;
 use bridging::Bridging;
+use lifecycle::{Invited, Lifecycle};
 use rooms::{MemberChange, Rooms};
 use ruma::api::{
     IncomingRequest, Metadata,
@@ -15,34 +18,56 @@ use store::Log;
 use tracing::instrument;
 
 use crate::{
+    Settings,
     caller::Caller,
+    email_invites::{address_of, key_validity_url},
     error::ApiError,
     matrix::Matrix,
     people,
     refusals::{not_joined, to_outsiders},
 };
 
-/// Asks somebody into a room.
+/// Asks somebody into a room, by user id or by an address of mail.
 ///
-/// Inviting twice succeeds. Who is on this server is told to members alone.
+/// Inviting twice succeeds. Who is on this server is told to members alone, and whose an address is
+/// to those who may invite: they see the user whom they have invited.
 #[instrument(name = "client.invite_user", skip_all, fields(room.id = %req.room_id))]
 pub(crate) async fn invite_user(
     State(rooms): State<Rooms>,
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     State(bridging): State<Bridging>,
+    State(lifecycle): State<Lifecycle>,
+    State(settings): State<Arc<Settings>>,
     caller: Caller,
     Matrix(Request(req)): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let InvitationRecipient::UserId(recipient) = req.recipient else {
-        return Err(ApiError::forbidden("this server invites by user id alone"));
-    };
     let room = rooms.room(&req.room_id).await.map_err(to_outsiders)?;
     if !room.state.is_joined(&caller.user_id) {
         return Err(not_joined());
     }
+    let (user_id, reason) = match req.recipient {
+        InvitationRecipient::UserId(recipient) => (recipient.user_id, recipient.reason),
+        InvitationRecipient::ThirdPartyId(invite) => {
+            let address = address_of(&accounts, &settings, &invite)?;
+            if !room.state.may_invite(&caller.user_id) {
+                let sentence = "inviting somebody needs more power in this room";
+                return Err(ApiError::forbidden(sentence));
+            }
+            let by = (caller.user, &*caller.user_id);
+            let url = key_validity_url(&settings);
+            match lifecycle
+                .invite_email(&req.room_id, by, &address, &url)
+                .await?
+            {
+                Invited::User(user_id) => (user_id, None),
+                Invited::Reader => return Ok(Matrix(Response::new())),
+            }
+        }
+        _ => return Err(ApiError::bad_json("user_id: it is missing")),
+    };
     let asked = (&accounts, &bridging);
-    let profile = people::invitable(asked, &caller, &recipient.user_id).await?;
+    let profile = people::invitable(asked, &caller, &user_id).await?;
     let invite = MemberChange::Invite {
         profile,
         is_direct: false,
@@ -52,9 +77,9 @@ pub(crate) async fn invite_user(
             &log,
             &req.room_id,
             &caller.user_id,
-            &recipient.user_id,
+            &user_id,
             invite,
-            recipient.reason.as_deref(),
+            reason.as_deref(),
         )
         .await?;
     Ok(Matrix(Response::new()))

@@ -2,16 +2,28 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
 
-use accounts::Accounts;
+use std::{collections::BTreeSet, sync::Arc};
+
+use accounts::{
+    Accounts,
+    emails::{InviteWords, MOST_EMAIL_INVITES},
+};
 use axum::extract::State;
 use bridging::Bridging;
-use model::{ids::new_room_alias, json::complaint};
-use rooms::{CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal};
+use lifecycle::{InviteEmailError, invitation};
+use model::{ids::new_room_alias, json::complaint, mail_address::MailAddress};
+use rooms::{
+    CreateRoom, InitialState, MemberProfile, Preset, Rooms, RoomsError, RoomsRefusal,
+    ThirdPartyInvite,
+};
 use ruma::{
-    OwnedUserId,
-    api::client::room::{
-        Visibility,
-        create_room::v3::{Request, Response, RoomPreset},
+    OwnedRoomId, OwnedUserId,
+    api::client::{
+        membership::Invite3pid,
+        room::{
+            Visibility,
+            create_room::v3::{Request, Response, RoomPreset},
+        },
     },
     events::AnyInitialStateEvent,
     serde::Raw,
@@ -22,8 +34,10 @@ use store::{Intent, Log};
 use tracing::instrument;
 
 use crate::{
+    Settings,
     aliases::check_claims,
     caller::Caller,
+    email_invites::{address_of, key_validity_url},
     error::ApiError,
     matrix::Matrix,
     people,
@@ -37,12 +51,35 @@ pub(crate) async fn create_room(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     State(bridging): State<Bridging>,
+    State(settings): State<Arc<Settings>>,
     caller: Caller,
-    Matrix(req): Matrix<Request>,
+    Matrix(mut req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
-    let room = wanted(&rooms, (&accounts, &bridging), &caller, req).await?;
-    let nothing_more = |_: &_| Intent::new();
-    let made = rooms.create(&log, &room, nothing_more).await;
+    let invites = std::mem::take(&mut req.invite_3pid);
+    let invites = addressed(&accounts, &settings, &invites).await?;
+    req.invite.extend(invites.users);
+    let mut room = wanted(&rooms, (&accounts, &bridging), &caller, req).await?;
+    let words = InviteWords {
+        inviter: room.profile.displayname.clone(),
+        room: room.name.clone(),
+    };
+    let invites = invites.readers.iter().map(|address| {
+        let words = words.clone();
+        accounts.new_email_invite(caller.user, address, words)
+    });
+    let invites: Vec<_> = invites.collect();
+    let url = key_validity_url(&settings);
+    let unknown = invites.iter().map(|invite| invitation(invite, &url));
+    let unknown = unknown.map(ThirdPartyInvite::into_initial_state);
+    room.initial_state.extend(unknown);
+    let with_mails = |room_id: &OwnedRoomId| {
+        let mut intent = Intent::new();
+        for invite in &invites {
+            invite.add_to(&mut intent, room_id, None);
+        }
+        intent
+    };
+    let made = rooms.create(&log, &room, with_mails).await;
     Ok(Matrix(Response::new(made.map_err(refusal)?)))
 }
 
@@ -52,8 +89,39 @@ fn refusal(error: RoomsError) -> ApiError {
         RoomsError::Refused(RoomsRefusal::Forbidden(sentence)) => {
             ApiError::invalid_room_state(sentence)
         }
-        other => other.into(),
+        other => InviteEmailError::from(other).into(),
     }
+}
+
+/// Whom addresses of mail invite.
+#[derive(Default)]
+struct Addressed {
+    /// Those whose addresses they are.
+    users: Vec<OwnedUserId>,
+    /// Those who are known by an address alone.
+    readers: BTreeSet<MailAddress>,
+}
+
+async fn addressed(
+    accounts: &Accounts,
+    settings: &Settings,
+    invites: &[Invite3pid],
+) -> Result<Addressed, ApiError> {
+    if invites.len() > MOST_EMAIL_INVITES {
+        return Err(ApiError::invalid_param(format_args!(
+            "invite_3pid: at most {MOST_EMAIL_INVITES} people are invited by email"
+        )));
+    }
+    let mut addressed = Addressed::default();
+    for invite in invites {
+        let address = address_of(accounts, settings, invite)?;
+        let owner = accounts.email_owner(&address).await;
+        match owner.map_err(ApiError::internal)? {
+            Some(user_id) => addressed.users.push(user_id),
+            None => drop(addressed.readers.insert(address)),
+        }
+    }
+    Ok(addressed)
 }
 
 async fn wanted(
@@ -62,9 +130,6 @@ async fn wanted(
     caller: &Caller,
     req: Request,
 ) -> Result<CreateRoom, ApiError> {
-    if !req.invite_3pid.is_empty() {
-        return Err(ApiError::forbidden("this server invites by user id alone"));
-    }
     let published = match req.visibility {
         Visibility::Public => true,
         Visibility::Private => false,

@@ -8,6 +8,7 @@ use crate::server::{Node, PASSWORD, Server, User, on_both_engines, password_of};
 
 mod adding;
 mod forgotten;
+pub(crate) mod inviting;
 mod mails;
 mod names;
 mod races;

@@ -125,6 +125,9 @@ pub(super) struct Invite {
     #[arg(long, value_name = "COUNT", conflicts_with = "name",
           value_parser = clap::value_parser!(u32).range(1..))]
     uses: Option<u32>,
+    /// Sends the invitation by mail, too (`mail.host`).
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "uses")]
+    email: Option<String>,
     /// How long it is good.
     #[arg(long, value_name = "TIME", default_value = "7days",
           value_parser = validity)]
@@ -219,6 +222,7 @@ impl Invite {
             name: self.name,
             uses: self.uses,
             lifetime_ms,
+            email: self.email,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use accounts::{By, Grant, NewAccount, RegisterError, RegistrationMode, TokenError, TokenTerms};
 use audit::{Checkpoint, VerifyError};
 use copy::Tell;
-use model::entropy::Entropy;
+use model::{entropy::Entropy, mail_address::MailAddress};
 use ruma::OwnedUserId;
 use seal::Keyring;
 use store::Database;
@@ -81,14 +81,16 @@ impl Administration {
                 name,
                 uses,
                 lifetime_ms,
+                email,
             } => {
                 let terms = TokenTerms {
                     invitation: uses.is_none(),
                     localpart: name,
                     uses_allowed: uses,
                     lifetime: Some(Duration::from_millis(lifetime_ms)),
+                    send_to: None,
                 };
-                self.invite(terms).await
+                self.invite(terms, email.as_deref()).await
             }
             Order::DeliveryStatus {} => self.delivery_status().await,
             Order::ListDeadLetters { after } => self.list_dead_letters(after).await,
@@ -195,7 +197,9 @@ impl Administration {
         })
     }
 
-    async fn invite(&self, terms: TokenTerms) -> Result<Answer, Refusal> {
+    async fn invite(&self, mut terms: TokenTerms, email: Option<&str>) -> Result<Answer, Refusal> {
+        let send_to = email.map(MailAddress::parse).transpose();
+        terms.send_to = send_to.map_err(|error| format!("--email: {error}"))?;
         let lifetime = terms.lifetime.unwrap_or_default();
         let accounts = &self.owners.accounts;
         if !terms.invitation && accounts.registration_mode() == RegistrationMode::Closed {

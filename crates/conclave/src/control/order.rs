@@ -29,6 +29,8 @@ pub(crate) enum Order {
         name: Option<String>,
         uses: Option<u32>,
         lifetime_ms: u64,
+        /// Who is sent the invitation by mail.
+        email: Option<String>,
     },
     /// Tell how much waits to leave.
     DeliveryStatus {},

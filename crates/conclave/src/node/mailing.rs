@@ -30,7 +30,7 @@ pub(super) fn mailroom(
     let name = Name::new(config.server.name.clone(), public_url, language);
     Ok(Some(Mailroom::new(
         owners.log.clone(),
-        owners.accounts.clone(),
+        (owners.accounts.clone(), owners.rooms.clone()),
         owners.outbox.clone(),
         mailer,
         name,

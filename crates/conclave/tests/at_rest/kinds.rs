@@ -61,6 +61,10 @@ pub(crate) const KINDS: &[(&[&str], &[&str])] = &[
         &["an address of mail", "an address of mail that waits"],
     ),
     (
+        &["email_invites.address_hash"],
+        &["an address of mail that is invited"],
+    ),
+    (
         &["email_sessions.secret_hash"],
         &["a client's secret of a proof"],
     ),

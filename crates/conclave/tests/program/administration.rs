@@ -2,7 +2,11 @@
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
-use testkit::server::{Engine, TestServer};
+use testkit::{
+    eventually,
+    server::{Engine, TestServer},
+    servers::{Smtp, SmtpEncryption, SmtpOptions},
+};
 
 use crate::{printed, program, refusal, server};
 
@@ -114,6 +118,48 @@ async fn an_invitation_ends_with_its_token() {
     assert_eq!(token.len(), 20, "{invited}");
     let twice = server.command(&["invite", "--name", "Bob!"], "").await;
     assert!(refusal(&twice).starts_with("no invitation was made: "));
+}
+
+#[tokio::test]
+async fn an_invitation_is_mailed_to_whom_it_is_for() {
+    let smtp = Smtp::start(SmtpOptions {
+        encryption: SmtpEncryption::None,
+        certificate: None,
+        user: None,
+    });
+    let smtp = smtp.unwrap();
+    let port = smtp.port().to_string();
+    let keys = [
+        ("mail.host", "127.0.0.1"),
+        ("mail.port", &port),
+        ("mail.encryption", "none"),
+        ("mail.from", "chat@example.org"),
+    ];
+    let mut mailing = TestServer::start_program(program(), Engine::Sqlite, &keys).await;
+    let invite = ["invite", "--email", "Bob@example.org"];
+    let first = printed(&mailing.command(&invite, "").await);
+    // Also where nobody runs: it goes with the next start.
+    mailing.stop().await;
+    let second = printed(&mailing.command(&invite, "").await);
+    mailing.restart().await;
+    let mails = eventually("both invitations arrive", || async {
+        let mails = smtp.mails();
+        (mails.len() == 2).then_some(mails)
+    })
+    .await;
+    for invited in [first, second] {
+        let token = invited.lines().last().unwrap();
+        assert!(mails.iter().any(|mail| mail.contains(token)), "{mails:?}");
+    }
+    assert!(mails[0].contains("RCPT TO: bob@example.org\r\n"));
+    for (email, because) in [("nobody", "--email: "), ("", "--email: ")] {
+        let invite = ["invite", "--email", email];
+        let told = refusal(&mailing.command(&invite, "").await);
+        assert!(told.starts_with(because), "{told}");
+    }
+    let silent = server(Engine::Sqlite).await;
+    let told = refusal(&silent.command(&invite, "").await);
+    assert!(told.contains("mail.host is not set"), "{told}");
 }
 
 #[tokio::test]

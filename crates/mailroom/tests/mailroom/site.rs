@@ -14,7 +14,8 @@ use mail::{Encryption, Line, Mailer, Options, Sender};
 use mailroom::{Mailroom, Name};
 use model::{language::Language, mail_address::MailAddress, time::Clock};
 use outbox::Outbox;
-use ruma::owned_server_name;
+use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
+use ruma::{RoomVersionId, owned_server_name};
 use rustls::RootCertStore;
 use seal::{KeySource, Keyring, MasterKey};
 use store::{Database, DatabaseOptions, Location, LogBuilder};
@@ -91,6 +92,7 @@ impl Site {
                 seal::MIGRATIONS,
                 audit::MIGRATIONS,
                 accounts::MIGRATIONS,
+                rooms::MIGRATIONS,
                 outbox::MIGRATIONS,
             ],
             readers: 4,
@@ -100,11 +102,25 @@ impl Site {
         let keyring = keyring.await.unwrap();
         let changes = AccountChanges::new(keyring.clone());
         let trail = AuditTrail::new(keyring.clone(), entropy.clone());
+        let options = RoomsOptions {
+            server_name: owned_server_name!("example.org"),
+            default_version: RoomVersionId::V12,
+            encryption: EncryptionPolicy::Off,
+            on_invite: accounts::demand_invitable,
+            on_delayed: accounts::demand_standing,
+        };
+        let rooms = Rooms::new(
+            options,
+            database.clone(),
+            keyring.clone(),
+            Arc::clone(&clock),
+            entropy.clone(),
+        );
         let builder = LogBuilder::new(database, Arc::clone(&clock))
             .register(Arc::clone(&changes))
             .register(EmailChanges::new(keyring.clone(), Arc::clone(&clock)))
             .register(Arc::new(trail));
-        let log = builder.start().await.unwrap();
+        let log = rooms.register(builder).start().await.unwrap();
         let settings = Settings {
             server_name: owned_server_name!("example.org"),
             registration: RegistrationMode::Open,
@@ -139,7 +155,7 @@ impl Site {
             "https://chat.example.org",
             Language::English,
         );
-        let mailroom = Mailroom::new(log, accounts.clone(), outbox.clone(), mailer, name);
+        let mailroom = Mailroom::new(log, (accounts.clone(), rooms), outbox.clone(), mailer, name);
         Node {
             accounts,
             outbox,

@@ -26,6 +26,7 @@ use crate::{
     notices::check_leaving,
     stored::{EventOrigin, StoredEvent, pdu_place, sealed_text},
     tails::TailStep,
+    third_party_invites::check_known_invite,
 };
 
 impl Rooms {
@@ -118,6 +119,7 @@ impl Rooms {
         }
         check_leaving(&room, work.user(&event.draft.sender), event)?;
         check_voucher(&room, event)?;
+        check_known_invite(&room, event)?;
         guests::check_sender(work, &room, event)?;
         let mut draft = event.draft.clone();
         vouch(work, &room, event, self.server_name(), &mut draft.content);

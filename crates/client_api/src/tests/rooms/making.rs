@@ -141,8 +141,8 @@ async fn what_cannot_be_made_is_told_why() {
         (json!({ "topic": huge }), 413, "M_TOO_LARGE"),
         (
             json!({ "invite_3pid": [{ "id_server": "a", "id_access_token": "b", "medium": "email", "address": "c" }] }),
-            403,
-            "M_FORBIDDEN",
+            400,
+            "M_THREEPID_MEDIUM_NOT_SUPPORTED",
         ),
     ];
     for (request, status, errcode) in cases {

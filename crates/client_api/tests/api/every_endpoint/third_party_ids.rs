@@ -5,7 +5,8 @@ use serde_json::json;
 use super::walk::Walk;
 use crate::{
     server::{PASSWORD, password_of},
-    third_party_ids::{SECRET, confirm},
+    stage::encoded,
+    third_party_ids::{SECRET, confirm, inviting::unknown},
 };
 
 pub(super) async fn story(walk: &Walk) {
@@ -47,6 +48,21 @@ pub(super) async fn story(walk: &Walk) {
     }
     let listed = walk.get(&maud, "account/3pid").await;
     assert_eq!(listed, json!({"threepids": []}));
+
+    let room = walk.room(&maud, json!({})).await;
+    let path = format!("rooms/{room}/invite");
+    let address = json!({
+        "id_server": "localhost", "id_access_token": "token", "medium": "email",
+        "address": email,
+    });
+    walk.post(&maud, &path, address).await;
+    let [invited] = &unknown(&walk.node, &maud, &room).await[..] else {
+        panic!("nobody is invited");
+    };
+    let key = encoded(invited["content"]["public_key"].as_str().unwrap());
+    let path = format!("/_matrix/identity/v2/pubkey/ephemeral/isvalid?public_key={key}");
+    let answer = walk.ok("", "GET", &path, json!(null)).await;
+    assert_eq!(answer, json!({"valid": true}));
 
     let sid = proved(walk, "register", &email).await;
     let new = walk.name("maya");

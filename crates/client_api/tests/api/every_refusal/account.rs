@@ -79,6 +79,17 @@ fn registering() -> Vec<Row> {
             too_large: reads_no_body(),
         },
         Row {
+            route: "GET /_matrix/identity/v2/pubkey/ephemeral/isvalid",
+            good: query("public_key=abc"),
+            token: NotNeeded,
+            missing: refused([lacks_parameter("public_key", "")]),
+            mistyped: never(AnyText),
+            not_member: never(NotOfARoom),
+            no_power: never(NotOfARoom),
+            unknown: never(ToldAsSuch),
+            too_large: reads_no_body(),
+        },
+        Row {
             route: "GET /_matrix/client/v1/register/m.login.registration_token/validity",
             good: query("token=abc"),
             token: NotNeeded,

@@ -19,6 +19,13 @@ pub(super) fn rows() -> Vec<Row> {
         .collect()
 }
 
+/// An invitation of an address about which another server would have to be asked.
+const FOREIGN: &str = r#"{"id_server": "id.example.org", "id_access_token": "a",
+    "medium": "email", "address": "a@example.org"}"#;
+
+const PHONE: &str = r#"{"id_server": "localhost", "id_access_token": "a", "medium": "msisdn",
+    "address": "447700900000"}"#;
+
 fn on_others() -> Vec<Row> {
     let on = |route, whom: &'static str| Row {
         route,
@@ -52,6 +59,13 @@ fn on_others() -> Vec<Row> {
                 body(r#"{"user_id": "@nobody:localhost"}"#).gets(404, "M_NOT_FOUND", "@nobody"),
                 body(r#"{"user_id": "{banned_id}"}"#).gets(403, "M_FORBIDDEN", "banned"),
                 body(r#"{"user_id": "{member_id}"}"#).gets(403, "M_FORBIDDEN", "joined or banned"),
+            ]),
+            mistyped: refused([
+                mistyped("user_id"),
+                mistyped("reason"),
+                body(r#"{"user_id": "nobody"}"#).gets(400, "M_BAD_JSON", "user_id: "),
+                body(FOREIGN).gets(400, "M_SERVER_NOT_TRUSTED", "id_server: "),
+                body(PHONE).gets(400, "M_THREEPID_MEDIUM_NOT_SUPPORTED", "email"),
             ]),
             ..on("POST rooms/{room_id}/invite", stranger)
         },

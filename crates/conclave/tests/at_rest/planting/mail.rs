@@ -41,6 +41,14 @@ pub(super) async fn mail(alice: &Client, password: &str, smtp: &Smtp, markers: &
     let host = markers.new_for("an address of mail that waits");
     let waiting = format!("later@{host}.org");
     request(alice, &word(), &waiting, Some(&next)).await;
+    let room = ask(alice, "POST", "createRoom", json!({})).await;
+    let host = markers.new_for("an address of mail that is invited");
+    let invited = json!({
+        "id_server": "localhost", "id_access_token": "none", "medium": "email",
+        "address": format!("later@{host}.org"),
+    });
+    let path = format!("rooms/{}/invite", text(&room, "room_id"));
+    ask(alice, "POST", &path, invited).await;
 }
 
 async fn request(alice: &Client, secret: &str, address: &str, next: Option<&str>) -> String {
