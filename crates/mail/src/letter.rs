@@ -12,9 +12,12 @@ use crate::{
 
 const TEXT: &str = include_str!("../templates/letter.txt");
 const HTML: &str = include_str!("../templates/letter.html");
+const DIGEST_TEXT: &str = include_str!("../templates/digest.txt");
+const DIGEST_HTML: &str = include_str!("../templates/digest.html");
 
 /// What a mail says. What is named in it was chosen by the server or by the reader, not by whoever
-/// caused it: nobody sends words of their own through this server.
+/// caused it: nobody sends words of their own through this server. (A [`Digest`](crate::Digest) has
+/// to name rooms and people: those names are [`Quoted`](crate::Quoted).)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Letter<'a> {
     /// Asks whether the reader adds their address to an account.
@@ -82,6 +85,7 @@ impl Letter<'_> {
             subject,
             text: render("letter.txt", &values),
             html: render("letter.html", &values),
+            stop: None,
         }
     }
 
@@ -96,8 +100,8 @@ impl Letter<'_> {
     }
 }
 
-/// Renders a template; a test renders both, with and without a link.
-fn render(name: &str, values: &Value) -> String {
+/// Renders a template; tests render all of them.
+pub(crate) fn render(name: &str, values: &Value) -> String {
     static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
     let templates = TEMPLATES.get_or_init(|| {
         let mut environment = Environment::new();
@@ -105,7 +109,12 @@ fn render(name: &str, values: &Value) -> String {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        for (name, source) in [("letter.txt", TEXT), ("letter.html", HTML)] {
+        for (name, source) in [
+            ("letter.txt", TEXT),
+            ("letter.html", HTML),
+            ("digest.txt", DIGEST_TEXT),
+            ("digest.html", DIGEST_HTML),
+        ] {
             environment
                 .add_template(name, source)
                 .expect("a test renders every template");
