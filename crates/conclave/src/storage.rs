@@ -35,6 +35,7 @@ pub(crate) fn migrations() -> Vec<Migrations> {
         media::MIGRATIONS,
         reports::MIGRATIONS,
         pushers::MIGRATIONS,
+        push::MIGRATIONS,
         outbox::MIGRATIONS,
         bridging::MIGRATIONS,
         sync::MIGRATIONS,

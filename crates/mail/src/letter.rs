@@ -15,13 +15,15 @@ use crate::{
 
 const TEXT: &str = include_str!("../templates/letter.txt");
 const HTML: &str = include_str!("../templates/letter.html");
+const DIGEST_TEXT: &str = include_str!("../templates/digest.txt");
+const DIGEST_HTML: &str = include_str!("../templates/digest.html");
 
 /// The last moment that is told: the end of the year 9999.
 const LAST_MOMENT_MS: u64 = 253_402_300_799_000;
 
 /// What a mail says. What is named in it was chosen by the server or by the reader, not by whoever
-/// caused it: nobody sends words of their own through this server. (An invitation has to name rooms
-/// and people: those names are [`Quoted`].)
+/// caused it: nobody sends words of their own through this server. (An invitation, like a
+/// [`Digest`](crate::Digest), has to name rooms and people: those names are [`Quoted`].)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Letter<'a> {
     /// Asks whether the reader adds their address to an account.
@@ -106,6 +108,7 @@ impl Letter<'_> {
             subject,
             text: render("letter.txt", &values),
             html: render("letter.html", &values),
+            stop: None,
         }
     }
 
@@ -158,7 +161,7 @@ impl Letter<'_> {
 type Named = Vec<(&'static str, String)>;
 
 /// Fills the places of a text, each `{name}`; what fills one is not looked through for others.
-fn fill(text: &str, named: &[(&'static str, String)]) -> String {
+pub(crate) fn fill(text: &str, named: &[(&'static str, String)]) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
@@ -183,8 +186,8 @@ fn date_of(at: Timestamp) -> String {
     format!("{day} {} UTC", time.get(..5).unwrap_or_default())
 }
 
-/// Renders a template; a test renders both, with and without a link.
-fn render(name: &str, values: &Value) -> String {
+/// Renders a template; tests render all of them.
+pub(crate) fn render(name: &str, values: &Value) -> String {
     static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
     let templates = TEMPLATES.get_or_init(|| {
         let mut environment = Environment::new();
@@ -192,7 +195,12 @@ fn render(name: &str, values: &Value) -> String {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        for (name, source) in [("letter.txt", TEXT), ("letter.html", HTML)] {
+        for (name, source) in [
+            ("letter.txt", TEXT),
+            ("letter.html", HTML),
+            ("digest.txt", DIGEST_TEXT),
+            ("digest.html", DIGEST_HTML),
+        ] {
             environment
                 .add_template(name, source)
                 .expect("a test renders every template");

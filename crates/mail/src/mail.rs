@@ -12,7 +12,7 @@ use lettre::{
 };
 use model::{mail_address::MailAddress, time::Timestamp};
 
-use crate::{Line, SendError, Sender, Step, Why};
+use crate::{Line, Link, SendError, Sender, Step, Why};
 
 /// The last moment that a header has room for: the end of the year 9999.
 const LAST_MOMENT_MS: i64 = 253_402_300_799_000;
@@ -51,6 +51,8 @@ pub struct Mail {
     pub text: String,
     /// The same in HTML.
     pub html: String,
+    /// Where its reader ends mails of this kind, if they can.
+    pub stop: Option<Link>,
 }
 
 impl Mail {
@@ -71,6 +73,11 @@ impl Mail {
             .header(AutoSubmitted);
         if let Some(reply_to) = &sender.reply_to {
             builder = builder.reply_to(Mailbox::new(None, address(reply_to)?));
+        }
+        if let Some(stop) = &self.stop {
+            builder = builder
+                .header(ListUnsubscribe(stop.clone()))
+                .header(ListUnsubscribePost);
         }
         let parts = MultiPart::builder()
             .kind(MultiPartKind::Alternative)
@@ -117,6 +124,49 @@ impl Header for AutoSubmitted {
     }
 }
 
+/// `List-Unsubscribe` ([RFC 2369]): where mails of this kind are ended.
+///
+/// [RFC 2369]: https://www.rfc-editor.org/rfc/rfc2369
+#[derive(Clone)]
+struct ListUnsubscribe(Link);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let link = text.trim_matches(['<', '>']);
+        Ok(Self(Link::new(link).ok_or("this is no link")?))
+    }
+
+    fn display(&self) -> HeaderValue {
+        let value = format!("<{}>", self.0.as_str());
+        // A link is neither folded nor encoded, and is of visible ASCII in one line.
+        HeaderValue::dangerous_new_pre_encoded(Self::name(), value.clone(), value)
+    }
+}
+
+/// `List-Unsubscribe-Post` ([RFC 8058]): one request there is enough.
+///
+/// [RFC 8058]: https://www.rfc-editor.org/rfc/rfc8058
+#[derive(Clone, Copy)]
+struct ListUnsubscribePost;
+
+impl Header for ListUnsubscribePost {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +181,7 @@ mod tests {
             subject: Line::new(subject),
             text: text.to_owned(),
             html: format!("<p>{text}</p>"),
+            stop: None,
         }
     }
 
@@ -169,15 +220,33 @@ mod tests {
         assert_eq!(written, bytes(&mail, "Chat of Example"));
     }
 
+    #[test]
+    fn mails_of_a_kind_are_ended_by_one_request() {
+        let link = format!("https://chat.example.org/{}", "x".repeat(200));
+        let mut mail = mail("Hello", "a text");
+        mail.stop = Link::new(&link);
+        let written = bytes(&mail, "Chat");
+        for header in [
+            format!("\r\nList-Unsubscribe: <{link}>\r\n"),
+            "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n".to_owned(),
+        ] {
+            assert!(written.contains(&header), "{header} is not in\n{written}");
+        }
+    }
+
     proptest! {
-        /// Whatever is put into a mail, it has the headers that it always has, and one recipient.
+        /// Whatever is put into a mail, it has the headers that it always has, and one recipient; and
+        /// the two about ending such mails where there is a link for that.
         #[test]
         fn nothing_that_is_put_into_a_mail_makes_a_header(
             subject in "[\r\n\u{85}\u{2028}:<>@\"ABcc世 ]{0,60}|.{0,40}",
             name in "[\r\n\u{85}\u{2028}:<>@\",ABcc世 ]{0,60}|.{0,40}",
             text in "(\r\n\\.\r\n|\nBcc: e@x.org\n|.){0,10}",
+            stop in "https://[\r\n :<>,ABcc世]{0,9}|https://[a-z/?=&.]{0,990}",
         ) {
-            let written = bytes(&mail(&subject, &text), &name);
+            let mut mail = mail(&subject, &text);
+            mail.stop = Link::new(&stop);
+            let written = bytes(&mail, &name);
             let (head, _) = written.split_once("\r\n\r\n").unwrap();
             let mut names: Vec<&str> = head
                 .split("\r\n")
@@ -185,10 +254,15 @@ mod tests {
                 .map(|line| line.split_once(':').unwrap().0)
                 .collect();
             names.sort_unstable();
-            prop_assert_eq!(names, vec![
+            let mut expected = vec![
                 "Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID",
                 "Reply-To", "Subject", "To",
-            ]);
+            ];
+            if mail.stop.is_some() {
+                expected.extend(["List-Unsubscribe", "List-Unsubscribe-Post"]);
+                expected.sort_unstable();
+            }
+            prop_assert_eq!(names, expected);
             prop_assert!(!head.replace("\r\n", "").contains(['\r', '\n']));
         }
     }

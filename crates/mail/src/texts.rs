@@ -11,6 +11,25 @@ pub(crate) struct LetterTexts {
     pub(crate) button: &'static str,
 }
 
+/// What a mail about what its reader has not read says. `{place}` and `{by}` stand for names that
+/// somebody chose.
+pub(crate) struct DigestTexts {
+    pub(crate) title: &'static str,
+    pub(crate) intro: &'static str,
+    pub(crate) one_unread: &'static str,
+    pub(crate) unread: &'static str,
+    pub(crate) invited: &'static str,
+    /// How a room without a name is called, by somebody in it.
+    pub(crate) with: &'static str,
+    pub(crate) nameless: &'static str,
+    pub(crate) one_more: &'static str,
+    pub(crate) more: &'static str,
+    pub(crate) unsaid: &'static str,
+    pub(crate) why: &'static str,
+    /// What is written on the link that ends these mails.
+    pub(crate) stop: &'static str,
+}
+
 /// The texts of one language.
 pub(crate) struct Texts {
     pub(crate) add_address: LetterTexts,
@@ -26,6 +45,7 @@ pub(crate) struct Texts {
     pub(crate) some_room: &'static str,
     /// How long an invitation is good.
     pub(crate) until: &'static str,
+    pub(crate) digest: DigestTexts,
     /// How long a link is good.
     pub(crate) hour: &'static str,
     /// What stands before the link where the button does nothing.
@@ -96,6 +116,20 @@ const ENGLISH: Texts = Texts {
     room: "the room {room}",
     some_room: "a room",
     until: "It can be used once, until {date}. ",
+    digest: DigestTexts {
+        title: "Unread messages on {server}",
+        intro: "This waits for your account {user} on {server}:",
+        one_unread: "{place}: 1 unread message",
+        unread: "{place}: {count} unread messages",
+        invited: "{by} invites you to {place}",
+        with: "Conversation with {name}",
+        nameless: "A room without a name",
+        one_more: "And 1 more room",
+        more: "And {count} more rooms",
+        unsaid: "What was said is not in this mail, because mail is not encrypted. Open your app to read it.",
+        why: "You get this mail because your account asks for mail about what you have not read.",
+        stop: "Stop these mails",
+    },
     hour: "The link is good for an hour.",
     instead: "If the button does nothing, copy this address into your browser:",
     footer: "This mail was sent by {server}. Nobody reads answers to it.",
@@ -164,6 +198,20 @@ const SIMPLIFIED_CHINESE: Texts = Texts {
     room: "聊天室{room}",
     some_room: "一个聊天室",
     until: "令牌只能使用一次，有效期至 {date}。",
+    digest: DigestTexts {
+        title: "{server} 上有未读消息",
+        intro: "您在 {server} 上的账户 {user} 有以下内容待查看：",
+        one_unread: "{place}：1 条未读消息",
+        unread: "{place}：{count} 条未读消息",
+        invited: "{by}邀请您加入{place}",
+        with: "与{name}的对话",
+        nameless: "未命名的聊天室",
+        one_more: "以及另外 1 个聊天室",
+        more: "以及另外 {count} 个聊天室",
+        unsaid: "邮件未加密，因此此邮件不包含消息内容。请打开您的客户端查看。",
+        why: "您收到此邮件，是因为您的账户要求以邮件提醒未读内容。",
+        stop: "停止发送此类邮件",
+    },
     hour: "链接一小时内有效。",
     instead: "如果按钮无效，请将以下地址复制到浏览器中：",
     footer: "此邮件由 {server} 发送，请勿回复。",

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use accounts::emails::{EMAIL_PROOF_LIFETIME, MailKind, WaitingMail};
 use mail::{Letter as Says, Mail, MailId, Quoted, SendError};
-use outbox::{Delivered, Lane, Letter, Then};
+use outbox::{Delivered, Lane, Letter};
 use store::StoreError;
 
 use crate::{mailroom::Inner, metrics};
@@ -37,7 +37,8 @@ impl Lane for ToMailServer {
         };
         if inner.is_too_old(&waiting) {
             metrics::mail("too_late");
-            return Ok(given_up("its link is good no longer".to_owned()));
+            let fault = "its link is good no longer".to_owned();
+            return Ok(Delivered::given_up(0, fault));
         }
         match inner.mailer.send(&mail).await {
             Ok(()) => {
@@ -47,21 +48,14 @@ impl Lane for ToMailServer {
             }
             Err(error @ SendError::Refused { .. }) => {
                 metrics::mail("refused");
-                Ok(given_up(error.to_string()))
+                Ok(Delivered::given_up(0, error.to_string()))
             }
             Err(error @ SendError::Later { .. }) => {
                 metrics::mail("failed");
-                let fault = error.to_string();
-                let then = Then::TryAgain { fault, after: None };
-                Ok(Delivered { done: 0, then })
+                Ok(Delivered::put_off(0, error.to_string()))
             }
         }
     }
-}
-
-fn given_up(fault: String) -> Delivered {
-    let then = Then::GiveUp { fault };
-    Delivered { done: 0, then }
 }
 
 impl Inner {

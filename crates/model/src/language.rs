@@ -35,6 +35,16 @@ impl Language {
         best.1
     }
 
+    /// The language that a tag of languages names, as clients write it: `zh-CN` and `zh_Hans` are
+    /// Chinese, and what is not known here is English.
+    pub fn of_tag(tag: &str) -> Self {
+        let language = tag.split(['-', '_']).next().unwrap_or_default();
+        match language.trim().eq_ignore_ascii_case("zh") {
+            true => Self::SimplifiedChinese,
+            false => Self::English,
+        }
+    }
+
     /// The value of the attribute `lang`.
     pub const fn tag(self) -> &'static str {
         match self {
@@ -77,6 +87,21 @@ mod tests {
             (";;,,zh;q=NaN", Language::English),
         ] {
             assert_eq!(Language::preferred(wanted), language, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn a_tag_names_a_language() {
+        for (tag, language) in [
+            ("zh", Language::SimplifiedChinese),
+            ("zh-CN", Language::SimplifiedChinese),
+            ("ZH_Hans", Language::SimplifiedChinese),
+            ("en", Language::English),
+            ("zha", Language::English),
+            ("de-CH", Language::English),
+            ("", Language::English),
+        ] {
+            assert_eq!(Language::of_tag(tag), language, "{tag}");
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 /// What the link carries, and the form.
 #[derive(Deserialize)]
 pub(crate) struct Link {
-    token: String,
+    pub(crate) token: String,
 }
 
 /// `GET /_conclave/mail`: asks whether the reader of the mail is who caused it.
@@ -100,7 +100,7 @@ impl Pages {
             .message(StatusCode::NOT_FOUND, language, title, sentence)
     }
 
-    fn mail_failed(&self, language: Language, error: &StoreError) -> Response {
+    pub(crate) fn mail_failed(&self, language: Language, error: &StoreError) -> Response {
         let error: &dyn std::error::Error = error;
         tracing::error!(error, "the page behind a mail failed");
         let texts = texts_in(language);

@@ -42,6 +42,13 @@ pub(crate) struct Texts {
     pub(crate) confirmed_title: &'static str,
     pub(crate) confirmed: &'static str,
     pub(crate) go_on: &'static str,
+    pub(crate) stop_link_unknown: &'static str,
+    pub(crate) stop_title: &'static str,
+    pub(crate) stop_intro: &'static str,
+    pub(crate) stop_again: &'static str,
+    pub(crate) stop_button: &'static str,
+    pub(crate) stopped_title: &'static str,
+    pub(crate) stopped: &'static str,
 }
 
 const ENGLISH: Texts = Texts {
@@ -80,6 +87,13 @@ const ENGLISH: Texts = Texts {
     confirmed_title: "Your address is confirmed",
     confirmed: "Go back to where you came from, and go on there. You can close this page.",
     go_on: "Go on to",
+    stop_link_unknown: "It is incomplete. Open the link in the mail itself, or switch these mails off in the settings of your app.",
+    stop_title: "Stop these mails",
+    stop_intro: "The address at which you got this link is sent mails about unread messages by",
+    stop_again: "You can ask for them again in the settings of your app.",
+    stop_button: "Stop these mails",
+    stopped_title: "The mails are stopped",
+    stopped: "This address gets no more of them. You can ask for them again in the settings of your app.",
 };
 
 const SIMPLIFIED_CHINESE: Texts = Texts {
@@ -118,6 +132,13 @@ const SIMPLIFIED_CHINESE: Texts = Texts {
     confirmed_title: "邮箱地址已确认",
     confirmed: "请回到原来的地方继续操作。您可以关闭此页面。",
     go_on: "继续前往",
+    stop_link_unknown: "链接不完整。请从邮件中打开链接，或在您的客户端设置中关闭此类邮件。",
+    stop_title: "停止发送此类邮件",
+    stop_intro: "收到此链接的邮箱地址会收到以下服务器发送的未读消息提醒：",
+    stop_again: "您可以在客户端设置中重新开启。",
+    stop_button: "停止发送",
+    stopped_title: "已停止发送",
+    stopped: "此地址将不再收到此类邮件。您可以在客户端设置中重新开启。",
 };
 
 /// The language that a browser likes best among those the pages speak.

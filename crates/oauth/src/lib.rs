@@ -7,6 +7,7 @@ mod language;
 mod page;
 mod setup;
 mod state;
+mod stop;
 
 use axum::{Router, extract::DefaultBodyLimit, routing::get};
 
@@ -20,6 +21,7 @@ pub fn router(pages: Pages) -> Router {
     Router::new()
         .route("/_conclave/setup", get(setup::show).post(setup::submit))
         .route("/_conclave/mail", get(confirm::show).post(confirm::confirm))
+        .route("/_conclave/mail/stop", get(stop::show).post(stop::stop))
         .route("/_conclave/pages.css", get(page::style))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
         .with_state(pages)

@@ -14,6 +14,7 @@ const SETUP: &str = include_str!("../templates/setup.html");
 const SETUP_DONE: &str = include_str!("../templates/setup_done.html");
 const CONFIRM: &str = include_str!("../templates/confirm.html");
 const CONFIRMED: &str = include_str!("../templates/confirmed.html");
+const STOP: &str = include_str!("../templates/stop.html");
 const MESSAGE: &str = include_str!("../templates/message.html");
 const STYLE: &str = include_str!("../templates/pages.css");
 
@@ -34,6 +35,7 @@ impl Templates {
             ("setup_done.html", SETUP_DONE),
             ("confirm.html", CONFIRM),
             ("confirmed.html", CONFIRMED),
+            ("stop.html", STOP),
             ("message.html", MESSAGE),
         ] {
             environment

@@ -9,6 +9,7 @@ use accounts::{Accounts, By};
 use audit::Origin;
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap, header::USER_AGENT};
+use pushers::Pushers;
 
 use crate::page::Templates;
 
@@ -19,6 +20,7 @@ pub type AddressOf = Arc<dyn Fn(Option<IpAddr>, &HeaderMap) -> IpAddr + Send + S
 #[derive(Clone)]
 pub struct Pages {
     pub(crate) accounts: Accounts,
+    pub(crate) pushers: Pushers,
     pub(crate) public_url: Arc<str>,
     pub(crate) templates: Templates,
     address_of: AddressOf,
@@ -26,9 +28,15 @@ pub struct Pages {
 
 impl Pages {
     /// Puts the pages together; `public_url` is where clients reach the server.
-    pub fn new(accounts: Accounts, public_url: &str, address_of: AddressOf) -> Self {
+    pub fn new(
+        accounts: Accounts,
+        pushers: Pushers,
+        public_url: &str,
+        address_of: AddressOf,
+    ) -> Self {
         Self {
             accounts,
+            pushers,
             public_url: public_url.into(),
             templates: Templates::new(),
             address_of,

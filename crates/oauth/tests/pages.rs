@@ -14,7 +14,8 @@ mod suite {
     use http_body_util::BodyExt;
     use model::{language::Language, mail_address::MailAddress, time::Clock};
     use oauth::Pages;
-    use ruma::owned_server_name;
+    use pushers::{PusherChanges, Pushers};
+    use ruma::{api::client::push, device_id, owned_server_name};
     use seal::{KeySource, Keyring, MasterKey};
     use store::{Database, DatabaseOptions, Location, LogBuilder, Pos};
     use tempfile::TempDir;
@@ -24,6 +25,8 @@ mod suite {
     struct Site {
         router: Router,
         accounts: Accounts,
+        pushers: Pushers,
+        database: Database,
     }
 
     async fn site(location: Location, directory: &TempDir, seed: u64) -> Site {
@@ -34,7 +37,12 @@ mod suite {
         let options = DatabaseOptions {
             location,
             server_name: "example.org".to_owned(),
-            migrations: vec![seal::MIGRATIONS, accounts::MIGRATIONS, audit::MIGRATIONS],
+            migrations: vec![
+                seal::MIGRATIONS,
+                accounts::MIGRATIONS,
+                pushers::MIGRATIONS,
+                audit::MIGRATIONS,
+            ],
             readers: 2,
         };
         let database = Database::open(options).await.unwrap();
@@ -48,6 +56,7 @@ mod suite {
         let builder = LogBuilder::new(database, clock)
             .register(Arc::clone(&changes))
             .register(emails)
+            .register(Arc::new(PusherChanges::new(keyring.clone())))
             .register(Arc::new(trail));
         let log = builder.start().await.unwrap();
         let settings = Settings {
@@ -63,14 +72,19 @@ mod suite {
             on_guest: |_, _, _| {},
             appservices: Default::default(),
         };
+        let database = log.database().clone();
+        let pushers = Pushers::new(log.clone(), keyring.clone());
         let accounts = Accounts::new(log, changes, keyring, entropy, settings);
         let address = Arc::new(|peer: Option<IpAddr>, _: &http::HeaderMap| {
             peer.unwrap_or(IpAddr::from([192, 0, 2, 1]))
         });
-        let pages = Pages::new(accounts.clone(), "http://localhost:8008", address);
+        let url = "http://localhost:8008";
+        let pages = Pages::new(accounts.clone(), pushers.clone(), url, address);
         Site {
             router: oauth::router(pages),
             accounts,
+            pushers,
+            database,
         }
     }
 
@@ -264,6 +278,110 @@ mod suite {
         assert_eq!(site.confirm_mail(long).await.0, 400);
     }
 
+    impl Site {
+        /// Makes a pusher of somebody, and gives its number.
+        async fn pusher(&self, user: i64, kind: push::PusherKind) -> i64 {
+            let pusher: push::Pusher = push::PusherInit {
+                ids: push::PusherIds::new("ann@example.org".to_owned(), "m.email".to_owned()),
+                kind,
+                app_display_name: "Mail".to_owned(),
+                device_display_name: "Mail".to_owned(),
+                profile_tag: None,
+                lang: "en".to_owned(),
+            }
+            .into();
+            let session = (user, device_id!("PHONE"), 1);
+            self.pushers.set(session, &pusher, true).await.unwrap();
+            self.of(user).await[0]
+        }
+
+        /// The pushers of somebody.
+        async fn of(&self, user: i64) -> Vec<i64> {
+            let snapshot = self.database.snapshot().await.unwrap();
+            let pushers = self.pushers.of_user(&snapshot, user).await.unwrap();
+            pushers.into_iter().map(|pusher| pusher.id).collect()
+        }
+
+        async fn stop_mail(
+            &self,
+            method: &str,
+            token: &str,
+            body: &'static str,
+        ) -> (StatusCode, http::HeaderMap, String) {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("/_conclave/mail/stop?token={token}"))
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(body));
+            self.ask(request.unwrap()).await
+        }
+    }
+
+    async fn mails_are_stopped_by_a_button_or_by_one_request(site: Site) {
+        for body in ["", "List-Unsubscribe=One-Click"] {
+            let mails = push::PusherKind::Email(push::EmailPusherData::new());
+            let id = site.pusher(1, mails).await;
+            let token = site.pushers.stop_token(id);
+            // Whoever looks at it, however often, has stopped nothing.
+            for _ in 0..2 {
+                let (status, headers, page) = site.stop_mail("GET", &token, "").await;
+                assert_eq!(status, 200);
+                assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
+                let action = format!(r#"action="/_conclave/mail/stop?token={token}""#);
+                assert!(page.contains(&action), "{page}");
+                assert!(page.contains("example.org") && !page.contains("<script"));
+            }
+            assert_eq!(site.of(1).await, [id]);
+            // Pressed twice it is pressed once.
+            for _ in 0..2 {
+                let (status, _, page) = site.stop_mail("POST", &token, body).await;
+                assert_eq!(status, 200);
+                assert!(page.contains("The mails are stopped"), "{page}");
+                assert!(site.of(1).await.is_empty());
+            }
+            let (status, _, page) = site.stop_mail("GET", &token, "").await;
+            assert_eq!(status, 200);
+            assert!(page.contains("The mails are stopped"), "{page}");
+        }
+    }
+
+    async fn a_link_that_stops_nothing_is_not_found(site: Site) {
+        let mails = push::PusherKind::Email(push::EmailPusherData::new());
+        let (first, second) = (
+            site.pusher(1, mails.clone()).await,
+            site.pusher(2, mails).await,
+        );
+        let token = site.pushers.stop_token(first);
+        let secret = token.strip_prefix(&format!("cnv_n_{first}_")).unwrap();
+        for wrong in [
+            String::new(),
+            "x".repeat(300),
+            format!("cnv_n_{first}"),
+            format!("cnv_n_{second}_{secret}"),
+            format!("cnv_n_+{first}_{secret}"),
+            format!("cnv_n_{first}_{secret}A"),
+            "%3Cscript%3E".to_owned(),
+            "%ff".to_owned(),
+        ] {
+            for method in ["GET", "POST"] {
+                let (status, _, page) = site.stop_mail(method, &wrong, "").await;
+                assert_eq!(status, 404, "{wrong}");
+                assert!(!page.contains("<script"), "{page}");
+            }
+        }
+        assert_eq!(
+            (site.of(1).await, site.of(2).await),
+            (vec![first], vec![second])
+        );
+        // Whoever has a gateway told is not reached by mail.
+        let url = "https://push.example.org/_matrix/push/v1/notify".to_owned();
+        let gateway = push::PusherKind::Http(ruma::push::HttpPusherData::new(url));
+        let other = site.pusher(3, gateway).await;
+        let token = site.pushers.stop_token(other);
+        site.stop_mail("POST", &token, "").await;
+        assert_eq!(site.of(3).await, [other]);
+    }
+
     macro_rules! on_both_engines {
         ($($test:ident),* $(,)?) => {
             mod sqlite {
@@ -295,6 +413,8 @@ mod suite {
         a_link_in_a_mail_asks_before_it_confirms,
         a_page_without_a_way_on_says_to_go_back,
         a_link_of_no_mail_is_not_found,
+        mails_are_stopped_by_a_button_or_by_one_request,
+        a_link_that_stops_nothing_is_not_found,
     }
 
     #[tokio::test]

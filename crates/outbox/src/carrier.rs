@@ -48,6 +48,10 @@ const FAILED: &str = "UPDATE outbox_targets SET failures = failures + 1, \
      next_at = CASE WHEN next_at > $6 THEN next_at ELSE $4 END, fault = $5 \
      WHERE lane = $1 AND target = $2";
 
+/// The same for whom it is not time yet.
+const WAITS: &str = "UPDATE outbox_targets SET \
+     next_at = CASE WHEN next_at > $4 THEN next_at ELSE $3 END WHERE lane = $1 AND target = $2";
+
 /// Gives up what stands at a position, or was queued before a moment.
 const GIVE_UP: &str = "INSERT INTO outbox_dead (lane, target, pos, queued_at, died_at, fault) \
      SELECT lane, target, pos, queued_at, CAST($5 AS BIGINT), CAST($6 AS TEXT) FROM outbox \
@@ -236,6 +240,11 @@ impl Outbox {
                     due.since.into(),
                 ];
                 gives_up(write, NONE, before, fault).and(FAILED, with(failed))
+            }
+            Then::Wait { how_long } => {
+                let how_long = (*how_long).min(backoff::LONGEST_OF_ALL);
+                let at = now.plus(how_long).as_millis();
+                write.and(WAITS, with(vec![at.into(), due.since.into()]))
             }
             Then::Drop => {
                 metrics::settled(L::NAME, "dropped", rest.len());

@@ -3,7 +3,7 @@
 use model::time::Timestamp;
 use store::{LeasedCursor, LocalWrite, Pos, Row, StoreError};
 
-use crate::Outbox;
+use crate::{Outbox, outbox::lease_of};
 
 /// Something that was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Outbox {
     /// Beside the lane's holder: a letter that comes to wait while the last one of its target is
     /// taken away is not left without anybody who looks.
     async fn settle(&self, lane: &str, write: LocalWrite) -> Result<usize, StoreError> {
-        let written = LeasedCursor::write_beside(&self.log, lane, write).await;
+        let written = LeasedCursor::write_beside(&self.log, lease_of(lane), write).await;
         match written {
             Ok(rows) => Ok(rows.last().map_or(0, Vec::len)),
             // Nobody ever worked on such a lane.

@@ -7,7 +7,8 @@ use store::{Pos, StoreError};
 
 /// One kind of delivery: how letters reach a target.
 pub trait Lane: Send + Sync {
-    /// Its name, in the tables and in metrics.
+    /// Its name, in the tables and in metrics. A worker with several lanes names them after its
+    /// lease, with a dot between: the letters of `push.mail` are carried under the lease `push`.
     const NAME: &'static str;
 
     /// For how long a letter is tried again before it is given up.
@@ -67,6 +68,12 @@ pub enum Then {
         /// What the target itself said of when.
         after: Option<Duration>,
     },
+    /// It is not time yet for the first letter that is not done: nothing failed, and it is asked for
+    /// again then, or after an hour if that is sooner.
+    Wait {
+        /// How long.
+        how_long: Duration,
+    },
     /// There is no such target any more: all that waits for it is dropped.
     Drop,
 }
@@ -78,5 +85,29 @@ impl Delivered {
             done: letters.len(),
             then: Then::GoOn,
         }
+    }
+
+    /// So many are done, and the next will never be taken.
+    pub fn given_up(done: usize, fault: String) -> Self {
+        let then = Then::GiveUp { fault };
+        Self { done, then }
+    }
+
+    /// So many are done, and the next is tried again later.
+    pub fn put_off(done: usize, fault: String) -> Self {
+        let then = Then::TryAgain { fault, after: None };
+        Self { done, then }
+    }
+
+    /// So many are done, and it is not time yet for the next.
+    pub fn waits(done: usize, how_long: Duration) -> Self {
+        let then = Then::Wait { how_long };
+        Self { done, then }
+    }
+
+    /// There is no such target.
+    pub fn dropped() -> Self {
+        let (done, then) = (0, Then::Drop);
+        Self { done, then }
     }
 }

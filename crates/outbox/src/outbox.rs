@@ -143,7 +143,7 @@ impl Outbox {
         let at = self.now().plus(after).as_millis();
         let params = vec![lane.into(), target.into(), at.into()];
         let write = LocalWrite::new().and(HASTEN, params);
-        match LeasedCursor::write_beside(&self.log, lane, write).await {
+        match LeasedCursor::write_beside(&self.log, lease_of(lane), write).await {
             // Nobody ever worked on this lane.
             Ok(_) | Err(StoreError::TakenOver) => {}
             Err(error) => return Err(error),
@@ -180,4 +180,9 @@ impl Outbox {
         });
         waiting.collect()
     }
+}
+
+/// Under which lease the letters of a lane are carried.
+pub(crate) fn lease_of(lane: &str) -> &str {
+    lane.split_once('.').map_or(lane, |(lease, _)| lease)
 }

@@ -7,13 +7,15 @@ use outbox::Lane;
 use pushers::PusherChanges;
 use rooms::{Looking, Room, Rooms, StoredEvent};
 use ruma::{UserId, events::room::member::MembershipState};
-use store::{Applier, Batch, LeasedCursor, Pos, Snapshot, StoreError};
+use store::{Applier, Batch, LeasedCursor, LocalWrite, Pos, Snapshot, StoreError};
 
 use crate::{
+    digest::ToReaders,
     gateway::ToGateways,
     members::{Member, Members},
+    pace,
     push::Inner,
-    watched::Watched,
+    watched::{Known, Watched},
 };
 
 /// How many batches are looked at together.
@@ -30,7 +32,30 @@ pub(crate) struct FanOut<'a> {
 }
 
 /// For whom there is a letter, and about which change: each pusher is told of a change once.
-type Letters = BTreeSet<(i64, i64)>;
+#[derive(Default)]
+struct Letters {
+    to_gateways: BTreeSet<(i64, i64)>,
+    to_readers: BTreeSet<(i64, i64)>,
+    /// The pushers that sent mails and are gone.
+    gone: BTreeSet<i64>,
+}
+
+impl Letters {
+    /// Tells a pusher of an event, unless it was made after that.
+    fn tell(&mut self, pusher: Known, pos: i64) {
+        let lane = match pusher.by_mail {
+            true => &mut self.to_readers,
+            false => &mut self.to_gateways,
+        };
+        if pusher.id < pos {
+            lane.insert((pusher.id, pos));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.to_gateways.is_empty() && self.to_readers.is_empty() && self.gone.is_empty()
+    }
+}
 
 impl<'a> FanOut<'a> {
     pub(crate) fn new(inner: &'a Inner) -> Self {
@@ -67,12 +92,24 @@ impl<'a> FanOut<'a> {
         letters: Letters,
         pos: Pos,
     ) -> Result<(), StoreError> {
+        if letters.is_empty() {
+            cursor.pass(pos);
+            return Ok(());
+        }
         let outbox = &self.inner.outbox;
-        let letters = letters.into_iter();
-        let letters = letters.map(|(pusher, pos)| (pusher.to_string(), Pos::new(pos)));
-        outbox
-            .put_up_to(cursor, pos, ToGateways::NAME, letters.collect())
-            .await
+        let named = |(pusher, pos): (i64, i64)| (pusher.to_string(), Pos::new(pos));
+        let write = letters
+            .gone
+            .into_iter()
+            .fold(LocalWrite::new(), pace::forget);
+        let to_gateways = letters.to_gateways.into_iter().map(named);
+        let write = outbox.put(write, ToGateways::NAME, to_gateways);
+        let to_readers = letters.to_readers.into_iter().map(named);
+        let write = outbox.put(write, ToReaders::NAME, to_readers);
+        cursor.write(write, pos).await?;
+        outbox.wake(ToGateways::NAME);
+        outbox.wake(ToReaders::NAME);
+        Ok(())
     }
 
     async fn letters(
@@ -80,14 +117,16 @@ impl<'a> FanOut<'a> {
         snapshot: &Snapshot,
         batches: &[Batch],
     ) -> Result<Letters, StoreError> {
-        let mut letters = Letters::new();
+        let mut letters = Letters::default();
         // Together, so that a room that is spoken in by many is looked at once.
         let mut rooms: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
         for batch in batches {
             let (first, last) = (batch.first_pos.get(), batch.last_pos.get());
             if batch.touched.has_kind(PusherChanges::KIND) {
                 for user in batch.touched.users() {
-                    self.watched.reload(self.inner, snapshot, user).await?;
+                    let gone = self.watched.reload(self.inner, snapshot, user).await?;
+                    let gone = gone.into_iter().filter(|pusher| pusher.by_mail);
+                    letters.gone.extend(gone.map(|pusher| pusher.id));
                 }
             }
             if self.watched.is_empty() || !batch.touched.has_kind(Rooms::KIND) {
@@ -109,7 +148,7 @@ impl<'a> FanOut<'a> {
         Ok(letters)
     }
 
-    /// Who reads on has less unread: their other devices are told so.
+    /// Who reads on has less unread: their other devices are told so, and nobody is written to.
     async fn note_reading(
         &self,
         snapshot: &Snapshot,
@@ -124,8 +163,8 @@ impl<'a> FanOut<'a> {
         let near = rooms.receipts_near(snapshot, user, first - 1, last).await?;
         let mut receipts = near.values().flatten();
         if receipts.any(|receipt| receipt.user == user && receipt.kind != "m.fully_read") {
-            let pushers = person.pushers.iter().filter(|pusher| **pusher < last);
-            letters.extend(pushers.map(|pusher| (*pusher, last)));
+            let gateways = person.pushers.iter().filter(|pusher| !pusher.by_mail);
+            gateways.for_each(|pusher| letters.tell(*pusher, last));
         }
         Ok(())
     }
@@ -230,8 +269,8 @@ impl<'a> FanOut<'a> {
                 }
             }
             let pos = event.pos.get();
-            let pushers = person.pushers.iter().filter(|pusher| **pusher < pos);
-            letters.extend(pushers.map(|pusher| (*pusher, pos)));
+            let pushers = person.pushers.iter();
+            pushers.for_each(|pusher| letters.tell(*pusher, pos));
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use accounts::Standing;
 use http::{StatusCode, header};
 use outbound::{Answer, FetchError, Outbound, Post};
 use outbox::{Delivered, Lane, Letter, Then};
@@ -122,7 +121,7 @@ impl Lane for ToGateways {
         let reading = self.0.reading.lock().await;
         let snapshot = self.0.log.database().snapshot().await?;
         let Some((pusher, to)) = self.pusher(&snapshot, target).await? else {
-            return Ok(dropped());
+            return Ok(Delivered::dropped());
         };
         let reader = Reader::of(&self.0, &snapshot, &pusher).await?;
         let mut news = Vec::with_capacity(letters.len());
@@ -137,32 +136,20 @@ impl Lane for ToGateways {
 }
 
 impl ToGateways {
-    /// The pusher, if it still counts; one whose session has ended goes.
+    /// The pusher, if it still counts, and what it told of its gateway.
     async fn pusher(
         &self,
         snapshot: &Snapshot,
         target: &str,
     ) -> Result<Option<(StoredPusher, HttpPusherData)>, StoreError> {
-        let id = target.parse();
-        let id = id.map_err(|_| StoreError::Damaged("outbox.target".to_owned()))?;
-        let Some(pusher) = self.0.pushers.one(snapshot, id).await? else {
-            return Ok(None);
-        };
-        let standing = self
-            .0
-            .accounts
-            .standing(pusher.user, &pusher.device_id, pusher.session);
-        if standing.await? == Standing::Ended {
-            self.0.pushers.reject(id).await?;
-            return Ok(None);
-        }
-        Ok(match &pusher.pusher.kind {
+        let pusher = self.0.standing_pusher(snapshot, target).await?;
+        Ok(pusher.and_then(|pusher| match &pusher.pusher.kind {
             PusherKind::Http(to) => {
                 let to = to.clone();
                 Some((pusher, to))
             }
             _ => None,
-        })
+        }))
     }
 
     /// Tells what is news, in order, until the gateway does not take it.
@@ -190,11 +177,10 @@ impl ToGateways {
                 Told::Yes => self.note(pusher, unread),
                 Told::Rejected => {
                     self.0.pushers.reject(pusher.id).await?;
-                    return Ok(dropped());
+                    return Ok(Delivered::dropped());
                 }
                 Told::Never(fault) => {
-                    let then = Then::GiveUp { fault };
-                    return Ok(Delivered { done, then });
+                    return Ok(Delivered::given_up(done, fault));
                 }
                 Told::NotNow(fault, after) => {
                     let then = Then::TryAgain { fault, after };
@@ -239,13 +225,6 @@ impl ToGateways {
             Ok(answer) => answered(answer, &pusher.pusher.ids.pushkey).await,
             Err(error) => Told::NotNow(fault_of(&error), None),
         }
-    }
-}
-
-fn dropped() -> Delivered {
-    Delivered {
-        done: 0,
-        then: Then::Drop,
     }
 }
 

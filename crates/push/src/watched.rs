@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pushers::Pushers;
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, UserId, api::client::push::PusherKind};
 use store::{Snapshot, StoreError};
 
 use crate::push::Inner;
@@ -20,8 +20,16 @@ pub(crate) struct Watched {
 /// Somebody with pushers.
 pub(crate) struct Person {
     pub(crate) user_id: OwnedUserId,
-    /// The numbers of their pushers, which are the positions at which these were made.
-    pub(crate) pushers: Vec<i64>,
+    pub(crate) pushers: Vec<Known>,
+}
+
+/// A pusher.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Its number, which is the position at which it was made.
+    pub(crate) id: i64,
+    /// Whether it sends mails.
+    pub(crate) by_mail: bool,
 }
 
 impl Watched {
@@ -41,30 +49,38 @@ impl Watched {
         }
     }
 
-    /// Reads the pushers of one person again.
+    /// Reads the pushers of one person again; gives those that are gone.
     pub(crate) async fn reload(
         &mut self,
         inner: &Inner,
         snapshot: &Snapshot,
         user: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Known>, StoreError> {
         let pushers: &Pushers = &inner.pushers;
         let pushers = pushers.of_user(snapshot, user).await?;
-        let pushers: Vec<i64> = pushers.into_iter().map(|pusher| pusher.id).collect();
+        let known = pushers.into_iter().map(|pusher| Known {
+            id: pusher.id,
+            by_mail: matches!(pusher.pusher.kind, PusherKind::Email(_)),
+        });
+        let pushers: Vec<Known> = known.collect();
+        let mut gone = self
+            .person(user)
+            .map_or(Vec::new(), |person| person.pushers.clone());
+        gone.retain(|before| !pushers.iter().any(|now| now.id == before.id));
         let was_there = self.people.contains_key(&user);
         if was_there == pushers.is_empty() {
             self.version += 1;
         }
         if pushers.is_empty() {
-            if let Some(gone) = self.people.remove(&user) {
-                self.by_name.remove(&gone.user_id);
+            if let Some(person) = self.people.remove(&user) {
+                self.by_name.remove(&person.user_id);
             }
-            return Ok(());
+            return Ok(gone);
         }
         let user_id = inner.rooms.user_id(snapshot, user).await?;
         self.by_name.insert(user_id.clone(), user);
         self.people.insert(user, Person { user_id, pushers });
-        Ok(())
+        Ok(gone)
     }
 
     pub(crate) fn person(&self, user: i64) -> Option<&Person> {

@@ -7,12 +7,14 @@
 
 mod applier;
 mod pushers;
+mod stop_links;
 mod work;
 
 use store::{Migration, Migrations};
 
 pub use applier::{Change, MAX_PUSHERS, NewPusher, PusherChanges, PusherRefusal};
 pub use pushers::{PusherError, Pushers, StoredPusher};
+pub use stop_links::StopLink;
 
 /// The table of pushers.
 pub const MIGRATIONS: Migrations = Migrations {

@@ -28,8 +28,8 @@ const USERS: &str = "SELECT DISTINCT user_id FROM pushers WHERE user_id > $1 \
 /// Where people want to be told. Cheap to clone.
 #[derive(Clone)]
 pub struct Pushers {
-    log: Log,
-    keyring: Keyring,
+    pub(crate) log: Log,
+    pub(crate) keyring: Keyring,
 }
 
 /// A pusher that stands.

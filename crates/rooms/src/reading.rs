@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ruma::{OwnedEventId, OwnedRoomId, UserId, events::room::member::MembershipState};
-use store::{Reader, StoreError};
+use store::{Pos, Reader, StoreError};
 
 use crate::{Rooms, rooms::stored_room_id, stored::event_id_at};
 
@@ -85,6 +85,10 @@ const RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts, pos FRO
 const RECEIPTS_NEAR: &str = "SELECT r.user_id, r.type, r.thread, r.event_id, r.ord, r.ts, r.pos, r.room \
      FROM memberships m JOIN receipts r ON r.room = m.room WHERE m.user_id = $1 \
      AND m.membership = 'join' AND r.pos > $2 AND r.pos <= $3 ORDER BY r.pos";
+
+const HAS_READ: &str = "SELECT 1 FROM memberships m JOIN receipts r ON r.room = m.room \
+     AND r.user_id = m.user_id WHERE m.user_id = $1 AND r.pos > $2 AND r.type <> 'm.fully_read' \
+     LIMIT 1";
 
 const OWN_RECEIPTS: &str = "SELECT user_id, type, thread, event_id, ord, ts, pos FROM receipts \
      WHERE room = $1 AND user_id = $2 ORDER BY ord";
@@ -214,6 +218,17 @@ impl Rooms {
             by_room.entry(row.int(7)?).or_default().push(receipt);
         }
         Ok(by_room)
+    }
+
+    /// Whether a user has read anything, in any room, after a position.
+    pub async fn has_read_since(
+        &self,
+        reader: &Reader,
+        user: i64,
+        after: Pos,
+    ) -> Result<bool, StoreError> {
+        let params = [user.into(), after.get().into()];
+        Ok(reader.query_opt(HAS_READ, &params).await?.is_some())
     }
 
     /// A user's own receipts in a room.

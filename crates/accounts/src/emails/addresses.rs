@@ -107,6 +107,14 @@ impl Accounts {
         Ok(Some(rows::user_id(&name)?))
     }
 
+    /// Whether an address stands for an account.
+    pub async fn has_email(&self, user: i64, address: &MailAddress) -> Result<bool, StoreError> {
+        let hash = self.email_hash(address);
+        let params = [hash.as_slice().into()];
+        let row = self.database().query_opt(FIND, &params).await?;
+        row.map_or(Ok(false), |row| Ok(row.int(0)? == user))
+    }
+
     /// Adds an address that its owner has proved to read to their account.
     pub async fn add_email(
         &self,

@@ -102,6 +102,7 @@ async fn owners(folder: &Path, people: bool) -> Owners {
             media::MIGRATIONS,
             reports::MIGRATIONS,
             pushers::MIGRATIONS,
+            push::MIGRATIONS,
             sync::MIGRATIONS,
             search::MIGRATIONS,
             outbox::MIGRATIONS,

@@ -14,18 +14,20 @@ use bus::{Bus, NodeId};
 use client_api::{Owners, TurnServers};
 use keys::Keys;
 use lifecycle::Lifecycle;
+use mail::{Encryption, Line, Mailer, Options, Sender};
 use media::{Limits, Media};
-use model::time::Clock;
+use model::{mail_address::MailAddress, time::Clock};
 use outbound::Outbound;
 use outbox::Outbox;
 use parking_lot::Mutex;
 use people::Directory;
 use previews::Previews;
-use push::{Gateways, Push};
+use push::{Gateways, Mailing, Push};
 use pushers::{PusherChanges, Pushers};
 use reports::{ReportChanges, Reports};
 use rooms::{EncryptionPolicy, Rooms, RoomsOptions};
 use ruma::{RoomVersionId, api::client::discovery::discover_support, owned_server_name};
+use rustls::RootCertStore;
 use seal::{KeySource, Keyring, MasterKey};
 use search::Search;
 use store::{Database, DatabaseOptions, Location, LogBuilder};
@@ -55,6 +57,8 @@ pub(crate) struct Deployment {
     pub(crate) support: Option<discover_support::Response>,
     /// Whether mail is sent, or would be: the tests read it before it goes.
     pub(crate) mail: bool,
+    /// The port of the mail server that is given mails about what is unread.
+    pub(crate) smtp: Option<u16>,
     pub(crate) location: Location,
     pub(crate) key: KeySource,
     /// Whether requests are limited.
@@ -112,6 +116,7 @@ impl Deployment {
             previews: None,
             support: None,
             mail: false,
+            smtp: None,
             location,
             key,
             rate_limits: false,
@@ -144,6 +149,7 @@ impl Deployment {
                 media::MIGRATIONS,
                 reports::MIGRATIONS,
                 pushers::MIGRATIONS,
+                push::MIGRATIONS,
                 outbox::MIGRATIONS,
                 bridging::MIGRATIONS,
                 sync::MIGRATIONS,
@@ -246,7 +252,7 @@ impl Deployment {
             rooms.clone(),
             pushers.clone(),
             outbox,
-            gateways.clone(),
+            (gateways.clone(), self.mailing()),
         );
         tokio::spawn(async move { push.run().await });
         let bridging = Bridging::new(
@@ -291,6 +297,26 @@ impl Deployment {
             pushers,
             gateways,
         }
+    }
+
+    /// How people are written to.
+    fn mailing(&self) -> Option<Mailing> {
+        let options = Options {
+            host: "127.0.0.1".to_owned(),
+            port: self.smtp?,
+            encryption: Encryption::None,
+            credentials: None,
+            sender: Sender {
+                address: MailAddress::parse("chat@example.org").unwrap(),
+                name: Line::new("localhost"),
+                reply_to: None,
+            },
+            hello: "localhost".to_owned(),
+            roots: RootCertStore::empty(),
+        };
+        let mailer = Mailer::new(options, Arc::new(self.clock.clone())).unwrap();
+        let url = "https://chat.example.org";
+        Some(Mailing::new(mailer, owned_server_name!("localhost"), url))
     }
 
     /// Tells services what concerns them, from now on.

@@ -1,6 +1,7 @@
 //! What notifies people reaches their push gateways, in order and once.
 
 pub(crate) mod gateway;
+mod mails;
 
 use std::time::Duration;
 

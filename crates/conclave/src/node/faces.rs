@@ -51,7 +51,12 @@ pub(super) async fn build(
     let settings = settings(config, public_url)?;
     let proxies = settings.trusted_proxies.clone();
     let address_of = move |peer, headers: &HeaderMap| proxies.client_address(peer, headers).0;
-    let pages = Pages::new(owners.accounts.clone(), public_url, Arc::new(address_of));
+    let pages = Pages::new(
+        owners.accounts.clone(),
+        owners.pushers.clone(),
+        public_url,
+        Arc::new(address_of),
+    );
     let api = ClientApi::new(
         settings,
         Arc::clone(&surroundings.clock),

@@ -7,34 +7,40 @@ use config::{Config, MailEncryption, MailLanguage};
 use mail::{Credentials, Encryption, Line, Mailer, Options, Sender, roots_in};
 use mailroom::{Mailroom, Name};
 use model::{language::Language, mail_address::MailAddress, time::Clock};
+use push::Mailing;
 use rustls::RootCertStore;
 use zeroize::Zeroizing;
 
 use super::Owners;
 
+/// What hands on mails: those about accounts, and those about what is unread.
+pub(super) type Mails = (Mailroom, Mailing);
+
 /// What hands on mails, where there is a mail server.
-pub(super) fn mailroom(
+pub(super) fn mails(
     config: &Config,
     public_url: &str,
     owners: &Owners,
     clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Option<Mailroom>> {
+) -> anyhow::Result<Option<Mails>> {
     let Some(options) = options(config)? else {
         return Ok(None);
     };
     let mailer = Mailer::new(options, Arc::clone(clock)).context("mail.host cannot be used")?;
+    let mailing = Mailing::new(mailer.clone(), config.server.name.clone(), public_url);
     let language = match config.mail.language {
         MailLanguage::English => Language::English,
         MailLanguage::SimplifiedChinese => Language::SimplifiedChinese,
     };
     let name = Name::new(config.server.name.clone(), public_url, language);
-    Ok(Some(Mailroom::new(
+    let mailroom = Mailroom::new(
         owners.log.clone(),
         (owners.accounts.clone(), owners.rooms.clone()),
         owners.outbox.clone(),
         mailer,
         name,
-    )))
+    );
+    Ok(Some((mailroom, mailing)))
 }
 
 fn options(config: &Config) -> anyhow::Result<Option<Options>> {

@@ -13,7 +13,6 @@ use anyhow::Context;
 use axum::Router;
 use bus::Bus;
 use config::Loaded;
-use mailroom::Mailroom;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::time::Clock;
 use push::{Gateways, Push};
@@ -22,8 +21,8 @@ use store::{Begin, LeasedCursor};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::doors::Doors;
 pub(crate) use self::owners::Owners;
+use self::{doors::Doors, mailing::Mails};
 use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
@@ -85,7 +84,7 @@ impl Node {
             tasks: TaskTracker::new(),
         };
         let bus = meeting::join(config, &storage.keyring, &*surroundings.entropy)?;
-        let mailroom = mailing::mailroom(config, &public_url, &owners, &surroundings.clock)?;
+        let mails = mailing::mails(config, &public_url, &owners, &surroundings.clock)?;
         let bridging = bridges::bridging(&owners, &surroundings);
         let ear = bridges::ear(&bridging, &bus, &surroundings);
         let meeting = (&bus, &bridging);
@@ -116,7 +115,7 @@ impl Node {
         }
         node.finish_what_was_begun();
         node.keep_house(clock, &config.server.name);
-        node.deliver(faces::gateways(config, &surroundings), mailroom);
+        node.deliver(faces::gateways(config, &surroundings), mails);
         node.spawn(async move { bridging.run(ear).await });
         node.spawn(socket.serve(administration, node.ends.clone()));
         let engine = storage.database.engine_name();
@@ -193,7 +192,8 @@ impl Node {
     }
 
     /// What leaves the server, whenever that is this node's to do.
-    fn deliver(&self, gateways: Gateways, mailroom: Option<Mailroom>) {
+    fn deliver(&self, gateways: Gateways, mails: Option<Mails>) {
+        let (mailroom, mailing) = mails.unzip();
         let Owners {
             log,
             accounts,
@@ -202,7 +202,7 @@ impl Node {
             outbox,
             ..
         } = self.owners.clone();
-        let push = Push::new(log, accounts, rooms, pushers, outbox, gateways);
+        let push = Push::new(log, accounts, rooms, pushers, outbox, (gateways, mailing));
         self.spawn(async move { push.run().await });
         if let Some(mailroom) = mailroom {
             self.spawn(async move { mailroom.run().await });

@@ -37,6 +37,7 @@ on_both_engines! {
     what_fails_is_tried_again_later_each_time,
     a_target_that_asks_for_time_is_given_it,
     what_fails_for_too_long_is_given_up,
+    who_waits_for_the_time_has_not_failed,
     what_is_refused_is_given_up_and_the_next_goes_on,
     dead_letters_can_be_tried_again_or_forgotten,
     a_target_that_is_gone_takes_its_letters_with_it,
@@ -130,6 +131,39 @@ async fn what_fails_for_too_long_is_given_up(server: Server) {
         (post.took("ada") == [2]).then_some(())
     })
     .await;
+    carrying.abort();
+}
+
+/// However long it takes: nothing is given up for it, and each hour it is asked whether it is time.
+async fn who_waits_for_the_time_has_not_failed(server: Server) {
+    let node = server.node().await;
+    let post = Arc::new(Post::new(Mood::Waits(Post::PATIENCE * 3)));
+    let carrying = node.carry(&post).await;
+    node.put(&[("ada", 1), ("ada", 2)]).await;
+    for asked in 1..=3 {
+        eventually("it is asked whether it is time", || async {
+            server.clock.advance(Duration::from_secs(10));
+            (post.tries() >= asked).then_some(())
+        })
+        .await;
+        let rest = eventually("it rests", || async {
+            let rest = node.rest("ada", 0).await;
+            (!rest.is_zero()).then_some(rest)
+        })
+        .await;
+        assert!(rest <= Duration::from_secs(3_600), "{rest:?}");
+        server.clock.advance(Duration::from_secs(3_000));
+        assert_eq!(post.tries(), asked);
+        server.clock.advance(Duration::from_secs(600));
+    }
+    assert!(node.dead().await.is_empty());
+    post.is(Mood::Takes);
+    eventually("it is delivered", || async {
+        server.clock.advance(Duration::from_secs(60));
+        (post.took("ada") == [1, 2]).then_some(())
+    })
+    .await;
+    node.is_empty().await;
     carrying.abort();
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum Mood {
     IsGone,
     /// It takes them when it is told to.
     Hesitates,
+    /// It is not time yet.
+    Waits(Duration),
 }
 
 /// The lane.
@@ -253,6 +255,7 @@ impl Lane for Post {
                 done: 0,
                 then: Then::Drop,
             },
+            Mood::Waits(how_long) => Delivered::waits(0, how_long),
             Mood::Hesitates => {
                 self.gate.notified().await;
                 self.take(target, letters);

@@ -60,7 +60,7 @@ pub(super) fn rows() -> Vec<Row> {
                 mistyped("app_id"),
                 mistyped("pushkey"),
                 with_body("kind", Some(r#""pigeon""#)).gets(400, "M_INVALID_PARAM", "kind"),
-                with_body("kind", Some(r#""email""#)).gets(400, "M_INVALID_PARAM", "kind"),
+                with_body("kind", Some(r#""email""#)).gets(400, "M_INVALID_PARAM", "app_id"),
                 with_body("data", Some(r#"{"url": "ftp://push.example.org/"}"#)).gets(
                     400,
                     "M_INVALID_PARAM",
