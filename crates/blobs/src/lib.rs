@@ -8,6 +8,7 @@ mod error;
 mod folder;
 mod gathered;
 mod id;
+mod metrics;
 mod s3;
 
 use std::{path::PathBuf, sync::Arc};

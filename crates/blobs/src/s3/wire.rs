@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, Method, header::IF_NONE_MATCH};
+use http::{HeaderValue, Method, Response, StatusCode, header::IF_NONE_MATCH};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -29,6 +29,8 @@ use object_store::{
 };
 use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+
+use crate::metrics::{self, Outcome};
 
 /// How long a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -104,20 +106,12 @@ impl HttpService for Wire {
             let any = HeaderValue::from_static("*");
             request.headers_mut().insert(IF_NONE_MATCH, any);
         }
-        let answered = tokio::select! {
-            answered = self.client.request(request) => answered,
-            () = self.clock.sleep(ANSWER_WITHIN) => {
-                return Err(HttpError::new(HttpErrorKind::Request, Late(ANSWER_WITHIN)));
-            }
-        };
-        let answer = answered.map_err(|error| {
-            let kind = match error.is_connect() {
-                true => HttpErrorKind::Connect,
-                // Every request that we make may be made again: puts carry a stamp.
-                false => HttpErrorKind::Request,
-            };
-            HttpError::new(kind, error)
-        })?;
+        let answered = self.exchange(request).await;
+        metrics::asked(match &answered {
+            Ok(answer) => outcome(answer.status()),
+            Err(_) => Outcome::Unreachable,
+        });
+        let answer = answered?;
         let clock = Arc::clone(&self.clock);
         Ok(answer.map(|body| {
             HttpResponseBody::new(Bounded {
@@ -126,6 +120,34 @@ impl HttpService for Wire {
                 pause: None,
             })
         }))
+    }
+}
+
+impl Wire {
+    async fn exchange(&self, request: HttpRequest) -> Result<Response<Incoming>, HttpError> {
+        let answered = tokio::select! {
+            answered = self.client.request(request) => answered,
+            () = self.clock.sleep(ANSWER_WITHIN) => {
+                return Err(HttpError::new(HttpErrorKind::Request, Late(ANSWER_WITHIN)));
+            }
+        };
+        answered.map_err(|error| {
+            let kind = match error.is_connect() {
+                true => HttpErrorKind::Connect,
+                // Every request that we make may be made again: puts carry a stamp.
+                false => HttpErrorKind::Request,
+            };
+            HttpError::new(kind, error)
+        })
+    }
+}
+
+fn outcome(status: StatusCode) -> Outcome {
+    match status {
+        status if status.is_success() => Outcome::Answered,
+        StatusCode::TOO_MANY_REQUESTS => Outcome::Failed,
+        status if status.is_server_error() => Outcome::Failed,
+        _ => Outcome::Refused,
     }
 }
 
