@@ -25,6 +25,11 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
 use s3s::{
     auth::SimpleAuth,
     service::{S3Service, S3ServiceBuilder},
@@ -32,10 +37,12 @@ use s3s::{
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Mutex as AsyncMutex,
     task::{AbortHandle, JoinSet},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// The bucket that is there.
 pub const BUCKET: &str = "files";
@@ -84,6 +91,7 @@ pub struct S3Server {
     root: TempDir,
     address: SocketAddr,
     shared: Arc<Shared>,
+    tls: Option<TlsAcceptor>,
     listening: Option<AbortHandle>,
 }
 
@@ -118,15 +126,42 @@ impl S3Server {
             root,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             shared: Arc::new(shared),
+            tls: None,
             listening: None,
         };
         server.restart().await;
         server
     }
 
+    /// Speaks TLS from now on, with a certificate of `localhost` and its key, both in PEM.
+    ///
+    /// # Panics
+    ///
+    /// When they are none.
+    pub async fn protect(&mut self, certificate: &str, key: &str) {
+        let certificates = CertificateDer::pem_slice_iter(certificate.as_bytes());
+        let certificates = certificates.collect::<Result<_, _>>();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider supports the versions of TLS that are safe")
+            .with_no_client_auth()
+            .with_single_cert(
+                certificates.expect("certificates are PEM"),
+                key.expect("a key is PEM"),
+            );
+        let config = config.expect("the key is the certificate's");
+        self.tls = Some(TlsAcceptor::from(Arc::new(config)));
+        self.restart().await;
+    }
+
     /// Where it is, without a slash at the end.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.tls {
+            Some(_) => format!("https://localhost:{}", self.address.port()),
+            None => format!("http://{}", self.address),
+        }
     }
 
     /// The URL of its bucket, as a configuration names it.
@@ -174,12 +209,22 @@ impl S3Server {
         });
         let listener = listener.await;
         self.address = listener.local_addr().expect("a listener has an address");
-        let shared = Arc::clone(&self.shared);
+        let (shared, tls) = (Arc::clone(&self.shared), self.tls.clone());
         let listening = tokio::spawn(async move {
             // Connections go with this task.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(Arc::clone(&shared), stream));
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                connections.spawn(async move {
+                    match tls {
+                        None => serve(shared, stream).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(shared, stream).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         self.listening = Some(listening.abort_handle());
@@ -192,7 +237,7 @@ impl Drop for S3Server {
     }
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+async fn serve(shared: Arc<Shared>, stream: impl AsyncRead + AsyncWrite + Unpin) {
     let service = service_fn(move |request| answer(Arc::clone(&shared), request));
     let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A broken connection is what some tests want.

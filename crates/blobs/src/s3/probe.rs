@@ -86,6 +86,9 @@ fn explain(options: &S3Options, said: &Said) -> BlobError {
         }
         (Some(300..=400), _) => "check region= and endpoint= in files.url",
         (Some(_), _) => "see what its own log says",
+        (None, _) if said.sentence.contains("redirect") => {
+            "check region= and endpoint= in files.url"
+        }
         (None, _) if said.sentence.contains("certificate") => {
             "point files.ca_file at the certificates that vouch for it"
         }

@@ -41,6 +41,13 @@ impl Said {
         self.status == Some(404) && !self.has_code("NoSuchBucket")
     }
 
+    /// Whether the server will not do this however often it is asked.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.status
+            .is_some_and(|status| (400..500).contains(&status))
+            || self.is_unknown()
+    }
+
     /// Whether the server does not know what was asked for.
     pub(super) fn is_unknown(&self) -> bool {
         self.status == Some(501) || self.has_code("NotImplemented")

@@ -30,7 +30,11 @@ impl S3 {
             page = match self.list_uploads(&page).await {
                 Ok(page) => page,
                 // Then a rule of the bucket removes them (docs/operate/files.md).
-                Err(said) if said.is_unknown() => return Ok(removed),
+                Err(said) if said.is_refusal() => {
+                    let said = said.sentence;
+                    tracing::info!(said, "S3 does not list unfinished uploads");
+                    return Ok(removed);
+                }
                 Err(said) => return Err(said.failed("list unfinished blobs")),
             };
             for upload in &page.uploads {
@@ -56,7 +60,15 @@ impl S3 {
             Ok(()) => Ok(true),
             // Finished, or swept by another node, in this very moment.
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(said(&error).failed("remove an unfinished blob")),
+            Err(error) => {
+                let said = said(&error);
+                if !said.is_refusal() {
+                    return Err(said.failed("remove an unfinished blob"));
+                }
+                let said = said.sentence;
+                tracing::warn!(said, "an unfinished blob could not be removed");
+                Ok(false)
+            }
         }
     }
 

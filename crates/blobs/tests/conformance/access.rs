@@ -1,12 +1,16 @@
 //! Buckets that cannot be used are refused with what is wrong and what to do.
 
 use blobs::S3Options;
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use testkit::{
     clock::FakeClock,
     s3::{Fate, S3Server},
 };
 
-use crate::place::{new_id, open, options, pieces, read};
+use crate::place::{SEVERAL_PARTS, content, new_id, open, options, pieces, read};
 
 async fn refusal(options: &S3Options) -> String {
     let refused = open(options, &FakeClock::default()).await;
@@ -65,6 +69,30 @@ async fn a_bucket_that_cannot_be_used_is_refused_with_what_to_do() {
     };
     let sentence = refusal(&protected).await;
     assert!(sentence.contains("endpoint="), "{sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_only_a_server_that_is_vouched_for_is_asked() {
+    const AUTHORITY: &str = include_str!("../../../bus/tests/conformance/tls/authority.pem");
+    let mut server = S3Server::start().await;
+    server
+        .protect(
+            include_str!("../../../bus/tests/conformance/tls/nats.cert.pem"),
+            include_str!("../../../bus/tests/conformance/tls/nats.key.pem"),
+        )
+        .await;
+    let strangers = options(&server);
+    let sentence = refusal(&strangers).await;
+    assert!(sentence.contains("files.ca_file"), "{sentence}");
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(AUTHORITY.as_bytes()) {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let known = S3Options { roots, ..strangers };
+    let blobs = open(&known, &FakeClock::default()).await.unwrap();
+    let (id, plain) = (new_id(), content(SEVERAL_PARTS));
+    blobs.put(id, pieces(&plain, 1_000_000)).await.unwrap();
+    assert!(read(&blobs, id, 0, u64::MAX).await.unwrap() == plain);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -204,6 +204,34 @@ async fn what_was_acknowledged_outlives_an_absence_and_what_was_not_is_not_there
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_may_not_remove_what_is_unfinished_does_not_stop_the_sweep() {
+    let (server, blobs) = bucket().await;
+    let begin = stream::iter([
+        Ok(Bytes::from(content(SEVERAL_PARTS))),
+        Err("the line was cut"),
+    ]);
+    server.judge(|asked| match asked.method.as_str() {
+        "DELETE" => Fate::Refused(403),
+        _ => Fate::Answered,
+    });
+    let cut = blobs.put(new_id(), begin).await;
+    assert!(matches!(cut, Err(PutError::Source("the line was cut"))));
+    assert_eq!(server.unfinished(), 1);
+    assert_eq!(blobs.sweep_temporary(LATER).await.unwrap(), 0);
+    server.judge(|asked| match asked.query.starts_with("uploads=&") {
+        true => Fate::Refused(403),
+        false => Fate::Answered,
+    });
+    assert_eq!(blobs.sweep_temporary(LATER).await.unwrap(), 0);
+    // S3 that fails is no S3 that refuses.
+    server.judge(|_| Fate::Refused(500));
+    assert!(blobs.sweep_temporary(LATER).await.is_err());
+    server.relent();
+    assert_eq!(blobs.sweep_temporary(LATER).await.unwrap(), 1);
+    assert_eq!(server.unfinished(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_conditions_or_lists_of_uploads_serves_too() {
     let server = S3Server::start().await;
     server.judge(|asked| {
