@@ -120,7 +120,7 @@ conformance! {
 
     async fn of_puts_of_one_id_at_once_one_succeeds(place: Place) {
         let other = place.another_node().await;
-        for length in [300_000, SEVERAL_PARTS / 2] {
+        for length in [300_000, SEVERAL_PARTS] {
             let id = new_id();
             let contents: Vec<Vec<u8>> = (0..4).map(|at| vec![at; length]).collect();
             let puts = contents.iter().enumerate().map(|(at, plain)| {
