@@ -38,6 +38,14 @@ pub enum BlobError {
         #[source]
         source: io::Error,
     },
+    /// S3 failed, or was not to be reached; tried again for some seconds where that may help.
+    #[error("cannot {doing} in S3: {said}")]
+    S3 {
+        /// What was tried.
+        doing: &'static str,
+        /// What S3 answered, or why it did not.
+        said: String,
+    },
 }
 
 /// Why a blob was not stored.

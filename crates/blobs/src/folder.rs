@@ -20,6 +20,7 @@ use crate::{
     BlobError, BlobId, PutError, Reading,
     error::Doing,
     folder::{shelves::Shelves, temporary::Temporary},
+    gathered::Gathered,
 };
 
 /// How many bytes go to a blocking thread at once, either way.
@@ -86,11 +87,11 @@ impl Folder {
                     return Err(PutError::Source(error));
                 }
             }
-            while let Some(full) = gathered.take_full() {
+            while let Some(full) = gathered.take(PIECE_BYTES) {
                 temporary = blocking(move || temporary.write(&full)).await?;
             }
         }
-        let pieces = gathered.pieces;
+        let pieces = gathered.rest();
         let inner = Arc::clone(&self.inner);
         // From here on the blocking thread finishes the job, even when nobody waits for it.
         let finished = blocking(move || {
@@ -139,34 +140,6 @@ impl Folder {
             Err(error) => Err(error).doing("remove a blob"),
         })
         .await
-    }
-}
-
-/// What has arrived of a blob and is not written yet.
-#[derive(Default)]
-struct Gathered {
-    pieces: Vec<Bytes>,
-    bytes: usize,
-}
-
-impl Gathered {
-    fn add(&mut self, piece: Bytes) {
-        self.bytes += piece.len();
-        self.pieces.push(piece);
-    }
-
-    /// Exactly [`PIECE_BYTES`], as soon as so many are there.
-    /// Exactly [`PIECE_BYTES`], as soon as so many are there.
-    fn take_full(&mut self) -> Option<Vec<Bytes>> {
-        self.bytes = self.bytes.checked_sub(PIECE_BYTES)?;
-        let (mut full, mut missing) = (Vec::new(), PIECE_BYTES);
-        for piece in &mut self.pieces {
-            let part = piece.split_to(piece.len().min(missing));
-            missing -= part.len();
-            full.push(part);
-        }
-        self.pieces.retain(|piece| !piece.is_empty());
-        Some(full)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Large sealed values, in a folder.
+//! Large sealed values, in a folder or in S3.
 //!
 //! What is stored here is opaque: whoever puts it has sealed it before, and checks it when it
 //! is read again. A blob is written once and never changed. It is there whole and durable, or
@@ -6,17 +6,25 @@
 
 mod error;
 mod folder;
+mod gathered;
 mod id;
+mod metrics;
+mod s3;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream::BoxStream};
-use model::time::Timestamp;
+use model::{
+    entropy::Entropy,
+    time::{Clock, Timestamp},
+};
 
 pub use error::{BlobError, PutError};
 use folder::Folder;
 pub use id::BlobId;
+use s3::S3;
+pub use s3::S3Options;
 
 /// Where blobs are kept. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,6 +35,7 @@ pub struct Blobs {
 #[derive(Clone, Debug)]
 enum Engine {
     Folder(Folder),
+    S3(S3),
 }
 
 /// A blob, or a part of one, as it is read.
@@ -38,34 +47,29 @@ pub struct Reading {
 }
 
 impl Blobs {
-    /// Opens the place that a URL names: `file://` and the path of a folder.
+    /// Opens a folder.
     ///
-    /// The folder is made when it is missing, for its owner alone. A folder that cannot be
-    /// written is refused here rather than at the first upload.
-    pub async fn open(url: &str) -> Result<Self, BlobError> {
-        match url.strip_prefix("file://") {
-            Some("") => Err(BlobError::Refused(
-                "files.url names no folder after file://".to_owned(),
-            )),
-            Some(path) => Self::in_folder(PathBuf::from(path)).await,
-            None => {
-                // The rest of a URL may hold credentials, so only its scheme is shown.
-                let scheme = url
-                    .split_once("://")
-                    .map_or("no scheme", |(scheme, _)| scheme);
-                Err(BlobError::Refused(format!(
-                    "files.url has {scheme:?}, and files can be kept only in a folder: \
-                     file:// and its path"
-                )))
-            }
-        }
-    }
-
-    /// Opens a folder, as [`Blobs::open`] does.
+    /// It is made when it is missing, for its owner alone. A folder that cannot be written is
+    /// refused here rather than at the first upload.
     pub async fn in_folder(path: PathBuf) -> Result<Self, BlobError> {
         let folder = Folder::open(path).await?;
         Ok(Self {
             engine: Engine::Folder(folder),
+        })
+    }
+
+    /// Opens a bucket, which has to be there.
+    ///
+    /// An object is written, read and removed, so that a bucket that cannot be used is refused
+    /// here rather than at the first upload.
+    pub async fn in_s3(
+        options: &S3Options,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, BlobError> {
+        let s3 = S3::open(options, clock, entropy).await?;
+        Ok(Self {
+            engine: Engine::S3(s3),
         })
     }
 
@@ -87,6 +91,7 @@ impl Blobs {
     ) -> Result<u64, PutError<E>> {
         match &self.engine {
             Engine::Folder(folder) => folder.put(id, source).await,
+            Engine::S3(s3) => s3.put(id, source).await,
         }
     }
 
@@ -106,6 +111,7 @@ impl Blobs {
     ) -> Result<Reading, BlobError> {
         match &self.engine {
             Engine::Folder(folder) => folder.read_range(id, offset, length).await,
+            Engine::S3(s3) => s3.read_range(id, offset, length).await,
         }
     }
 
@@ -113,6 +119,7 @@ impl Blobs {
     pub async fn delete(&self, id: BlobId) -> Result<bool, BlobError> {
         match &self.engine {
             Engine::Folder(folder) => folder.delete(id).await,
+            Engine::S3(s3) => s3.delete(id).await,
         }
     }
 
@@ -126,24 +133,24 @@ impl Blobs {
     ) -> Result<Vec<BlobId>, BlobError> {
         match &self.engine {
             Engine::Folder(folder) => folder.written_before(moment, first_byte).await,
+            Engine::S3(s3) => s3.written_before(moment, first_byte).await,
         }
     }
 
     /// Whether no blob is here.
     pub async fn is_empty(&self) -> Result<bool, BlobError> {
-        let any_time = Timestamp::from_millis(i64::MAX);
-        for first_byte in 0..=u8::MAX {
-            if !self.written_before(any_time, first_byte).await?.is_empty() {
-                return Ok(false);
-            }
+        match &self.engine {
+            Engine::Folder(folder) => folder.is_empty().await,
+            Engine::S3(s3) => s3.is_empty().await,
         }
-        Ok(true)
     }
 
-    /// Removes what unfinished puts have left behind, if they last wrote before a moment.
+    /// Removes what unfinished puts have left behind, if they last wrote before a moment; in S3,
+    /// if they began before it.
     pub async fn sweep_temporary(&self, last_written_before: Timestamp) -> Result<u64, BlobError> {
         match &self.engine {
             Engine::Folder(folder) => folder.sweep_temporary(last_written_before).await,
+            Engine::S3(s3) => s3.sweep_temporary(last_written_before).await,
         }
     }
 }

@@ -3,45 +3,89 @@
 //!
 //! No identity server is asked: this server knows whose an address is, and writes to it itself.
 
+use std::sync::Arc;
+
 use accounts::Accounts;
-use lifecycle::InviteEmailError;
+use axum::extract::FromRef;
+use lifecycle::{InviteEmailError, Invited, Lifecycle};
 use model::mail_address::MailAddress;
-use ruma::{api::client::membership::Invite3pid, thirdparty::Medium};
+use rooms::Room;
+use ruma::{OwnedUserId, api::client::membership::Invite3pid, thirdparty::Medium};
 
-use crate::{Settings, error::ApiError};
+use crate::{Settings, caller::Caller, error::ApiError, state::ClientApi};
 
-/// Where it is told whether the key of an invitation is good still.
-pub(crate) fn key_validity_url(settings: &Settings) -> String {
-    let Settings { public_url, .. } = settings;
-    format!("{public_url}/_matrix/identity/v2/pubkey/ephemeral/isvalid")
+/// What inviting by an address takes.
+#[derive(Clone)]
+pub(crate) struct EmailInvites {
+    pub(crate) accounts: Accounts,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) settings: Arc<Settings>,
 }
 
-/// The address that a client invites, by the one server that may be asked about it: this one.
-pub(crate) fn address_of(
-    accounts: &Accounts,
-    settings: &Settings,
-    invite: &Invite3pid,
-) -> Result<MailAddress, ApiError> {
-    if invite.medium != Medium::Email {
-        let sentence = "this server invites by email and by user id alone";
-        return Err(ApiError::medium_not_supported(sentence));
+impl FromRef<ClientApi> for EmailInvites {
+    fn from_ref(api: &ClientApi) -> Self {
+        Self {
+            accounts: FromRef::from_ref(api),
+            lifecycle: FromRef::from_ref(api),
+            settings: FromRef::from_ref(api),
+        }
     }
-    if !accounts.sends_mail() {
-        return Err(InviteEmailError::NoMail.into());
+}
+
+impl EmailInvites {
+    /// Where it is told whether the key of an invitation is good still.
+    pub(crate) fn key_validity_url(&self) -> String {
+        let Settings { public_url, .. } = &*self.settings;
+        format!("{public_url}/_matrix/identity/v2/pubkey/ephemeral/isvalid")
     }
-    let reached_at = settings.public_url.split_once("://");
-    let here = [
-        settings.server_name.as_str(),
-        reached_at.map_or("", |(_, rest)| rest),
-    ];
-    if !here.contains(&invite.id_server.as_str()) {
-        return Err(ApiError::server_not_trusted(format_args!(
-            "id_server: this server asks no identity server but itself, {}",
-            settings.server_name
-        )));
+
+    /// The address that a client invites, by the one server that may be asked about it: this one.
+    pub(crate) fn address_of(&self, invite: &Invite3pid) -> Result<MailAddress, ApiError> {
+        if invite.medium != Medium::Email {
+            let sentence = "this server invites by email and by user id alone";
+            return Err(ApiError::medium_not_supported(sentence));
+        }
+        if !self.accounts.sends_mail() {
+            return Err(InviteEmailError::NoMail.into());
+        }
+        let Settings {
+            server_name,
+            public_url,
+            ..
+        } = &*self.settings;
+        let reached_at = public_url.split_once("://").map_or("", |(_, rest)| rest);
+        if ![server_name.as_str(), reached_at].contains(&invite.id_server.as_str()) {
+            return Err(ApiError::server_not_trusted(format_args!(
+                "id_server: this server asks no identity server but itself, {server_name}"
+            )));
+        }
+        let address = MailAddress::parse(&invite.address);
+        address.map_err(|error| ApiError::invalid_param(format_args!("address: {error}")))
     }
-    let address = MailAddress::parse(&invite.address);
-    address.map_err(|error| ApiError::invalid_param(format_args!("address: {error}")))
+
+    /// Invites whoever an address belongs to, or is going to; gives the user who is to be invited
+    /// by their id.
+    pub(crate) async fn invite(
+        &self,
+        room: &Room,
+        caller: &Caller,
+        invite: &Invite3pid,
+    ) -> Result<Option<OwnedUserId>, ApiError> {
+        let address = self.address_of(invite)?;
+        if !room.state.may_invite(&caller.user_id) {
+            let sentence = "inviting somebody needs more power in this room";
+            return Err(ApiError::forbidden(sentence));
+        }
+        let by = (caller.user, &*caller.user_id);
+        let url = self.key_validity_url();
+        let invited = self
+            .lifecycle
+            .invite_email(&room.room_id, by, &address, &url);
+        Ok(match invited.await? {
+            Invited::User(user_id) => Some(user_id),
+            Invited::Reader => None,
+        })
+    }
 }
 
 impl From<InviteEmailError> for ApiError {

@@ -48,9 +48,10 @@ const OWN: [&str; 33] = [
 
 /// Begins to write log records, unless this process does so already.
 pub(crate) fn start(log: &Log) {
-    // The authorisation rules narrate every check, and the NATS client every attempt, of which
-    // the bus says what matters; who wants that says so in log.level.
-    let directives = format!("ruma_state_res=warn,async_nats=off,{}", log.level.as_str());
+    // The authorisation rules narrate every check, and the clients of NATS and S3 every attempt, of
+    // which the bus and the files say what matters; who wants that says so in log.level.
+    let level = log.level.as_str();
+    let directives = format!("ruma_state_res=warn,async_nats=off,object_store=warn,{level}");
     let wanted = EnvFilter::builder().parse_lossy(directives);
     let filter = wanted.and(filter_fn(may_be_written));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);

@@ -25,7 +25,7 @@ struct Pair {
     read: bool,
 }
 
-const PAIRS: [Pair; 6] = [
+const PAIRS: [Pair; 7] = [
     Pair {
         value: "database.url",
         file: "database.url_file",
@@ -34,6 +34,11 @@ const PAIRS: [Pair; 6] = [
     Pair {
         value: "bus.url",
         file: "bus.url_file",
+        read: true,
+    },
+    Pair {
+        value: "files.secret_access_key",
+        file: "files.secret_access_key_file",
         read: true,
     },
     Pair {

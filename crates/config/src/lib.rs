@@ -27,5 +27,6 @@ pub use sections::{
 };
 pub use values::{
     BusCredentials, BusUrl, DatabaseUrl, DisplayName, EmailAddress, FilesUrl, IpNetwork, Localpart,
-    LogFilter, MailAddress, MailHost, OneLine, PageUrl, Policy, PolicyText, Port, Secret, TurnUri,
+    LogFilter, MailAddress, MailHost, OneLine, PageUrl, Policy, PolicyText, Port, S3Url, Secret,
+    TurnUri,
 };

@@ -195,7 +195,7 @@ impl Config {
         let metrics = Metrics::read(reader);
         let database = Database::read(reader);
         let bus = Bus::read(reader);
-        let files = Files::read(reader);
+        let files = Files::read_checked(reader);
         let seal = Seal::read(reader);
         let registration = Registration::read_checked(reader);
         let encryption = Encryption::read(reader);

@@ -247,7 +247,7 @@ fn each_wrong_value_is_named_with_its_place_and_what_is_accepted() {
         ),
         (
             "[files]\nurl = \"s3://bucket\"",
-            r#"c.toml:2:7: files.url: "s3://bucket" is not the URL of a store this server speaks; accepted: "file://PATH""#,
+            r#"c.toml:2:7: files.url: the value names no server: add ?endpoint=https:// and its name; accepted: "file://PATH", "s3://BUCKET?endpoint=https://HOST&region=REGION" with or without "&style=virtual" and "&prefix=PREFIX""#,
         ),
         (
             "[log]\nlevel = \"verbose\"",
@@ -268,6 +268,55 @@ fn each_wrong_value_is_named_with_its_place_and_what_is_accepted() {
     ] {
         assert_eq!(error(text(toml)), message, "{toml}");
     }
+}
+
+#[test]
+fn files_in_s3_need_a_key_and_no_secret_is_shown() {
+    const URL: &str = "url = \"s3://abc?endpoint=http://10.0.0.1:9000&region=x\"";
+    for (toml, message) in [
+        (
+            URL.to_owned(),
+            "c.toml:2:7: files.url is set without files.access_key_id",
+        ),
+        (
+            format!("access_key_id = \"AK\"\n{URL}"),
+            "c.toml:3:7: files.url is set without files.secret_access_key",
+        ),
+        (
+            format!(
+                "{URL}\naccess_key_id = \"AK\"\nsecret_access_key = \"s3cret\"\nmax_size = \"65 GiB\""
+            ),
+            "c.toml:5:12: files.max_size is more than one file in S3 may have",
+        ),
+        (
+            "secret_access_key = \"s3cret\"".to_owned(),
+            "c.toml:2:21: files.secret_access_key is set without S3",
+        ),
+        (
+            "ca_file = \"ca.pem\"".to_owned(),
+            "c.toml:2:11: files.ca_file is set without S3",
+        ),
+        (
+            "url = \"s3://AK:s3cret@abc?endpoint=http://a&region=x\"".to_owned(),
+            "c.toml:2:7: files.url: the value holds a key",
+        ),
+    ] {
+        let told = error(text(&format!("[files]\n{toml}")));
+        assert!(told.starts_with(message), "{toml}: {told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    fs::write(&file, "s3cret\n").unwrap();
+    let toml =
+        format!("[files]\n{URL}\naccess_key_id = \"AK\"\nsecret_access_key_file = {file:?}\n");
+    let loaded = load(text(&toml));
+    let secret = loaded.config.files.secret_access_key.as_ref().unwrap();
+    assert_eq!(secret.expose(), "s3cret");
+    let listing = loaded.to_string();
+    assert!(listing.contains("files.secret_access_key = \"********\""));
+    assert!(!listing.contains("s3cret"), "{listing}");
+    assert!(!format!("{loaded:?}").contains("s3cret"));
 }
 
 #[test]

@@ -27,6 +27,8 @@ fn value() -> impl Strategy<Value = String> {
         "[[1]]",
         "\"127.0.0.1:8008\"",
         "\"sqlite://\"",
+        "\"s3://abc?endpoint=http://a&region=x\"",
+        "\"s3://?endpoint=%&&==\"",
         "\"[::1\"",
         "\"0.0.0.0/0\"",
         "\"a,,=[{\"",

@@ -122,6 +122,7 @@ impl Node {
         let address_of = |peer: Option<IpAddr>, _: &HeaderMap| peer.unwrap();
         let pages = Pages::new(
             owners.accounts.clone(),
+            owners.pushers.clone(),
             "http://localhost:8008",
             Arc::new(address_of),
         );

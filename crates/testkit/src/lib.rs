@@ -8,6 +8,8 @@ pub mod entropy;
 mod eventually;
 #[cfg(feature = "client")]
 pub mod postgres;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "client")]
 pub mod server;
 pub mod servers;

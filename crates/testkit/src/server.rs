@@ -45,7 +45,7 @@ pub struct TestServer {
     address: SocketAddr,
     process: Option<Child>,
     folder: TempDir,
-    _database: Option<TestDatabase>,
+    database: Option<TestDatabase>,
 }
 
 impl TestServer {
@@ -96,7 +96,7 @@ impl TestServer {
             address,
             process: None,
             folder,
-            _database: database,
+            database,
         }
     }
 
@@ -108,6 +108,12 @@ impl TestServer {
     /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The URL of its database, if that is on PostgreSQL.
+    pub fn database_url(&self) -> Option<&str> {
+        let database = self.database.as_ref();
+        database.map(|database| database.url.as_str())
     }
 
     /// Its data directory.

@@ -61,6 +61,16 @@ impl Folder {
         })
         .await
     }
+
+    pub(crate) async fn is_empty(&self) -> Result<bool, BlobError> {
+        let any_time = Timestamp::from_millis(i64::MAX);
+        for first_byte in 0..=u8::MAX {
+            if !self.written_before(any_time, first_byte).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// The entries of a folder; none when it does not exist or is no folder.

@@ -2,12 +2,9 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidinvite
 
-use std::sync::Arc;
-
 use accounts::Accounts;
 use axum::extract::State;
 use bridging::Bridging;
-use lifecycle::{Invited, Lifecycle};
 use rooms::{MemberChange, Rooms};
 use ruma::api::{
     IncomingRequest, Metadata,
@@ -18,9 +15,8 @@ use store::Log;
 use tracing::instrument;
 
 use crate::{
-    Settings,
     caller::Caller,
-    email_invites::{address_of, key_validity_url},
+    email_invites::EmailInvites,
     error::ApiError,
     matrix::Matrix,
     people,
@@ -37,8 +33,7 @@ pub(crate) async fn invite_user(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     State(bridging): State<Bridging>,
-    State(lifecycle): State<Lifecycle>,
-    State(settings): State<Arc<Settings>>,
+    State(by_email): State<EmailInvites>,
     caller: Caller,
     Matrix(Request(req)): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
@@ -49,19 +44,9 @@ pub(crate) async fn invite_user(
     let (user_id, reason) = match req.recipient {
         InvitationRecipient::UserId(recipient) => (recipient.user_id, recipient.reason),
         InvitationRecipient::ThirdPartyId(invite) => {
-            let address = address_of(&accounts, &settings, &invite)?;
-            if !room.state.may_invite(&caller.user_id) {
-                let sentence = "inviting somebody needs more power in this room";
-                return Err(ApiError::forbidden(sentence));
-            }
-            let by = (caller.user, &*caller.user_id);
-            let url = key_validity_url(&settings);
-            match lifecycle
-                .invite_email(&req.room_id, by, &address, &url)
-                .await?
-            {
-                Invited::User(user_id) => (user_id, None),
-                Invited::Reader => return Ok(Matrix(Response::new())),
+            match by_email.invite(&room, &caller, &invite).await? {
+                Some(user_id) => (user_id, None),
+                None => return Ok(Matrix(Response::new())),
             }
         }
         _ => return Err(ApiError::bad_json("user_id: it is missing")),

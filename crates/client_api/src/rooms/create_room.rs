@@ -2,7 +2,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use accounts::{
     Accounts,
@@ -34,10 +34,9 @@ use store::{Intent, Log};
 use tracing::instrument;
 
 use crate::{
-    Settings,
     aliases::check_claims,
     caller::Caller,
-    email_invites::{address_of, key_validity_url},
+    email_invites::EmailInvites,
     error::ApiError,
     matrix::Matrix,
     people,
@@ -51,12 +50,12 @@ pub(crate) async fn create_room(
     State(accounts): State<Accounts>,
     State(log): State<Log>,
     State(bridging): State<Bridging>,
-    State(settings): State<Arc<Settings>>,
+    State(by_email): State<EmailInvites>,
     caller: Caller,
     Matrix(mut req): Matrix<Request>,
 ) -> Result<Matrix<Response>, ApiError> {
     let invites = std::mem::take(&mut req.invite_3pid);
-    let invites = addressed(&accounts, &settings, &invites).await?;
+    let invites = addressed(&by_email, &invites).await?;
     req.invite.extend(invites.users);
     let mut room = wanted(&rooms, (&accounts, &bridging), &caller, req).await?;
     let words = InviteWords {
@@ -68,7 +67,7 @@ pub(crate) async fn create_room(
         accounts.new_email_invite(caller.user, address, words)
     });
     let invites: Vec<_> = invites.collect();
-    let url = key_validity_url(&settings);
+    let url = by_email.key_validity_url();
     let unknown = invites.iter().map(|invite| invitation(invite, &url));
     let unknown = unknown.map(ThirdPartyInvite::into_initial_state);
     room.initial_state.extend(unknown);
@@ -102,11 +101,7 @@ struct Addressed {
     readers: BTreeSet<MailAddress>,
 }
 
-async fn addressed(
-    accounts: &Accounts,
-    settings: &Settings,
-    invites: &[Invite3pid],
-) -> Result<Addressed, ApiError> {
+async fn addressed(by_email: &EmailInvites, invites: &[Invite3pid]) -> Result<Addressed, ApiError> {
     if invites.len() > MOST_EMAIL_INVITES {
         return Err(ApiError::invalid_param(format_args!(
             "invite_3pid: at most {MOST_EMAIL_INVITES} people are invited by email"
@@ -114,8 +109,8 @@ async fn addressed(
     }
     let mut addressed = Addressed::default();
     for invite in invites {
-        let address = address_of(accounts, settings, invite)?;
-        let owner = accounts.email_owner(&address).await;
+        let address = by_email.address_of(invite)?;
+        let owner = by_email.accounts.email_owner(&address).await;
         match owner.map_err(ApiError::internal)? {
             Some(user_id) => addressed.users.push(user_id),
             None => drop(addressed.readers.insert(address)),

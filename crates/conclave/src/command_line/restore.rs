@@ -4,8 +4,7 @@ use std::{fs::File, path::Path};
 
 use anyhow::{Context, bail};
 use audit::{Act, Actor, Record};
-use blobs::Blobs;
-use config::{FilesUrl, Loaded};
+use config::Loaded;
 use copy::{Copy, Restored};
 use seal::MasterKey;
 use store::Pos;
@@ -14,6 +13,7 @@ use super::administer::date_of;
 use crate::{
     Surroundings,
     data_dir::DataDir,
+    files,
     node::Owners,
     output, registrations,
     storage::{self, Place, Storage},
@@ -35,7 +35,7 @@ pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
     }
     let master = MasterKey::read(&storage::key_source(config), &manifest.master_key)?;
     copy.check_proof(master.voucher())?;
-    check_place(loaded).await?;
+    check_place(loaded, &surroundings).await?;
     copy.check(&output::tell).await?;
     // From here on something is written.
     let restored = write(&copy, master, folder, loaded, &surroundings).await?;
@@ -53,26 +53,14 @@ pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
 }
 
 /// Nothing is written over, but for what an interrupted restore has left.
-async fn check_place(loaded: &Loaded) -> anyhow::Result<()> {
-    let place = storage::place(loaded).await?;
-    let FilesUrl::Folder(folder) = &loaded.config.files.url;
-    match place {
+async fn check_place(loaded: &Loaded, surroundings: &Surroundings) -> anyhow::Result<()> {
+    match storage::place(loaded).await? {
         Place::Unfinished => Ok(()),
         Place::Deployment => bail!(
             "the database at {} holds a deployment already: restore into an empty one",
             storage::shown(loaded)
         ),
-        Place::Empty
-            if !Blobs::in_read_only_folder(folder.clone())
-                .is_empty()
-                .await? =>
-        {
-            bail!(
-                "the folder {} holds files already: restore into an empty one",
-                folder.display()
-            )
-        }
-        Place::Empty => Ok(()),
+        Place::Empty => files::check_empty(&loaded.config, surroundings).await,
     }
 }
 
@@ -89,8 +77,7 @@ async fn write(
     copy.fill(|| storage::options(config), &output::tell)
         .await
         .context("the restore was not finished")?;
-    let FilesUrl::Folder(files) = &config.files.url;
-    let blobs = Blobs::in_folder(files.clone()).await?;
+    let blobs = files::open(config, surroundings).await?;
     copy.put_files(&blobs, surroundings.clock.now(), &output::tell)
         .await
         .context("the restore was not finished")?;

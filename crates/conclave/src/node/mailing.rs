@@ -1,10 +1,10 @@
 //! Mail: the mail server, and in whose name it is written to.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use config::{Config, MailEncryption, MailLanguage};
-use mail::{Credentials, Encryption, Line, Mailer, Options, Sender, roots_in};
+use mail::{Credentials, Encryption, Line, Mailer, Options, Sender};
 use mailroom::{Mailroom, Name};
 use model::{language::Language, mail_address::MailAddress, time::Clock};
 use push::Mailing;
@@ -82,10 +82,5 @@ fn roots(config: &Config) -> anyhow::Result<RootCertStore> {
     if config.mail.encryption == MailEncryption::None {
         return Ok(RootCertStore::empty());
     }
-    let Some(file) = &config.mail.ca_file else {
-        return Ok(outbound::system_roots());
-    };
-    let shown = file.display();
-    let pem = fs::read(file).with_context(|| format!("mail.ca_file: cannot read {shown}"))?;
-    roots_in(&pem).with_context(|| format!("mail.ca_file: {shown}"))
+    crate::roots::roots("mail.ca_file", config.mail.ca_file.as_deref())
 }

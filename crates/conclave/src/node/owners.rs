@@ -7,7 +7,7 @@ use anyhow::Context;
 use appservices::Appservices;
 use audit::AuditTrail;
 use blobs::Blobs;
-use config::{Config, FilesUrl};
+use config::Config;
 use keys::Keys;
 use lifecycle::Lifecycle;
 use media::Media;
@@ -20,7 +20,7 @@ use search::Search;
 use store::{Log, LogBuilder};
 use zeroize::Zeroizing;
 
-use crate::{Surroundings, storage::Storage};
+use crate::{Surroundings, files, storage::Storage};
 
 /// How long an access token is good where the client can refresh it.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -79,9 +79,7 @@ impl Owners {
             account_settings(config, appservices),
         );
         let keys = Keys::new(log.clone(), keyring.clone(), Arc::clone(entropy));
-        let FilesUrl::Folder(folder) = &config.files.url;
-        let blobs = Blobs::in_folder(folder.clone()).await;
-        let blobs = blobs.context("the folder of files.url could not be opened")?;
+        let blobs = files::open(config, surroundings).await?;
         let media = Media::new(
             log.clone(),
             keyring.clone(),

@@ -9,6 +9,7 @@
 #[path = "../crash/client.rs"]
 mod client;
 mod damage;
+mod in_s3;
 mod life;
 #[expect(dead_code, reason = "the crash suite uses the rest")]
 #[path = "../crash/load.rs"]

@@ -14,7 +14,7 @@ use crate::support::Client;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_conclave"))
 }
 

@@ -123,7 +123,7 @@ impl Client {
         let answer = tokio::time::timeout(PATIENCE, exchange).await;
         let (head, body) = answer.map_err(|_| io::ErrorKind::TimedOut)??;
         match status_of(&head) {
-            Some(200) => Ok(body),
+            Some(200 | 206) => Ok(body),
             _ => Err(io::Error::other(head)),
         }
     }

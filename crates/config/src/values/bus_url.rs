@@ -122,7 +122,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Replaces `%40` and the like.
-fn unescaped(text: &str) -> Option<String> {
+pub(super) fn unescaped(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {

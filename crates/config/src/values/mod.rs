@@ -13,6 +13,7 @@ mod mail;
 mod matrix;
 mod names;
 mod policy;
+mod s3_url;
 mod secret;
 mod size;
 mod turn_uri;
@@ -27,6 +28,7 @@ pub use log_filter::LogFilter;
 pub use mail::{MailAddress, MailHost, OneLine, Port};
 pub use names::{DisplayName, Localpart};
 pub use policy::{Policy, PolicyText};
+pub use s3_url::S3Url;
 pub use secret::Secret;
 pub use turn_uri::TurnUri;
 

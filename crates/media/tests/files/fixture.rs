@@ -107,8 +107,7 @@ async fn node(folder: &Path, location: &Location, clock: &FakeClock, seed: u64) 
     let keyring = keyring.await.unwrap();
     let builder = Media::register(LogBuilder::new(database, clock), &keyring);
     let log = builder.start().await.unwrap();
-    let url = format!("file://{}", folder.join("files").display());
-    let blobs = Blobs::open(&url).await.unwrap();
+    let blobs = Blobs::in_folder(folder.join("files")).await.unwrap();
     let limits = Limits {
         max_size_bytes: MAX_SIZE_BYTES,
         max_per_user_bytes: MAX_PER_USER_BYTES,
