@@ -26,6 +26,12 @@ const PYTHON_VARIABLE: &str = "CONCLAVE_TEST_PYTHON";
 /// Names the variable that says where the Matrix specification's data is.
 const SPECIFICATION_VARIABLE: &str = "MATRIX_SPEC_DIR";
 
+/// Names the variable that tells the crash test how many notifications wait for a gateway.
+const LETTERS_VARIABLE: &str = "CONCLAVE_CRASH_LETTERS";
+
+/// How many they are in its long form.
+const LETTERS: u32 = 10_000;
+
 /// Names the variable that tells the crash test how often to kill the server.
 const KILLS_VARIABLE: &str = "CONCLAVE_CRASH_KILLS";
 
@@ -170,6 +176,7 @@ pub(crate) fn crash_test(
     servers::provide(engine)?;
     let mut command = cargo(crash_test_arguments(engine, release));
     command.env(KILLS_VARIABLE, kills.to_string());
+    command.env(LETTERS_VARIABLE, LETTERS.to_string());
     report.run("crash test", command).map(drop)
 }
 

@@ -1,8 +1,9 @@
 //! A server that is killed at random moments loses nothing that it acknowledged, does nothing
 //! twice, and keeps nothing of what it refused.
 //!
-//! Ten kills on each engine run with all other tests; `cargo xtask crash-test` runs the same with a
-//! hundred and shows the report. `acknowledges_too_early.diff` beside this file makes a server that
+//! Ten kills on each engine run with all other tests, and a thousand notifications wait for a gateway
+//! that is away; `cargo xtask crash-test` runs the same with a hundred kills and ten thousand
+//! notifications, and shows the reports. `acknowledges_too_early.diff` beside this file makes a server that
 //! answers right before its commit instead of behind it: with it the test fails, which
 //! `docs/reliability.md` shows.
 
@@ -16,6 +17,7 @@ mod chance;
 mod client;
 mod full_disk;
 mod load;
+mod queued;
 mod refusals;
 mod report;
 mod scene;
@@ -137,6 +139,11 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn what_waits_to_leave_survives() {
+        super::queued::survives(Engine::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_full_disk_loses_nothing_and_work_goes_on_when_there_is_room() {
         super::full_disk::loses_nothing().await;
     }
@@ -148,5 +155,10 @@ mod postgres {
     #[tokio::test(flavor = "multi_thread")]
     async fn nothing_acknowledged_is_lost() {
         super::nothing_acknowledged_is_lost(Engine::Postgres).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_waits_to_leave_survives() {
+        super::queued::survives(Engine::Postgres).await;
     }
 }

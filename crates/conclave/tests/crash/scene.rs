@@ -6,7 +6,7 @@ use testkit::server::TestServer;
 use crate::{load::Asked, support::Client};
 
 /// Everybody's.
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct Scene {
     pub(crate) room: String,
