@@ -69,7 +69,7 @@ impl Outbound {
             let stream: Box<dyn Stream> = Box::new(stream);
             return Ok(TokioIo::new(stream));
         }
-        let connector = TlsConnector::from(Arc::clone(&self.0.tls));
+        let connector = TlsConnector::from(Arc::clone(self.0.tls()));
         let stream = connector.connect(name_of(&host)?, stream).await;
         let stream: Box<dyn Stream> = Box::new(stream.map_err(FetchError::Unproved)?);
         Ok(TokioIo::new(stream))

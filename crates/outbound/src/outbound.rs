@@ -1,6 +1,9 @@
 //! The client: what is asked for, and by which way an answer comes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Response, header};
@@ -99,20 +102,29 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) tls: Arc<ClientConfig>,
+    /// Made when it is first needed, unless it was given: reading whom this machine trusts takes
+    /// longer than all else that a start does.
+    tls: OnceLock<Arc<ClientConfig>>,
     user_agent: &'static str,
+}
+
+impl Inner {
+    /// How protected connections are made.
+    pub(crate) fn tls(&self) -> &Arc<ClientConfig> {
+        self.tls.get_or_init(|| tls::client(tls::system_roots()))
+    }
 }
 
 impl Outbound {
     /// A client that asks the system for names and for whom to trust.
     pub fn new(policy: Policy, clock: Arc<dyn Clock>, user_agent: &'static str) -> Self {
-        Self::of(Parts {
+        Self(Arc::new(Inner {
             policy,
             clock,
             resolver: Arc::new(SystemResolver::default()),
-            roots: tls::system_roots(),
+            tls: OnceLock::new(),
             user_agent,
-        })
+        }))
     }
 
     /// A client of these parts.
@@ -121,7 +133,7 @@ impl Outbound {
             policy: parts.policy,
             clock: parts.clock,
             resolver: parts.resolver,
-            tls: tls::client(parts.roots),
+            tls: OnceLock::from(tls::client(parts.roots)),
             user_agent: parts.user_agent,
         }))
     }
