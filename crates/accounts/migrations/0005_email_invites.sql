@@ -4,7 +4,7 @@ CREATE TABLE email_invites (
     address_hash BYTEA NOT NULL,
     room BIGINT NOT NULL,
     token TEXT NOT NULL,
-    public_key BYTEA NOT NULL,
+    public_key TEXT NOT NULL,
     inviter BIGINT NOT NULL,
     made_at BIGINT NOT NULL,
     PRIMARY KEY (address_hash, room)

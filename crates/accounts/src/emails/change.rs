@@ -105,7 +105,7 @@ pub struct Invite {
     /// The state key of the event that stands for whom is invited.
     pub(crate) token: String,
     /// The public key that the event names.
-    pub(crate) public_key: [u8; 32],
+    pub(crate) public_key: String,
     /// The token of an invitation of the same address into this room that is worth nothing more.
     pub(crate) replaces: Option<String>,
     /// The mail.

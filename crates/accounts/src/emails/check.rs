@@ -296,7 +296,7 @@ fn invite(work: &mut EmailWork, invite: &Invite, context: &CheckContext<'_>) -> 
     }
     let row = InviteRow {
         token: invite.token.clone(),
-        public_key: invite.public_key,
+        public_key: invite.public_key.clone(),
         inviter: invite.inviter,
         made_at: now,
     };

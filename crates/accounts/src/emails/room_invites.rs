@@ -48,7 +48,6 @@ pub struct NewEmailInvite {
     pub public_key: String,
     /// What stands there of the address.
     pub hint: String,
-    key: [u8; 32],
     inviter: i64,
     mail: Write,
 }
@@ -101,7 +100,6 @@ impl Accounts {
         NewEmailInvite {
             public_key: key.public_text(),
             hint: hint_at(address),
-            key: key.public(),
             inviter,
             mail: Write {
                 id: Secret::new(&*self.inner.entropy, secret::EMAIL).hash,
@@ -136,8 +134,8 @@ impl Accounts {
         rows.iter().map(due).collect()
     }
 
-    /// Whether an invitation stands that names this key.
-    pub async fn is_email_invite_key(&self, key: &[u8]) -> Result<bool, StoreError> {
+    /// Whether an invitation stands that names this key, in unpadded standard base64.
+    pub async fn is_email_invite_key(&self, key: &str) -> Result<bool, StoreError> {
         let params = [key.into(), self.oldest_email_invite()];
         Ok(self.database().query_opt(KEY, &params).await?.is_some())
     }
@@ -180,7 +178,7 @@ impl NewEmailInvite {
             room_id,
             inviter: self.inviter,
             token: self.token.clone(),
-            public_key: self.key,
+            public_key: self.public_key.clone(),
             replaces,
             mail: self.mail.clone(),
         })));

@@ -36,7 +36,7 @@ pub(crate) struct SessionRow {
 #[derive(Clone, Debug)]
 pub(crate) struct InviteRow {
     pub(crate) token: String,
-    pub(crate) public_key: [u8; 32],
+    pub(crate) public_key: String,
     pub(crate) inviter: i64,
     pub(crate) made_at: Timestamp,
 }

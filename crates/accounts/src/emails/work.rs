@@ -227,7 +227,7 @@ impl EmailWork {
             let place = (hash_of(row.bytes(0)?)?, row.int(1)?);
             let invite = InviteRow {
                 token: row.text(2)?.to_owned(),
-                public_key: hash_of(row.bytes(3)?)?,
+                public_key: row.text(3)?.to_owned(),
                 inviter: row.int(4)?,
                 made_at: Timestamp::from_millis(row.int(5)?),
             };

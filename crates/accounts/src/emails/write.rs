@@ -69,7 +69,7 @@ static INVITES: Insert = Insert {
         ("address_hash", ColumnType::Bytes),
         ("room", ColumnType::Int),
         ("token", ColumnType::Text),
-        ("public_key", ColumnType::Bytes),
+        ("public_key", ColumnType::Text),
         ("inviter", ColumnType::Int),
         ("made_at", ColumnType::Int),
     ],
@@ -167,7 +167,7 @@ fn invites(work: &EmailWork) -> Vec<Vec<Value>> {
             address.as_slice().into(),
             (*room).into(),
             invite.token.as_str().into(),
-            invite.public_key.as_slice().into(),
+            invite.public_key.as_str().into(),
             invite.inviter.into(),
             invite.made_at.as_millis().into(),
         ]

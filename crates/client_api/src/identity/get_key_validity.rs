@@ -37,8 +37,8 @@ pub(crate) async fn get_key_validity(
     let key = req.public_key.as_str();
     let read = Base64::<Standard>::parse(key).map(Base64::into_inner);
     let read = read.or_else(|_| Base64::<UrlSafe>::parse(key).map(Base64::into_inner));
-    let valid = match read {
-        Ok(key) => accounts.is_email_invite_key(&key).await,
+    let valid = match read.map(Base64::<Standard>::new) {
+        Ok(key) => accounts.is_email_invite_key(&key.encode()).await,
         Err(_) => Ok(false),
     };
     let valid = valid.map_err(ApiError::internal)?;

@@ -138,10 +138,6 @@ pub(crate) async fn survives(engine: Engine) {
     let mut seen = HashSet::new();
     let first: Vec<&String> = told.iter().filter(|event| seen.insert(*event)).collect();
     let again = told.len() - first.len();
-    println!(
-        "{engine:?}: {letters} letters, {} kills, {again} told again",
-        2 * KILLS + 1
-    );
     assert!(first.iter().all(|event| acknowledged.contains(*event)));
     assert_eq!(first.len(), letters);
     let timeline = timeline(&bob, &room, letters).await;
