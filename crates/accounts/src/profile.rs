@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::UserId;
+use ruma::{OwnedMxcUri, UserId};
 use serde_json::Value;
 use store::{Intent, Reader, StoreError, Ticket};
 
@@ -29,6 +29,15 @@ const MAX_NAME_CHARACTERS: usize = 256;
 
 /// How long an avatar's address may be.
 const MAX_URL_BYTES: usize = 1_000;
+
+/// How somebody is shown in rooms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Their display name, if it is not empty.
+    pub displayname: Option<String>,
+    /// Their avatar, if its address is not empty.
+    pub avatar_url: Option<OwnedMxcUri>,
+}
 
 /// Why a profile field was not set.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +93,18 @@ impl Accounts {
             return Ok(None);
         }
         self.profile_at(&snapshot, user).await.map(Some)
+    }
+
+    /// How a user here is shown in rooms; `None` when there is no such account.
+    pub async fn shown(&self, user_id: &UserId) -> Result<Option<Shown>, StoreError> {
+        let Some(profile) = self.profile(user_id).await? else {
+            return Ok(None);
+        };
+        let text = |field: &str| profile.get(field)?.as_str().filter(|text| !text.is_empty());
+        Ok(Some(Shown {
+            displayname: text(DISPLAY_NAME).map(str::to_owned),
+            avatar_url: text(AVATAR_URL).map(OwnedMxcUri::from),
+        }))
     }
 
     /// The profile of a user by interned id, as a reader sees it.

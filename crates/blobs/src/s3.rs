@@ -166,9 +166,9 @@ impl S3 {
 
     /// Where a blob stands.
     fn path(&self, id: BlobId) -> Path {
-        let [first, second] = id.shelf().map(|byte| format!("{byte:02x}"));
-        let prefix = self.inner.prefix.clone();
-        prefix.join(first).join(second).join(id.to_string())
+        let within = Path::from(id.path_in_folder());
+        let parts = within.parts();
+        parts.fold(self.inner.prefix.clone(), |path, part| path.join(part))
     }
 
     pub(crate) async fn read_range(

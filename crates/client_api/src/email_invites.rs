@@ -18,8 +18,8 @@ use crate::{Settings, caller::Caller, error::ApiError, state::ClientApi};
 #[derive(Clone)]
 pub(crate) struct EmailInvites {
     pub(crate) accounts: Accounts,
-    pub(crate) lifecycle: Lifecycle,
-    pub(crate) settings: Arc<Settings>,
+    lifecycle: Lifecycle,
+    settings: Arc<Settings>,
 }
 
 impl FromRef<ClientApi> for EmailInvites {

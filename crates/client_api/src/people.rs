@@ -1,12 +1,9 @@
 //! Who people are to rooms: how they are shown, and whether they can be invited.
 
-use accounts::{
-    Accounts,
-    profile::{AVATAR_URL, DISPLAY_NAME},
-};
+use accounts::Accounts;
 use bridging::Bridging;
 use rooms::MemberProfile;
-use ruma::{OwnedMxcUri, UserId};
+use ruma::UserId;
 
 use crate::{caller::Caller, error::ApiError};
 
@@ -15,17 +12,10 @@ pub(crate) async fn shown(
     accounts: &Accounts,
     user_id: &UserId,
 ) -> Result<Option<MemberProfile>, ApiError> {
-    let profile = accounts
-        .profile(user_id)
-        .await
-        .map_err(ApiError::internal)?;
-    let Some(profile) = profile else {
-        return Ok(None);
-    };
-    let text = |field: &str| profile.get(field)?.as_str().filter(|text| !text.is_empty());
-    Ok(Some(MemberProfile {
-        displayname: text(DISPLAY_NAME).map(str::to_owned),
-        avatar_url: text(AVATAR_URL).map(OwnedMxcUri::from),
+    let shown = accounts.shown(user_id).await.map_err(ApiError::internal)?;
+    Ok(shown.map(|shown| MemberProfile {
+        displayname: shown.displayname,
+        avatar_url: shown.avatar_url,
     }))
 }
 

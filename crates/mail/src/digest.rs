@@ -4,8 +4,9 @@ use minijinja::context;
 use model::{language::Language, mail_address::MailAddress, time::Timestamp};
 
 use crate::{
-    Line, Link, Mail, MailId, Quoted,
-    letter::{fill, render},
+    Link, Mail, MailId, Quoted,
+    letter::fill,
+    templates::mail_of,
     texts::{DigestTexts, texts_in},
 };
 
@@ -60,7 +61,6 @@ impl Digest {
         ];
         let filled = |text: &str| fill(text, &named);
         let title = filled(texts.title);
-        let subject = Line::new(&title);
         let mut rooms: Vec<String> = self.rooms.iter().map(|room| line(texts, room)).collect();
         match self.more {
             0 => {}
@@ -68,7 +68,6 @@ impl Digest {
             more => rooms.push(fill(texts.more, &[("count", more.to_string())])),
         }
         let values = context! {
-            title => &title,
             intro => filled(texts.intro),
             rooms,
             unsaid => filled(texts.unsaid),
@@ -78,15 +77,8 @@ impl Digest {
             footer => filled(all.footer),
             language => language.tag(),
         };
-        Mail {
-            id,
-            to,
-            at,
-            subject,
-            text: render("digest.txt", &values),
-            html: render("digest.html", &values),
-            stop: Link::new(&self.stop),
-        }
+        let stop = Link::new(&self.stop);
+        mail_of("digest", (id, to), at, (&title, values), stop)
     }
 }
 

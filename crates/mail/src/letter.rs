@@ -1,25 +1,16 @@
 //! [`Letter`]: what a mail says.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, SystemTime},
-};
+use std::time::SystemTime;
 
-use minijinja::{AutoEscape, Environment, Value, context};
+use minijinja::context;
 use model::{language::Language, mail_address::MailAddress, time::Timestamp};
 
 use crate::{
-    Line, Mail, MailId, Quoted,
+    Mail, MailId, Quoted,
+    mail::moment,
+    templates::mail_of,
     texts::{LetterTexts, Texts, texts_in},
 };
-
-const TEXT: &str = include_str!("../templates/letter.txt");
-const HTML: &str = include_str!("../templates/letter.html");
-const DIGEST_TEXT: &str = include_str!("../templates/digest.txt");
-const DIGEST_HTML: &str = include_str!("../templates/digest.html");
-
-/// The last moment that is told: the end of the year 9999.
-const LAST_MOMENT_MS: u64 = 253_402_300_799_000;
 
 /// What a mail says. What is named in it was chosen by the server or by the reader, not by whoever
 /// caused it: nobody sends words of their own through this server. (An invitation, like a
@@ -89,10 +80,8 @@ impl Letter<'_> {
         named.push(("server", server_name.to_owned()));
         let filled = |text: &str| fill(text, &named);
         let title = filled(letter.title);
-        let subject = Line::new(&title);
         let paragraphs = letter.paragraphs.iter().map(|text| filled(text));
         let values = context! {
-            title => &title,
             paragraphs => paragraphs.collect::<Vec<_>>(),
             link,
             button => letter.button,
@@ -101,15 +90,7 @@ impl Letter<'_> {
             footer => filled(texts.footer),
             language => language.tag(),
         };
-        Mail {
-            id,
-            to,
-            at,
-            subject,
-            text: render("letter.txt", &values),
-            html: render("letter.html", &values),
-            stop: None,
-        }
+        mail_of("letter", (id, to), at, (&title, values), None)
     }
 
     /// Its texts, its link, and what is named in it.
@@ -179,39 +160,9 @@ pub(crate) fn fill(text: &str, named: &[(&'static str, String)]) -> String {
 
 /// A moment as people read it, to the minute.
 fn date_of(at: Timestamp) -> String {
-    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
-    let moment = SystemTime::UNIX_EPOCH + Duration::from_millis(millis.min(LAST_MOMENT_MS));
-    let date = humantime::format_rfc3339_seconds(moment).to_string();
+    let date = humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + moment(at)).to_string();
     let (day, time) = date.split_once('T').unwrap_or_default();
     format!("{day} {} UTC", time.get(..5).unwrap_or_default())
-}
-
-/// Renders a template; tests render all of them.
-pub(crate) fn render(name: &str, values: &Value) -> String {
-    static TEMPLATES: OnceLock<Environment<'static>> = OnceLock::new();
-    let templates = TEMPLATES.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|name| match name.ends_with(".html") {
-            true => AutoEscape::Html,
-            false => AutoEscape::None,
-        });
-        for (name, source) in [
-            ("letter.txt", TEXT),
-            ("letter.html", HTML),
-            ("digest.txt", DIGEST_TEXT),
-            ("digest.html", DIGEST_HTML),
-        ] {
-            environment
-                .add_template(name, source)
-                .expect("a test renders every template");
-        }
-        environment
-    });
-    let template = templates.get_template(name);
-    let template = template.expect("a test renders every template");
-    template
-        .render(values)
-        .expect("a test renders every template")
 }
 
 #[cfg(test)]

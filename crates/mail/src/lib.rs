@@ -21,6 +21,7 @@ mod mail;
 mod mailer;
 mod opening;
 mod quoted;
+mod templates;
 mod texts;
 mod wire;
 

@@ -89,7 +89,8 @@ impl Mail {
     }
 }
 
-fn moment(at: Timestamp) -> Duration {
+/// A moment as headers have room for it, since 1970.
+pub(crate) fn moment(at: Timestamp) -> Duration {
     let millis = at.as_millis().clamp(0, LAST_MOMENT_MS);
     Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }

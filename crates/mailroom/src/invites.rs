@@ -1,12 +1,7 @@
 //! Invitations by address whose address stands for an account by now: its owner is invited.
 
-use accounts::{
-    Accounts,
-    emails::DueEmailInvite,
-    profile::{AVATAR_URL, DISPLAY_NAME},
-};
+use accounts::{Accounts, emails::DueEmailInvite};
 use rooms::{MemberProfile, RoomsError};
-use ruma::{OwnedMxcUri, UserId};
 use store::{Intent, StoreError};
 
 use crate::mailroom::Inner;
@@ -51,7 +46,11 @@ impl Inner {
         let Some(room) = room else {
             return Ok(self.accounts.end_email_invite(token).await?);
         };
-        let profile = self.shown(&user_id).await?;
+        let shown = self.accounts.shown(&user_id).await?.unwrap_or_default();
+        let profile = MemberProfile {
+            displayname: shown.displayname,
+            avatar_url: shown.avatar_url,
+        };
         let signed = self.accounts.sign_email_invite(token, &user_id);
         let mut intent = Intent::new();
         // First, so that nothing is done where another node was faster.
@@ -61,15 +60,5 @@ impl Inner {
         self.rooms
             .add_known_invite(&mut intent, (&room, &inviter), whose, signed);
         self.rooms.commit_all(&self.log, intent).await.map(drop)
-    }
-
-    /// How somebody is shown in rooms.
-    async fn shown(&self, user_id: &UserId) -> Result<MemberProfile, StoreError> {
-        let profile = self.accounts.profile(user_id).await?.unwrap_or_default();
-        let text = |field: &str| profile.get(field)?.as_str().filter(|text| !text.is_empty());
-        Ok(MemberProfile {
-            displayname: text(DISPLAY_NAME).map(str::to_owned),
-            avatar_url: text(AVATAR_URL).map(OwnedMxcUri::from),
-        })
     }
 }

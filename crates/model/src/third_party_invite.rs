@@ -34,7 +34,7 @@ impl InviteKey {
     }
 
     /// Its public half.
-    pub fn public(&self) -> [u8; 32] {
+    fn public(&self) -> [u8; 32] {
         self.0.public_key()
     }
 

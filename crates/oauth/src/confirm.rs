@@ -7,10 +7,7 @@
 use accounts::emails::{Confirmed, EmailLink, EmailPurpose};
 use axum::{
     Form,
-    extract::{
-        Query, State,
-        rejection::{FormRejection, QueryRejection},
-    },
+    extract::{State, rejection::FormRejection},
     response::Response,
 };
 use http::{HeaderMap, StatusCode};
@@ -23,13 +20,14 @@ use url::Url;
 
 use crate::{
     language::{language_of, texts_in},
+    link::LinkToken,
     state::Pages,
 };
 
-/// What the link carries, and the form.
+/// What the form carries: the secret of the link.
 #[derive(Deserialize)]
-pub(crate) struct Link {
-    pub(crate) token: String,
+pub(crate) struct Submitted {
+    token: String,
 }
 
 /// `GET /_conclave/mail`: asks whether the reader of the mail is who caused it.
@@ -37,10 +35,9 @@ pub(crate) struct Link {
 pub(crate) async fn show(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    link: Result<Query<Link>, QueryRejection>,
+    LinkToken(token): LinkToken,
 ) -> Response {
     let language = language_of(&headers);
-    let token = link.map(|link| link.0.token).unwrap_or_default();
     match pages.accounts.email_link(&token).await {
         Ok(EmailLink::Usable(purpose)) => pages.question(language, &token, purpose),
         Ok(EmailLink::Unknown) => pages.unknown_link(language),
@@ -53,7 +50,7 @@ pub(crate) async fn show(
 pub(crate) async fn confirm(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    form: Result<Form<Link>, FormRejection>,
+    form: Result<Form<Submitted>, FormRejection>,
 ) -> Response {
     let language = language_of(&headers);
     let texts = texts_in(language);
@@ -101,12 +98,7 @@ impl Pages {
     }
 
     pub(crate) fn mail_failed(&self, language: Language, error: &StoreError) -> Response {
-        let error: &dyn std::error::Error = error;
-        tracing::error!(error, "the page behind a mail failed");
-        let texts = texts_in(language);
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.templates
-            .message(status, language, texts.failed_title, texts.failed)
+        self.failed(language, "the page behind a mail", error)
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod confirm;
 mod language;
+mod link;
 mod page;
 mod setup;
 mod state;

@@ -5,10 +5,7 @@
 use accounts::{RegisterError, Registered, SetupLink};
 use axum::{
     Form,
-    extract::{
-        Query, State,
-        rejection::{FormRejection, QueryRejection},
-    },
+    extract::{State, rejection::FormRejection},
     response::Response,
 };
 use http::{Extensions, HeaderMap, StatusCode};
@@ -21,14 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     language::{Texts, language_of, texts_in},
+    link::LinkToken,
     state::Pages,
 };
-
-/// What the link carries.
-#[derive(Deserialize)]
-pub(crate) struct Link {
-    token: String,
-}
 
 /// What the form carries.
 #[derive(Deserialize)]
@@ -44,14 +36,13 @@ pub(crate) struct Submitted {
 pub(crate) async fn show(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    link: Result<Query<Link>, QueryRejection>,
+    LinkToken(token): LinkToken,
 ) -> Response {
     let language = language_of(&headers);
-    let token = link.map(|link| link.0.token).unwrap_or_default();
     match pages.accounts.setup_link(&token).await {
         Ok(SetupLink::Usable) => pages.form(language, &token, "", None),
         Ok(link) => pages.no_form(language, link),
-        Err(error) => pages.failed(language, &error),
+        Err(error) => pages.setup_failed(language, &error),
     }
 }
 
@@ -76,7 +67,7 @@ pub(crate) async fn submit(
     match pages.accounts.setup_link(token).await {
         Ok(SetupLink::Usable) => {}
         Ok(link) => return pages.no_form(language, link),
-        Err(error) => return pages.failed(language, &error),
+        Err(error) => return pages.setup_failed(language, &error),
     }
     let username = form.username.trim().to_lowercase();
     if password != repeated {
@@ -150,7 +141,7 @@ impl Pages {
             }
             // Somebody else was faster: the link was good a moment ago.
             RegisterError::Token => return self.no_form(language, SetupLink::Done),
-            RegisterError::Store(error) => return self.failed(language, &error),
+            RegisterError::Store(error) => return self.setup_failed(language, &error),
             RegisterError::Closed
             | RegisterError::Device(_)
             | RegisterError::AnotherName
@@ -166,12 +157,7 @@ impl Pages {
         self.form(language, token, username, Some(wrong))
     }
 
-    fn failed(&self, language: Language, error: &StoreError) -> Response {
-        let error: &dyn std::error::Error = error;
-        tracing::error!(error, "the setup page failed");
-        let texts = texts_in(language);
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.templates
-            .message(status, language, texts.failed_title, texts.failed)
+    fn setup_failed(&self, language: Language, error: &StoreError) -> Response {
+        self.failed(language, "the setup page", error)
     }
 }

@@ -7,11 +7,13 @@ use std::{
 
 use accounts::{Accounts, By};
 use audit::Origin;
-use axum::extract::ConnectInfo;
-use http::{Extensions, HeaderMap, header::USER_AGENT};
+use axum::{extract::ConnectInfo, response::Response};
+use http::{Extensions, HeaderMap, StatusCode, header::USER_AGENT};
+use model::language::Language;
 use pushers::Pushers;
+use store::StoreError;
 
-use crate::page::Templates;
+use crate::{language::texts_in, page::Templates};
 
 /// Tells the address of a client from that of the peer and the headers that proxies add.
 pub type AddressOf = Arc<dyn Fn(Option<IpAddr>, &HeaderMap) -> IpAddr + Send + Sync>;
@@ -54,5 +56,20 @@ impl Pages {
                 .and_then(|agent| agent.to_str().ok())
                 .map(str::to_owned),
         })
+    }
+
+    /// Says that a page failed, and in the log which.
+    pub(crate) fn failed(
+        &self,
+        language: Language,
+        page: &'static str,
+        error: &StoreError,
+    ) -> Response {
+        let error: &dyn std::error::Error = error;
+        tracing::error!(error, "{page} failed");
+        let texts = texts_in(language);
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.templates
+            .message(status, language, texts.failed_title, texts.failed)
     }
 }

@@ -6,10 +6,7 @@
 //!
 //! [RFC 8058]: https://www.rfc-editor.org/rfc/rfc8058
 
-use axum::{
-    extract::{Query, State, rejection::QueryRejection},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use minijinja::context;
 use model::language::Language;
@@ -17,8 +14,8 @@ use pushers::StopLink;
 use tracing::instrument;
 
 use crate::{
-    confirm::Link,
     language::{language_of, texts_in},
+    link::LinkToken,
     state::Pages,
 };
 
@@ -27,10 +24,9 @@ use crate::{
 pub(crate) async fn show(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    link: Result<Query<Link>, QueryRejection>,
+    LinkToken(token): LinkToken,
 ) -> Response {
     let language = language_of(&headers);
-    let token = link.map(|link| link.0.token).unwrap_or_default();
     match pages.pushers.stop_link(&token).await {
         Ok(StopLink::Usable) => {
             let server_name = pages.accounts.server_name().as_str();
@@ -48,10 +44,9 @@ pub(crate) async fn show(
 pub(crate) async fn stop(
     State(pages): State<Pages>,
     headers: HeaderMap,
-    link: Result<Query<Link>, QueryRejection>,
+    LinkToken(token): LinkToken,
 ) -> Response {
     let language = language_of(&headers);
-    let token = link.map(|link| link.0.token).unwrap_or_default();
     match pages.pushers.stop_by_link(&token).await {
         Ok(link) => pages.without_mails(language, link),
         Err(error) => pages.mail_failed(language, &error),

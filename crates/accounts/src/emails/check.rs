@@ -104,8 +104,7 @@ fn content_of(ask: &Ask, owner: Option<i64>) -> Content {
         user: owner,
         token: has_link.then(|| ask.token.clone()),
         language: Some(ask.language),
-        words: None,
-        ends_at: None,
+        ..Content::default()
     }
 }
 
@@ -256,10 +255,7 @@ fn notify(work: &mut EmailWork, user: i64, seed: &Hash, context: &CheckContext<'
                 kind: Some(Kind::PasswordChanged),
                 address: address.as_str().to_owned(),
                 user: Some(user),
-                token: None,
-                language: None,
-                words: None,
-                ends_at: None,
+                ..Content::default()
             },
             made_at: context.now(),
             pos: context.pos().get(),
@@ -310,10 +306,8 @@ fn invites_by(work: &EmailWork, inviter: i64) -> impl Iterator<Item = (&(Hash, i
 }
 
 fn end_invite(work: &mut EmailWork, token: &str) -> Verdict<EmailOutcome> {
-    let mut all = work.invites.iter();
-    let place = all.find(|(_, invite)| invite.token == token);
-    let place = place.map(|(place, _)| *place);
-    drop(all);
+    let is_it = |(_, invite): &(&(Hash, i64), &InviteRow)| invite.token == token;
+    let place = work.invites.iter().find(is_it).map(|(place, _)| *place);
     let Some(place) = place else {
         return Verdict::Already(EmailOutcome::Unchanged);
     };

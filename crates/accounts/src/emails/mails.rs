@@ -168,11 +168,9 @@ impl Accounts {
             content: Content {
                 kind: Some(Kind::Invitation),
                 address: address.as_str().to_owned(),
-                user: None,
                 token: Some(Zeroizing::new(token.to_owned())),
-                language: None,
-                words: None,
                 ends_at: ends_at.map(Timestamp::as_millis),
+                ..Content::default()
             },
         })));
     }

@@ -92,10 +92,8 @@ impl Accounts {
             kind: Some(Kind::RoomInvite),
             address: address.as_str().to_owned(),
             user: Some(inviter),
-            token: None,
-            language: None,
             words: Some(words),
-            ends_at: None,
+            ..Content::default()
         };
         NewEmailInvite {
             public_key: key.public_text(),

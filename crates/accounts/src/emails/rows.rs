@@ -59,7 +59,7 @@ pub(crate) struct MailRow {
 }
 
 /// What a mail is made of, sealed in `account_mails.content`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Content {
     /// Which mail; none where somebody asked for a mail to an address that nobody here has.
     #[serde(rename = "k")]

@@ -301,9 +301,16 @@ impl Deployment {
 
     /// How people are written to.
     fn mailing(&self) -> Option<Mailing> {
+        let mailer = self.mailer(self.smtp?);
+        let url = "https://chat.example.org";
+        Some(Mailing::new(mailer, owned_server_name!("localhost"), url))
+    }
+
+    /// What hands mails to a mail server on this port, without encryption.
+    pub(crate) fn mailer(&self, port: u16) -> Mailer {
         let options = Options {
             host: "127.0.0.1".to_owned(),
-            port: self.smtp?,
+            port,
             encryption: Encryption::None,
             credentials: None,
             sender: Sender {
@@ -314,9 +321,7 @@ impl Deployment {
             hello: "localhost".to_owned(),
             roots: RootCertStore::empty(),
         };
-        let mailer = Mailer::new(options, Arc::new(self.clock.clone())).unwrap();
-        let url = "https://chat.example.org";
-        Some(Mailing::new(mailer, owned_server_name!("localhost"), url))
+        Mailer::new(options, Arc::new(self.clock.clone())).unwrap()
     }
 
     /// Tells services what concerns them, from now on.

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use accounts::emails::{EMAIL_INVITE_LIFETIME, MOST_EMAIL_INVITES, MailKind, WaitingMail};
-use mail::{Encryption, Line, Mailer, Options, Sender};
 use mailroom::{Mailroom, Name};
-use model::{language::Language, mail_address::MailAddress};
+use model::language::Language;
 use outbox::Outbox;
 use ruma::owned_server_name;
-use rustls::RootCertStore;
 use serde_json::{Value, json};
 use testkit::{entropy::SeededEntropy, eventually};
 use tokio::task::JoinHandle;
@@ -36,20 +34,8 @@ const KEY: &str = "/_matrix/identity/v2/pubkey/ephemeral/isvalid";
 /// Follows the log as the node that has a mail server does; nobody takes the mails.
 pub(crate) fn work(server: &Server, node: &Node) -> JoinHandle<()> {
     let parts = &node.parts;
-    let options = Options {
-        host: "127.0.0.1".to_owned(),
-        port: 1,
-        encryption: Encryption::None,
-        credentials: None,
-        sender: Sender {
-            address: MailAddress::parse("chat@example.org").unwrap(),
-            name: Line::new("localhost"),
-            reply_to: None,
-        },
-        hello: "localhost".to_owned(),
-        roots: RootCertStore::empty(),
-    };
-    let mailer = Mailer::new(options, Arc::new(server.deployment.clock.clone())).unwrap();
+    // Nobody listens there.
+    let mailer = server.deployment.mailer(1);
     let url = "https://chat.example.org";
     let name = Name::new(owned_server_name!("localhost"), url, Language::English);
     let owners = (parts.accounts.clone(), parts.rooms.clone());
