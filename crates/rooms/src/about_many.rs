@@ -9,6 +9,9 @@ use store::{Reader, Row, StoreError, Value};
 const SIZES: [usize; 3] = [16, 128, 512];
 
 /// A statement that may name the table `wanted (event_id)`, or `wanted (ord)`.
+///
+/// It begins there and says `CROSS JOIN`, which SQLite takes in this order: left to choose, it reads
+/// all of a room as soon as many events are wanted.
 pub(crate) struct AboutMany {
     text: &'static str,
     /// How many parameters the text has of its own.
@@ -84,6 +87,7 @@ impl AboutMany {
     }
 
     fn sized(&'static self, size: usize) -> &'static str {
+        debug_assert!(!self.text.contains("wanted w JOIN"), "{}", self.text);
         self.by_size[size].get_or_init(|| {
             let (column, kind) = (self.column, self.kind);
             let mut text = format!("WITH wanted ({column}) AS (VALUES ");

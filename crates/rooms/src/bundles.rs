@@ -52,18 +52,18 @@ static RELATED: AboutMany = AboutMany::new(
      AND +e.ord >= $2 AND +e.ord < $3), \
      EXISTS (SELECT 1 FROM events e WHERE e.room = $1 AND e.relates_to = p.event_id \
      AND e.relation_type = 'm.reference' AND e.ord >= $2 AND e.ord < $3) \
-     FROM wanted w JOIN events p ON p.event_id = w.event_id \
-     WHERE p.room = $1 AND p.state_key IS NULL",
+     FROM wanted w CROSS JOIN events p \
+     WHERE p.event_id = w.event_id AND p.room = $1 AND p.state_key IS NULL",
     4,
 );
 
 /// Room, part of the timeline, how many moments to pass over. Of edits of one moment, all.
 static EDITS: AboutMany = AboutMany::new(
     "SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by, e.relates_to \
-     FROM wanted w JOIN events p ON p.event_id = w.event_id \
-     JOIN events e ON e.room = $1 AND e.relates_to = p.event_id \
+     FROM wanted w CROSS JOIN events p CROSS JOIN events e \
+     WHERE p.event_id = w.event_id AND e.room = $1 AND e.relates_to = p.event_id \
      AND e.relation_type = 'm.replace' AND e.sender = p.sender \
-     WHERE p.room = $1 AND e.type = p.type AND +e.ord >= $2 AND +e.ord < $3 \
+     AND p.room = $1 AND e.type = p.type AND +e.ord >= $2 AND +e.ord < $3 \
      AND e.ts = (SELECT x.ts FROM events x WHERE x.room = $1 AND x.relates_to = p.event_id \
      AND x.relation_type = 'm.replace' AND x.sender = p.sender AND x.type = p.type \
      AND +x.ord >= $2 AND +x.ord < $3 ORDER BY x.ts DESC LIMIT 1 OFFSET $4)",
@@ -74,17 +74,17 @@ static EDITS: AboutMany = AboutMany::new(
 static REFERENCES: AboutMany = AboutMany::new(
     "SELECT r.relates_to, r.event_id FROM (SELECT e.relates_to, e.event_id, e.ord, \
      ROW_NUMBER() OVER (PARTITION BY e.relates_to ORDER BY e.ord) AS place \
-     FROM wanted w JOIN events e ON e.room = $1 AND e.relates_to = w.event_id \
+     FROM wanted w CROSS JOIN events e WHERE e.room = $1 AND e.relates_to = w.event_id \
      AND e.relation_type = 'm.reference' \
-     WHERE e.ord >= $2 AND e.ord < $3) r WHERE r.place <= $4 ORDER BY r.ord",
+     AND e.ord >= $2 AND e.ord < $3) r WHERE r.place <= $4 ORDER BY r.ord",
     4,
 );
 
 /// The room.
 pub(crate) static EVENTS: AboutMany = AboutMany::new(
     "SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by \
-     FROM wanted w JOIN events e ON e.event_id = w.event_id \
-     WHERE e.room = $1 AND e.ord IS NOT NULL AND e.rejected = 0",
+     FROM wanted w CROSS JOIN events e \
+     WHERE e.event_id = w.event_id AND e.room = $1 AND e.ord IS NOT NULL AND e.rejected = 0",
     1,
 );
 

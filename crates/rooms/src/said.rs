@@ -21,7 +21,7 @@ const SAID: &str = "SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by, e.
 
 static AT_PLACES: AboutMany = AboutMany::of_places(
     "SELECT e.event_id, e.sealed, e.pos, e.ord, e.redacted_by \
-     FROM wanted w JOIN events e ON e.ord = w.ord WHERE e.room = $1 AND e.rejected = 0",
+     FROM wanted w CROSS JOIN events e WHERE e.room = $1 AND e.ord = w.ord AND e.rejected = 0",
     1,
 );
 

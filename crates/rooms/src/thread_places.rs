@@ -19,8 +19,8 @@ const THREAD: &str = "m.thread";
 /// The room.
 static RELATIONS: AboutMany = AboutMany::new(
     "SELECT p.event_id, p.relation_type, p.relates_to, p.redacted_by \
-     FROM wanted w JOIN events p ON p.event_id = w.event_id \
-     WHERE p.room = $1 AND p.rejected = 0",
+     FROM wanted w CROSS JOIN events p \
+     WHERE p.event_id = w.event_id AND p.room = $1 AND p.rejected = 0",
     1,
 );
 

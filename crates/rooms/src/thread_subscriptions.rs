@@ -39,8 +39,8 @@ const MOVED_IN: &str = "SELECT MAX(pos) FROM thread_subscriptions WHERE user_id 
 
 /// The user, the room.
 static FOLLOWED: AboutMany = AboutMany::new(
-    "SELECT s.thread FROM wanted w JOIN thread_subscriptions s ON s.thread = w.event_id \
-     WHERE s.user_id = $1 AND s.room = $2 AND s.subscribed = 1",
+    "SELECT s.thread FROM wanted w CROSS JOIN thread_subscriptions s \
+     WHERE s.thread = w.event_id AND s.user_id = $1 AND s.room = $2 AND s.subscribed = 1",
     2,
 );
 

@@ -41,8 +41,8 @@ static ROOTS: AboutMany = AboutMany::new(
      p.sender = $5 OR EXISTS (SELECT 1 FROM events e WHERE e.room = $1 \
      AND e.relates_to = p.event_id AND e.relation_type = 'm.thread' AND e.sender = $5 \
      AND +e.ord >= $2 AND +e.ord < $3) \
-     FROM wanted w JOIN events p ON p.event_id = w.event_id \
-     WHERE p.room = $1 AND p.ord IS NOT NULL AND p.rejected = 0 AND p.relation_type IS NULL",
+     FROM wanted w CROSS JOIN events p WHERE p.event_id = w.event_id \
+     AND p.room = $1 AND p.ord IS NOT NULL AND p.rejected = 0 AND p.relation_type IS NULL",
     5,
 );
 

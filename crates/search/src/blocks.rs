@@ -6,14 +6,15 @@ use store::{Reader, Row, StoreError, Value};
 
 use crate::{block::Block, room_index::RoomIndex, statement::ManyRows};
 
-/// Of each room and token the block in which a place stands, or the last one before it.
+/// Of each room and token the block in which a place stands, or the last one before it. `CROSS JOIN`
+/// is taken in this order; left to choose, SQLite reads all blocks as soon as many are wanted.
 static AROUND: ManyRows = ManyRows::new(
     "WITH wanted (room, token, ord) AS (VALUES ",
     "), placed (room, token, first) AS MATERIALIZED (SELECT w.room, w.token, \
      (SELECT MAX(q.first) FROM search_postings q WHERE q.room = w.room AND q.token = w.token \
      AND q.first <= w.ord) FROM wanted w) \
-     SELECT p.room, p.token, p.first, p.postings FROM placed \
-     JOIN search_postings p ON p.room = placed.room AND p.token = placed.token \
+     SELECT p.room, p.token, p.first, p.postings FROM placed CROSS JOIN search_postings p \
+     WHERE p.room = placed.room AND p.token = placed.token \
      AND p.first = placed.first",
     3,
 );
