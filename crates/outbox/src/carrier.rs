@@ -101,12 +101,20 @@ impl Outbox {
             let woken = pin!(waker.notified());
             let mut wait = LOOK_EVERY;
             if serving.len() < AT_ONCE {
+                let before = served.clone();
                 let looking = self.look::<L>(AT_ONCE + served.len());
                 let (due, next) = while_serving(&mut serving, &mut served, looking).await??;
+                let mut is_stale = false;
                 for due in due {
-                    if serving.len() < AT_ONCE && served.insert(due.target.clone()) {
+                    // Who was served while this was read may be due no longer.
+                    if before.contains(&due.target) {
+                        is_stale |= !served.contains(&due.target);
+                    } else if serving.len() < AT_ONCE && served.insert(due.target.clone()) {
                         serving.push(self.serve(lane, cursor, due).boxed());
                     }
+                }
+                if is_stale {
+                    continue;
                 }
                 wait = next.min(wait);
             }

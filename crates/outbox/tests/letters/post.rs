@@ -147,15 +147,18 @@ impl Node {
 
     /// How often a target failed in a row, and for how long it rests from now on.
     pub(crate) async fn rest(&self, target: &str, failures: i64) -> Duration {
+        let claim = format!("{target} has failed {failures} times");
+        eventually(&claim, || self.resting(target, failures)).await
+    }
+
+    /// For how long a target rests from now on, if it failed so often in a row.
+    pub(crate) async fn resting(&self, target: &str, failures: i64) -> Option<Duration> {
         use model::time::{Clock, Timestamp};
         const READ: &str = "SELECT failures, next_at FROM outbox_targets WHERE target = $1";
-        let claim = format!("{target} has failed {failures} times");
-        let next_at = eventually(&claim, || async {
-            let row = self.log.database().query_opt(READ, &[target.into()]).await;
-            let row = row.unwrap()?;
-            (row.int(0).unwrap() == failures).then(|| row.int(1).unwrap())
-        });
-        Timestamp::from_millis(next_at.await).since(self.clock.now())
+        let row = self.log.database().query_opt(READ, &[target.into()]).await;
+        let row = row.unwrap()?;
+        let next_at = Timestamp::from_millis(row.int(1).unwrap());
+        (row.int(0).unwrap() == failures).then(|| next_at.since(self.clock.now()))
     }
 
     /// The dead letters: whom they were for, what they told, and why they died.
