@@ -39,10 +39,27 @@ impl Block {
         self.0.is_empty()
     }
 
-    /// The last posting that is not behind a place.
-    pub(crate) fn last_up_to(&self, ord: i64) -> Option<Posting> {
-        let behind = self.0.partition_point(|posting| posting.ord <= ord);
-        behind.checked_sub(1).map(|index| self.0[index])
+    /// How many postings there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many of the first `most` postings are not behind a place. Whoever walks backwards, and
+    /// gives what came out the last time, has the next one in a few steps.
+    pub(crate) fn count_up_to(&self, ord: i64, most: usize) -> usize {
+        let (mut high, mut stride) = (most.min(self.0.len()), 1);
+        let mut low = high;
+        while low > 0 && self.0[low - 1].ord > ord {
+            high = low - 1;
+            low = high.saturating_sub(stride);
+            stride *= 2;
+        }
+        low + self.0[low..high].partition_point(|posting| posting.ord <= ord)
+    }
+
+    /// The last one of the first postings, so many of them.
+    pub(crate) fn last_of(&self, count: usize) -> Option<Posting> {
+        count.checked_sub(1).map(|index| self.0[index])
     }
 
     /// Adds a posting; one at the same place gives way.
@@ -132,7 +149,10 @@ fn next_number(bytes: &mut impl Iterator<Item = u8>) -> Option<Option<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::btree_map, prelude::*};
+    use proptest::{
+        collection::{btree_map, vec},
+        prelude::*,
+    };
 
     use super::*;
 
@@ -177,7 +197,7 @@ mod tests {
         let mut large = block((0..600).map(|ord| (ord, 1)));
         let (first, rest) = large.overflow().unwrap();
         assert_eq!((first, rest), (512, block((512..600).map(|ord| (ord, 1)))));
-        assert_eq!(large.last_up_to(i64::MAX).unwrap().ord, 511);
+        assert_eq!(large.last_of(large.len()).unwrap().ord, 511);
         assert_eq!(large.overflow(), None);
     }
 
@@ -188,14 +208,23 @@ mod tests {
             prop_assert_eq!(Block::from_bytes(&block.to_bytes()).unwrap(), block);
         }
 
+        /// In one walk and without what was found before.
         #[test]
-        fn the_last_up_to_a_place_is_found(
+        fn who_walks_backwards_finds_the_last_up_to_each_place(
             entries in btree_map(-50..50_i64, any::<u8>(), 0..64),
-            ord in -60..60_i64,
+            mut places in vec(-60..60_i64, 1..20),
         ) {
-            let wanted = entries.range(..=ord).next_back().map(|(ord, weight)| (*ord, *weight));
-            let found = block(entries).last_up_to(ord);
-            prop_assert_eq!(found.map(|posting| (posting.ord, posting.weight)), wanted);
+            places.sort_unstable_by(|place, other| other.cmp(place));
+            let block = block(entries.clone());
+            let mut count = block.len();
+            for place in places {
+                let wanted = entries.range(..=place).next_back();
+                let wanted = wanted.map(|(ord, weight)| (*ord, *weight));
+                count = block.count_up_to(place, count);
+                prop_assert_eq!(block.count_up_to(place, block.len()), count);
+                let found = block.last_of(count).map(|posting| (posting.ord, posting.weight));
+                prop_assert_eq!(found, wanted);
+            }
         }
 
         #[test]

@@ -53,6 +53,7 @@ impl Source {
         self.lists.push(List {
             token,
             first,
+            count: block.len(),
             block,
             ahead: VecDeque::new(),
             at_once: 1,
@@ -115,6 +116,8 @@ struct List {
     /// Where the block at hand begins.
     first: i64,
     block: Block,
+    /// How many postings of it the walk has not passed.
+    count: usize,
     /// The blocks before it that were read, the last one first.
     ahead: VecDeque<(i64, Block)>,
     at_once: i64,
@@ -130,11 +133,13 @@ enum Place {
 }
 
 impl List {
+    /// Looks for the last place up to a target, none of which is behind the one before.
     fn last_up_to(&mut self, target: i64) -> Place {
         let mut wanted = target;
         loop {
             if self.first <= wanted {
-                if let Some(posting) = self.block.last_up_to(wanted) {
+                self.count = self.block.count_up_to(wanted, self.count);
+                if let Some(posting) = self.block.last_of(self.count) {
                     return Place::At(posting);
                 }
                 // Its first ones are gone.
@@ -153,7 +158,10 @@ impl List {
                 self.at_once = 1;
             }
             match self.ahead.pop_front() {
-                Some((first, block)) => (self.first, self.block) = (first, block),
+                Some((first, block)) => {
+                    self.count = block.len();
+                    (self.first, self.block) = (first, block);
+                }
                 None if self.is_read => return Place::Nowhere,
                 None => return Place::Unread(wanted),
             }
