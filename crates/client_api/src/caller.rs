@@ -157,7 +157,8 @@ impl FromRequestParts<ClientApi> for Caller {
             return Err(ApiError::missing_token());
         };
         let caller = match api.appservice_of(&token) {
-            Some(appservice) => acting(appservice, parts.uri.query(), api).await?,
+            // Boxed: every request that waits for something keeps the room for this.
+            Some(appservice) => Box::pin(acting(appservice, parts.uri.query(), api)).await?,
             None => person(&token, parts, api).await?,
         };
         let info = parts.extensions.get::<Arc<EndpointInfo>>();

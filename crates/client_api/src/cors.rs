@@ -4,7 +4,6 @@
 
 use axum::{
     extract::Request,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -38,13 +37,14 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     ),
 ];
 
-/// Answers every `OPTIONS` request, and adds the headers to every other answer.
-pub(crate) async fn allow_any_origin(request: Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
+/// The answer to every `OPTIONS` request, if this is one.
+pub(crate) fn preflight(request: &Request) -> Option<Response> {
+    let is_preflight = request.method() == Method::OPTIONS;
+    is_preflight.then(|| allow_any_origin(StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Adds the headers to an answer.
+pub(crate) fn allow_any_origin(mut response: Response) -> Response {
     response.headers_mut().extend(HEADERS);
     response
 }

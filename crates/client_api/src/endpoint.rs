@@ -311,7 +311,13 @@ struct Guard {
 /// Tells the extractors and the outer layers which endpoint this is; limits strangers by address.
 ///
 /// Callers are limited by user, where they are authenticated.
-async fn admit(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+///
+/// Not an `async fn`, whose future would keep room for the request while the answer is made.
+fn admit(
+    State(guard): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> impl Future<Output = Response> + Send {
     let info = guard.info;
     let address = request.extensions().get::<ClientAddress>().copied();
     let admitted = match (info.auth, address) {
@@ -324,12 +330,15 @@ async fn admit(State(guard): State<Guard>, mut request: Request, next: Next) -> 
             .check(info.class, Subject::address(address.0)),
     };
     request.extensions_mut().insert(Arc::clone(&info));
-    let mut response = match admitted {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
-    };
-    response.extensions_mut().insert(info);
-    response
+    let answering = admitted.map(|()| next.run(request));
+    async move {
+        let mut response = match answering {
+            Ok(answering) => answering.await,
+            Err(refusal) => refusal.into_response(),
+        };
+        response.extensions_mut().insert(info);
+        response
+    }
 }
 
 /// `ruma_client_api::membership::leave_room::v3::Request` → `membership::leave_room::v3`.

@@ -9,7 +9,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use http::{Method, StatusCode, header::CONTENT_LENGTH, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use model::time::Clock;
@@ -187,7 +187,16 @@ async fn path_arguments(parts: &mut Parts, api: &ClientApi) -> Result<Vec<String
     Ok(arguments)
 }
 
-async fn read_limited(parts: &Parts, body: Body, clock: &dyn Clock) -> Result<Bytes, ApiError> {
+/// Boxed: what waits later, in the same future, would keep the room for this.
+fn read_limited<'a>(
+    parts: &'a Parts,
+    body: Body,
+    clock: &'a dyn Clock,
+) -> BoxFuture<'a, Result<Bytes, ApiError>> {
+    Box::pin(collect_limited(parts, body, clock))
+}
+
+async fn collect_limited(parts: &Parts, body: Body, clock: &dyn Clock) -> Result<Bytes, ApiError> {
     let limit = parts
         .extensions
         .get::<Arc<EndpointInfo>>()

@@ -1,6 +1,8 @@
 //! What surrounds every request: its id, its span, its end in the log when it fails.
 
-use std::{any::Any, error::Error, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any, error::Error, future::ready, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc,
+};
 
 use axum::{
     Json,
@@ -8,13 +10,18 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::Either};
 use http::{HeaderName, HeaderValue, StatusCode};
 use model::entropy::random_text;
 use ruma::api::error::{ErrorKind, StandardErrorBody};
 use tracing::Instrument;
 
-use crate::{ClientApi, endpoint::EndpointInfo, metrics};
+use crate::{
+    ClientApi,
+    cors::{allow_any_origin, preflight},
+    endpoint::EndpointInfo,
+    metrics,
+};
 
 /// The response header that carries the request id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,12 +46,18 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Gives the request its id, address and span; turns failures and panics into one log line each.
-pub(crate) async fn observe(
+/// Gives the request its id, address and span, and the answer what web clients need; turns failures
+/// and panics into one log line each.
+///
+/// Not an `async fn`, whose future would keep room for the request while the answer is made.
+pub(crate) fn observe(
     State(api): State<ClientApi>,
     mut request: Request,
     next: Next,
-) -> Response {
+) -> impl Future<Output = Response> + Send {
+    if let Some(response) = preflight(&request) {
+        return Either::Left(ready(response));
+    }
     let id = random_text(api.entropy(), REQUEST_ID_CHARS);
     let started = api.clock().uptime();
     let peer = request
@@ -66,8 +79,9 @@ pub(crate) async fn observe(
         http.method = %request.method(),
         http.route = route.map(MatchedPath::as_str),
     );
-    async {
-        let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let answering = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let observed = async move {
+        let mut response = match answering.await {
             Ok(response) => answer_failure(response, &id),
             Err(panic) => {
                 tracing::error!(panic = panic_message(&*panic), "a handler panicked");
@@ -84,10 +98,9 @@ pub(crate) async fn observe(
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        response
-    }
-    .instrument(span)
-    .await
+        allow_any_origin(response)
+    };
+    Either::Right(observed.instrument(span))
 }
 
 fn answer_failure(mut response: Response, id: &str) -> Response {

@@ -36,7 +36,6 @@ use crate::{
     },
     caller::Standing::{Good, Locked, Suspended},
     calls::{get_rtc_transports::get_rtc_transports, get_turn_server::get_turn_server},
-    cors::allow_any_origin,
     dehydrated_device::{
         delete_dehydrated_device::delete_dehydrated_device,
         get_dehydrated_device::get_dehydrated_device,
@@ -450,7 +449,7 @@ pub fn router(api: ClientApi) -> Router {
     assemble(endpoints(), api)
 }
 
-/// Puts endpoints behind the layers that every request passes.
+/// Puts endpoints behind the layer that every request passes.
 pub(crate) fn assemble(endpoints: Vec<Endpoint>, api: ClientApi) -> Router {
     endpoints
         .into_iter()
@@ -459,8 +458,6 @@ pub(crate) fn assemble(endpoints: Vec<Endpoint>, api: ClientApi) -> Router {
         })
         .fallback(async || ApiError::unrecognized_path())
         .method_not_allowed_fallback(async || ApiError::unrecognized_method())
-        // The last layer is the outermost one.
         .layer(middleware::from_fn_with_state(api.clone(), observe))
-        .layer(middleware::from_fn(allow_any_origin))
         .with_state(api)
 }

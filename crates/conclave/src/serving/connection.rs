@@ -27,7 +27,10 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 use tower_http::timeout::TimeoutBody;
 
-use super::{Certificates, Ends, Service};
+use super::{
+    Certificates, Ends, Service,
+    version::{Begun, Version, begin},
+};
 
 /// How long a client may take for the TLS handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -117,6 +120,13 @@ async fn speak<IO>(service: &Service, io: IO, peer: SocketAddr, ends: &Ends)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Some((version, io)) = Box::pin(first_bytes(service, io, ends)).await else {
+        return;
+    };
+    let http = match version {
+        Version::One => &service.http.one,
+        Version::Two => &service.http.two,
+    };
     let was_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&was_asked);
     let router = service.router.clone();
@@ -127,7 +137,7 @@ where
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
-    let mut connection = pin!(service.http.serve_connection(TokioIo::new(io), answer));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(io), answer));
     let mut is_stopping = false;
     let outcome = loop {
         tokio::select! {
@@ -149,8 +159,23 @@ where
     }
 }
 
-/// Ends when a connection has gone too long without its first request: until the first bytes tell
-/// the version of HTTP, hyper's own limits do not count.
+/// Which version of HTTP is spoken; none if nothing comes before the time, or the node, is over.
+async fn first_bytes<IO>(service: &Service, io: IO, ends: &Ends) -> Option<(Version, Begun<IO>)>
+where
+    IO: AsyncRead + Unpin,
+{
+    tokio::select! {
+        begun = begin(io) => begun
+            .inspect_err(|error| tracing::debug!(%error, "a connection broke"))
+            .ok(),
+        () = ends.abort.cancelled() => None,
+        () = ends.stop.cancelled() => None,
+        () = service.clock.sleep(HEAD_WITHIN) => None,
+    }
+}
+
+/// Ends when a connection over HTTP/2 has gone too long without its first request, which its pings
+/// would answer forever. Over HTTP/1.1 hyper's own limit is as long.
 async fn never_asks(clock: &dyn Clock, was_asked: &AtomicBool) {
     clock.sleep(HEAD_WITHIN).await;
     if was_asked.load(Ordering::Relaxed) {
@@ -158,8 +183,23 @@ async fn never_asks(clock: &dyn Clock, was_asked: &AtomicBool) {
     }
 }
 
+/// How HTTP is spoken, by its version.
+pub(super) struct Http {
+    one: auto::Builder<TokioExecutor>,
+    two: auto::Builder<TokioExecutor>,
+}
+
+impl Http {
+    pub(super) fn new() -> Self {
+        Self {
+            one: builder().http1_only(),
+            two: builder().http2_only(),
+        }
+    }
+}
+
 /// How HTTP is spoken on every connection.
-pub(super) fn builder() -> auto::Builder<TokioExecutor> {
+fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -13,17 +13,23 @@ use tokio_util::sync::CancellationToken;
 ///
 /// Such a request is a `GET` with a `timeout`, or one for a file, which may be on its way still:
 /// dropping one in the middle changes nothing.
-pub(crate) async fn end_long_polls(
+///
+/// Not an `async fn`, whose future would keep room for the request while it waits.
+pub(crate) fn end_long_polls(
     State(stop): State<CancellationToken>,
     request: Request,
     next: Next,
-) -> Response {
-    let Some(at_once) = without_waiting(&request).map(Box::new) else {
-        return next.run(request).await;
-    };
-    tokio::select! {
-        response = next.clone().run(request) => response,
-        () = stop.cancelled() => next.run(*at_once).await,
+) -> impl Future<Output = Response> + Send {
+    let again = without_waiting(&request).map(|at_once| (next.clone(), Box::new(at_once)));
+    let answering = next.run(request);
+    async move {
+        let Some((next, at_once)) = again else {
+            return answering.await;
+        };
+        tokio::select! {
+            response = answering => response,
+            () = stop.cancelled() => Box::pin(next.run(*at_once)).await,
+        }
     }
 }
 

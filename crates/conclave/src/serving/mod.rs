@@ -4,12 +4,12 @@ mod connection;
 mod health;
 mod long_polls;
 mod tls;
+mod version;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use hyper_util::{rt::TokioExecutor, server::conn::auto};
 use model::time::Clock;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -35,7 +35,7 @@ pub(crate) struct Offer {
 struct Service {
     router: Router,
     certificates: Option<Arc<Certificates>>,
-    http: auto::Builder<TokioExecutor>,
+    http: connection::Http,
     clock: Arc<dyn Clock>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn serve(
     let service = Arc::new(Service {
         router: offer.router,
         certificates: offer.certificates,
-        http: connection::builder(),
+        http: connection::Http::new(),
         clock: Arc::clone(clock),
     });
     for listener in listeners {
