@@ -115,6 +115,8 @@ fn fate(chance: &Chance, _: &Asked) -> Fate {
         4 => Fate::Shortened(chance.below(70_000)),
         5 => Fate::Cut(0),
         6 => Fate::Shortened(65_536),
+        // Clients wait for it for a while.
+        7 if by_form(false, true) => Fate::Stuck(chance.below(70_000)),
         _ => Fate::Answered,
     }
 }

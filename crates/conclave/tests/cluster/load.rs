@@ -87,7 +87,6 @@ impl Shared {
         }
         if let Some(cure) = &mut *self.cure.lock().unwrap()
             && was_retried
-            && asked < cure.since
         {
             cure.took.get_or_insert(now - cure.since);
         }

@@ -3,6 +3,7 @@
 
 use std::{io::Write as _, time::Duration};
 
+use serde_json::json;
 use testkit::{eventually_within, postgres};
 use tokio::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::{
     form::{by_form, pause},
     namespace::{Link, Namespace},
     relay::{Relay, reached_at, server_of},
-    scene::PATIENCE,
+    scene::{PATIENCE, sign_in_again},
     trial::{ANSWERS, Trial},
 };
 
@@ -19,6 +20,9 @@ use crate::{
 const SHORT: Duration = Duration::from_secs(8);
 
 const LONG: Duration = Duration::from_secs(45);
+
+/// The node that is cut off.
+const FAR: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_cut_off_tells_the_truth_or_nothing_and_comes_back() {
@@ -56,21 +60,31 @@ async fn a_node_that_is_cut_off_tells_the_truth_or_nothing_and_comes_back() {
     for round in 0..by_form(2, 6) {
         let link = [Link::Database, Link::Bus][round % 2];
         trial.chance.pause(200).await;
+        let carol = sign_in_again(&trial.scene, 0).await;
+        let known = carol.at(trial.scene.addresses[FAR]).settled().await;
+        assert_eq!(known, Ok(()));
         namespace.cut(link);
         let began = Instant::now();
         trial.load.goes_on(ANSWERS).await;
         served.push(began.elapsed());
+        let nothing = json!({});
+        let out = carol.ask("POST", "/_matrix/client/v3/logout", &nothing);
+        out.await.unwrap();
+        let revoked = carol.at(trial.scene.addresses[FAR]);
+        let told = revoked.who().await;
+        assert!(told.is_err(), "a revoked token was let in without {link:?}");
         pause(by_form(SHORT, LONG).saturating_sub(began.elapsed())).await;
         trial.load.goes_on(ANSWERS).await;
         namespace.mend(link);
         let mended = Instant::now();
-        let far = trial.scene.at(0, 2);
+        let far = trial.scene.at(0, FAR);
         eventually_within(PATIENCE, "the node is ready again", || async {
             let ready = far.send("GET", "/_conclave/health/ready", "", &[]).await;
             ready.ok()
         })
         .await;
         back.push(mended.elapsed());
+        assert_eq!(revoked.settled().await, Err(401));
         trial.load.goes_on(ANSWERS).await;
     }
     let what = format!("{ANSWERS} acknowledged, once cut");

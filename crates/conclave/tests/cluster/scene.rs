@@ -10,6 +10,9 @@ use crate::support::Client;
 /// Long enough for servers that recover on a machine with other work.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Everybody's.
+const PASSWORD: &str = "correct horse battery";
+
 /// After so long a client asks another node.
 pub(crate) const GIVES_UP_AFTER: Duration = Duration::from_secs(2);
 
@@ -63,11 +66,39 @@ impl Scene {
 pub(crate) async fn register(address: SocketAddr, name: &str) -> Client {
     const PATH: &str = "/_matrix/client/v3/register";
     let mut client = Client::anonymous(address, &[]);
-    let mut body = json!({ "username": name, "password": "correct horse battery" });
+    let mut body = json!({ "username": name, "password": PASSWORD });
     let (_, challenge) = client.refusal("POST", PATH, &body).await.unwrap();
     body["auth"] = json!({ "type": "m.login.dummy", "session": challenge["session"] });
     client.begin_session(PATH, &body).await;
     client
+}
+
+/// A session of its own, to be ended.
+pub(crate) async fn sign_in_again(scene: &Scene, node: usize) -> Client {
+    Client::sign_in(scene.addresses[node], "alice", PASSWORD).await
+}
+
+impl Client {
+    /// Asks who this is: the status of a refusal, 599 when nobody answered.
+    pub(crate) async fn who(&self) -> Result<(), u16> {
+        let path = "/_matrix/client/v3/account/whoami";
+        match self.refusal("GET", path, &json!({})).await {
+            Ok((200, _)) => Ok(()),
+            Ok((401, said)) if said["errcode"] == "M_UNKNOWN_TOKEN" => Err(401),
+            Ok((401, _)) => Err(400),
+            Ok((status, _)) => Err(status),
+            Err(_) => Err(599),
+        }
+    }
+
+    /// The same, once the server does not fail.
+    pub(crate) async fn settled(&self) -> Result<(), u16> {
+        eventually_within(PATIENCE, "it is answered", || async {
+            let told = self.who().await;
+            (!told.is_err_and(|status| status >= 500)).then_some(told)
+        })
+        .await
+    }
 }
 
 /// What a question came to.
