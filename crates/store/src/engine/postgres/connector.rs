@@ -65,7 +65,8 @@ impl Connector {
         let (first, count) = (self.first.load(Ordering::Acquire), self.hosts.len());
         let mut failure = no_answer();
         for host in (first..first + count).map(|host| host % count) {
-            match self.connect_in_time(host, role).await {
+            // Boxed, since it is part of everything that asks the database.
+            match Box::pin(self.connect_in_time(host, role)).await {
                 Ok(session) => {
                     self.first.store(host, Ordering::Release);
                     self.primary.send_if_modified(|primary| {

@@ -7,6 +7,8 @@ mod values;
 
 use std::{
     collections::HashMap,
+    future::{pending, poll_fn},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +18,7 @@ use std::{
 };
 
 use futures_util::{
-    future::{maybe_done, try_join_all},
+    future::{BoxFuture, maybe_done, try_join_all},
     poll,
 };
 use parking_lot::Mutex;
@@ -290,29 +292,34 @@ impl Session {
         &self,
         answering: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::select! {
-            biased;
-            answered = tokio::time::timeout(self.answer_within, answering) => {
-                if let Ok(answered) = answered {
-                    return answered;
-                }
+        let mut answering = pin!(tokio::time::timeout(self.answer_within, answering));
+        let mut left = self.left();
+        let answered = poll_fn(|context| {
+            if let Poll::Ready(answered) = answering.as_mut().poll(context) {
+                return Poll::Ready(answered.ok());
             }
-            () = self.is_left() => {}
-        }
-        self.given_up.store(true, Ordering::Release);
-        Err(no_answer())
+            match &mut left {
+                Some(left) => left.as_mut().poll(context).map(|()| None),
+                None => Poll::Pending,
+            }
+        });
+        answered.await.unwrap_or_else(|| {
+            self.given_up.store(true, Ordering::Release);
+            Err(no_answer())
+        })
     }
 
     /// Waits until another host is the primary: what this one has not answered by then, it may
-    /// never answer.
-    async fn is_left(&self) {
-        if let Some((host, primary)) = &self.host
-            && primary.clone().wait_for(|now| now != host).await.is_ok()
-        {
-            return;
-        }
-        // There is no other, or nobody who could find it.
-        std::future::pending::<()>().await;
+    /// never answer. Boxed, since it is part of everything that asks the database.
+    fn left(&self) -> Option<BoxFuture<'static, ()>> {
+        let (host, primary) = self.host.as_ref()?;
+        let (host, mut primary) = (*host, primary.clone());
+        Some(Box::pin(async move {
+            if primary.wait_for(|now| *now != host).await.is_err() {
+                // Nobody connects any more, so nobody can find another.
+                pending().await
+            }
+        }))
     }
 
     /// Whether the connection is lost, or was given up.
