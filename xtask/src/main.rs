@@ -1,5 +1,5 @@
-//! The project's commands: `cargo xtask run | test | crash-test | fuzz | ci | check | fix | tidy |
-//! bench`.
+//! The project's commands: `cargo xtask run | test | crash-test | cluster-test | fuzz | ci | check | fix |
+//! tidy | bench`.
 
 mod bench;
 mod cargo;
@@ -51,6 +51,19 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Engine::Both)]
         engine: Engine,
         /// Kills a release build: it answers faster, and the moments are others.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Lets nodes, their network and the servers that they share fail under load, and counts what
+    /// was lost.
+    ClusterTest {
+        /// How often all of it is done, each time at other moments.
+        #[arg(long, default_value_t = 1)]
+        seeds: u64,
+        /// The first of the seeds: those that a report shows repeat its run.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Runs a release build: it answers faster, and the moments are others.
         #[arg(long)]
         release: bool,
     },
@@ -119,6 +132,11 @@ fn execute(command: Command) -> anyhow::Result<bool> {
             engine,
             release,
         } => parts::crash_test(&mut report, engine, kills, release)?,
+        Command::ClusterTest {
+            seeds,
+            first_seed,
+            release,
+        } => parts::cluster_test(&mut report, first_seed..first_seed + seeds, release)?,
         Command::Fuzz(options) => return fuzz::run(&options),
         Command::Ci => parts::everything(&mut report)?,
         Command::Check { what: Check::Fmt } => parts::format(&mut report)?,

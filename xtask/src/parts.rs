@@ -1,6 +1,7 @@
 //! The parts of which `test` and `ci` are made.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -34,6 +35,12 @@ const LETTERS: u32 = 10_000;
 
 /// Names the variable that tells the crash test how often to kill the server.
 const KILLS_VARIABLE: &str = "CONCLAVE_CRASH_KILLS";
+
+/// Names the variable that asks the cluster test for its long form.
+const LONG_VARIABLE: &str = "CONCLAVE_CLUSTER_LONG";
+
+/// Names the variable that tells the cluster test at which moments things happen.
+const SEED_VARIABLE: &str = "CONCLAVE_CLUSTER_SEED";
 
 /// The engines that a test with a twin on each of them runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -193,6 +200,30 @@ fn crash_test_arguments(engine: Engine, release: bool) -> Vec<&'static str> {
     arguments
 }
 
+/// Runs the cluster test in its long form, with each of these seeds.
+pub(crate) fn cluster_test(
+    report: &mut Report,
+    seeds: Range<u64>,
+    release: bool,
+) -> anyhow::Result<()> {
+    let servers = servers::start(Engine::Both)?;
+    for seed in seeds {
+        let mut command = cargo(cluster_test_arguments(release));
+        command.env(LONG_VARIABLE, "1");
+        command.env(SEED_VARIABLE, seed.to_string());
+        servers.announce(&mut command);
+        report.run("cluster test", command)?;
+    }
+    Ok(())
+}
+
+fn cluster_test_arguments(release: bool) -> Vec<&'static str> {
+    let mut arguments = vec!["test", "--workspace", "--test", "cluster"];
+    arguments.extend(release.then_some("--release"));
+    arguments.extend(["--", "--nocapture", "--test-threads=1"]);
+    arguments
+}
+
 /// Runs the suite of real clients against the server, where that suite is there.
 pub(crate) fn clients(
     report: &mut Report,
@@ -327,6 +358,14 @@ mod tests {
         );
         let both = crash_test_arguments(Engine::Both, false);
         assert_eq!(both.last(), Some(&"--test-threads=1"));
+    }
+
+    #[test]
+    fn the_cluster_test_shows_its_reports_and_does_one_fault_at_a_time() {
+        assert_eq!(
+            cluster_test_arguments(true).join(" "),
+            "test --workspace --test cluster --release -- --nocapture --test-threads=1"
+        );
     }
 
     #[test]

@@ -70,6 +70,7 @@ enum Schema {
     Leave,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each database")]
 pub(crate) enum Engine {
     Sqlite {
         path: PathBuf,

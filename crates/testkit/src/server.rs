@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
@@ -114,6 +114,12 @@ impl TestServer {
     pub fn database_url(&self) -> Option<&str> {
         let database = self.database.as_ref();
         database.map(|database| database.url.as_str())
+    }
+
+    /// Has it listen on another address than loopback, from its next start on.
+    pub fn listen_on(&mut self, address: IpAddr) {
+        self.address.set_ip(address);
+        self.set("server.listen", &self.address.to_string());
     }
 
     /// Its data directory.

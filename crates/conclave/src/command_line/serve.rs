@@ -25,8 +25,17 @@ pub(super) async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
         }
     }
     tracing::info!("the server is stopping");
+    node.leave();
+    let stopping = async {
+        let leave_after = loaded.config.server.leave_after;
+        if let Some(leave_after) = leave_after {
+            let clock = Surroundings::of_this_machine().clock;
+            clock.sleep(leave_after).await;
+        }
+        node.stop().await;
+    };
     tokio::select! {
-        () = node.stop() => Ok(()),
+        () = stopping => Ok(()),
         // Whoever asks twice does not want to wait.
         _ = interrupt.recv() => Ok(()),
     }

@@ -80,11 +80,10 @@ pub(super) async fn build(
         },
     );
     let stop = ends.stop.clone();
-    let clients =
-        routes::router(api).layer(middleware::from_fn_with_state(stop.clone(), end_long_polls));
+    let clients = routes::router(api).layer(middleware::from_fn_with_state(stop, end_long_polls));
     Ok(clients
         .merge(oauth::router(pages))
-        .merge(health_routes(owners.log.clone(), stop)))
+        .merge(health_routes(owners.log.clone(), ends.leave.clone())))
 }
 
 /// What may be told of links, where the operator wants it told.

@@ -79,6 +79,7 @@ impl Node {
         let doors = Doors::open(loaded).await?;
         let public_url = doors.public_url;
         let ends = Ends {
+            leave: CancellationToken::new(),
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -248,9 +249,15 @@ impl Node {
         }
     }
 
+    /// Says from now on that no more requests should come, and answers those that do.
+    pub fn leave(&self) {
+        self.ends.leave.cancel();
+    }
+
     /// Stops: nothing new is accepted, long polls end, requests finish within ten seconds, and
     /// the log writes what is queued.
     pub async fn stop(self) {
+        self.ends.leave.cancel();
         self.ends.stop.cancel();
         self.ends.tasks.close();
         let finished = tokio::time::timeout(FINISH_WITHIN, self.ends.tasks.wait()).await;
@@ -268,6 +275,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
+        self.ends.leave.cancel();
         self.ends.stop.cancel();
         self.ends.abort.cancel();
         self.bus.leave();

@@ -8,21 +8,21 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 struct Health {
     log: Log,
-    stop: CancellationToken,
+    leave: CancellationToken,
 }
 
 /// The two endpoints of health.
-pub(crate) fn health_routes(log: Log, stop: CancellationToken) -> Router {
+pub(crate) fn health_routes(log: Log, leave: CancellationToken) -> Router {
     Router::new()
         .route("/_conclave/health/live", get(live))
         .route("/_conclave/health/ready", get(ready))
-        .with_state(Health { log, stop })
+        .with_state(Health { log, leave })
 }
 
 /// Says that the process answers at all, and can still write; a node that does not is to be
 /// restarted.
 async fn live(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    if !health.stop.is_cancelled() && !health.log.commits() {
+    if !health.leave.is_cancelled() && !health.log.commits() {
         return unavailable("this node has stopped writing");
     }
     (StatusCode::OK, Json(json!({ "status": "live" })))
@@ -31,7 +31,7 @@ async fn live(State(health): State<Health>) -> (StatusCode, Json<Value>) {
 /// Says whether requests should come here: the node is not stopping, can write, and has confirmed
 /// the head of the log.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    if health.stop.is_cancelled() {
+    if health.leave.is_cancelled() {
         return unavailable("this node is stopping");
     }
     if !health.log.commits() {

@@ -42,6 +42,8 @@ struct Service {
 /// The ends of a node's connections.
 #[derive(Clone)]
 pub(crate) struct Ends {
+    /// Say to who asks that no more requests should come.
+    pub(crate) leave: CancellationToken,
     /// Accept nothing more, and close each connection after the request that it is answering.
     pub(crate) stop: CancellationToken,
     /// Close all connections, whatever they do.

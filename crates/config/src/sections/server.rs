@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use ruma::OwnedServerName;
@@ -27,6 +28,9 @@ section! {
         listen: Vec<SocketAddr> = "127.0.0.1:8008";
         /// The proxies whose `X-Forwarded-For` header is believed; from anybody else it is ignored.
         trusted_proxies: Vec<IpNetwork> = "";
+        /// How long a server that was asked to stop goes on answering, while
+        /// `/_conclave/health/ready` says that it is: longer than a load balancer takes to look.
+        leave_after: Option<Duration> = "";
         /// The folder for everything this server keeps on this machine.
         /// Two servers cannot share one.
         data_dir: PathBuf = "./conclave-data";

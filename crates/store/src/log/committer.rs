@@ -51,7 +51,6 @@ pub(crate) struct Committer {
 }
 
 /// The session that this node commits with.
-#[expect(clippy::large_enum_variant, reason = "there is one for each node")]
 pub(crate) enum Writer {
     Sqlite {
         connection: Arc<Connection>,

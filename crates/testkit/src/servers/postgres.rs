@@ -34,26 +34,51 @@ impl Postgres {
 
     /// Makes a cluster and waits until it accepts connections.
     pub fn start() -> Result<Self, ServerError> {
-        let bin = programs::postgres(Path::new(DEBIAN)).ok_or(ServerError::Missing {
-            program: "PostgreSQL 15 or newer",
-            package: "postgresql",
-        })?;
+        let bin = Self::programs()?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(&bin) {
+            match Self::start_once(&bin, None) {
                 Err(ServerError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    fn start_once(bin: &Path) -> Result<Self, ServerError> {
+    /// Makes a standby that streams from `primary`, and waits until it can be read.
+    pub fn start_standby(primary: &Self) -> Result<Self, ServerError> {
+        let bin = Self::programs()?;
+        Self::start_once(&bin, Some(primary.port))
+    }
+
+    /// Has this server acknowledge no commit from now on that its standby has not on disk.
+    pub fn wait_for_standbys(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("synchronous").map(drop)
+    }
+
+    /// Makes a standby the primary: it takes writes when this returns.
+    pub fn promote(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("promote").map(drop)
+    }
+
+    fn programs() -> Result<PathBuf, ServerError> {
+        programs::postgres(Path::new(DEBIAN)).ok_or(ServerError::Missing {
+            program: "PostgreSQL 15 or newer",
+            package: "postgresql",
+        })
+    }
+
+    fn start_once(bin: &Path, primary: Option<u16>) -> Result<Self, ServerError> {
         let port = free_port().map_err(|source| ServerError::Io {
             what: "find a free port",
             source,
         })?;
         let port_text = port.to_string();
-        let arguments = [bin.as_os_str(), OsStr::new(&port_text)];
+        let primary = primary.map(|port| port.to_string()).unwrap_or_default();
+        let arguments = [
+            bin.as_os_str(),
+            OsStr::new(&port_text),
+            OsStr::new(&primary),
+        ];
         let mut supervisor = Supervisor::spawn("PostgreSQL", SCRIPT, &arguments)?;
         supervisor.order("start")?;
         Ok(Self { supervisor, port })

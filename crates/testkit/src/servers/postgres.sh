@@ -4,8 +4,14 @@ trap '' PIPE HUP INT TERM
 dir=$1
 bin=$2
 port=$3
+# The port of the server that this one follows, if it follows one.
+primary=$4
 
 create() {
+    if [ -n "$primary" ]; then
+        follow
+        return
+    fi
     "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust \
         --encoding=UTF8 --locale=C --no-sync --no-instructions || return 1
     cat >>"$dir/data/postgresql.conf" <<CONF
@@ -21,6 +27,24 @@ fsync = on
 jit = off
 timezone = 'UTC'
 CONF
+}
+
+# A copy of the primary, which streams from it from now on.
+follow() {
+    "$bin/pg_basebackup" --host=127.0.0.1 --port="$primary" --username=postgres --no-password \
+        --pgdata="$dir/data" --checkpoint=fast --wal-method=stream --no-sync \
+        --write-recovery-conf || return 1
+    echo "port = $port" >>"$dir/data/postgresql.conf"
+}
+
+# As many as `*` names: one of them has to have a commit on disk before it is acknowledged.
+synchronous() {
+    echo "synchronous_standby_names = '*'" >>"$dir/data/postgresql.conf"
+    "$bin/pg_ctl" reload --silent --pgdata="$dir/data"
+}
+
+promote() {
+    "$bin/pg_ctl" promote --wait --timeout=60 --silent --pgdata="$dir/data"
 }
 
 start() {
@@ -56,6 +80,8 @@ while read -r order; do
         start) if $killed; then killed=false; start_again; else start; fi ;;
         stop) stop fast ;;
         crash) stop immediate ;;
+        synchronous) synchronous ;;
+        promote) promote ;;
         kill) killed=true; kill_first ;;
         *) false ;;
     esac </dev/null >>"$dir/log" 2>&1 && echo ok || echo failed

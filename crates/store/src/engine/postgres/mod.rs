@@ -1,11 +1,14 @@
 //! PostgreSQL: sessions with prepared statements, one for the committer, a pool for reads.
 
+mod connector;
 mod cursor;
 mod pool;
 mod values;
 
 use std::{
     collections::HashMap,
+    future::{pending, poll_fn},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,18 +18,19 @@ use std::{
 };
 
 use futures_util::{
-    future::{maybe_done, try_join_all},
+    future::{BoxFuture, maybe_done, try_join_all},
     poll,
-    stream::poll_fn,
 };
 use parking_lot::Mutex;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement, types::ToSql};
+use tokio::sync::watch;
+use tokio_postgres::{Client, Statement, types::ToSql};
 
 use self::values::{
     Column, by_reference, check_params, check_rows, check_table_rows, from_postgres, text_of,
     text_of_table,
 };
 pub(crate) use self::{
+    connector::Connector,
     cursor::{COLUMNS, Cursor},
     pool::{Lease, Pool},
 };
@@ -53,9 +57,6 @@ pub(crate) enum Role {
     Reader,
 }
 
-/// How long a connection may take to be made, its greeting included.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-
 impl Role {
     /// How long an answer may take. The server's own limits are shorter: only one that hangs
     /// is given up for this.
@@ -76,67 +77,6 @@ pub(crate) enum CommitFailure {
     Unknown(StoreError),
 }
 
-/// How to reach the writable primary.
-#[derive(Clone)]
-pub(crate) struct Connector {
-    config: Config,
-}
-
-impl Connector {
-    pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            StoreError::Refused(format!("database.url is not a PostgreSQL URL: {error}"))
-        })?;
-        if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
-            return Err(StoreError::Refused(
-                "database.url asks for TLS (sslmode=require), which this release does not speak: \
-                 use a local socket, loopback or an encrypted network and sslmode=disable"
-                    .to_owned(),
-            ));
-        }
-        config
-            .application_name("conclave")
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_user_timeout(Duration::from_secs(10))
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(5))
-            .keepalives_interval(Duration::from_secs(2))
-            .keepalives_retries(3)
-            .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-        Ok(Self { config })
-    }
-
-    pub(crate) async fn connect(&self, role: Role) -> Result<Session, StoreError> {
-        // The library bounds only the connection of the socket.
-        let connected = tokio::time::timeout(CONNECT_WITHIN, self.config.connect(NoTls)).await;
-        let (client, mut connection) = connected.map_err(|_| no_answer())??;
-        let warned = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&warned);
-        tokio::spawn(async move {
-            let mut messages = poll_fn(move |context| connection.poll_message(context));
-            while let Some(message) = futures_util::StreamExt::next(&mut messages).await {
-                match message {
-                    Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
-                        tracing::warn!(code = notice.code().code(), "PostgreSQL warned");
-                        heard.store(true, Ordering::Release);
-                    }
-                    Ok(_) => {}
-                    Err(_) => break,
-                }
-            }
-        });
-        let session = Session {
-            client,
-            warned,
-            answer_within: role.answer_within(),
-            given_up: AtomicBool::new(false),
-            statements: Mutex::default(),
-        };
-        session.prepare_session(role).await?;
-        Ok(session)
-    }
-}
-
 /// A server that hangs answers nothing, and its connection stays open.
 fn no_answer() -> StoreError {
     StoreError::Unavailable("PostgreSQL did not answer in time".to_owned())
@@ -149,6 +89,8 @@ pub(crate) struct Session {
     answer_within: Duration,
     given_up: AtomicBool,
     statements: Mutex<HashMap<Key, Statement>>,
+    /// Of several hosts, which one it is connected to, and which one is the primary.
+    host: Option<(usize, watch::Receiver<usize>)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -164,6 +106,23 @@ impl Key {
 }
 
 impl Session {
+    /// A connection, before anything is told to it.
+    fn new(client: Client, warned: Arc<AtomicBool>, role: Role) -> Self {
+        Self {
+            client,
+            warned,
+            answer_within: role.answer_within(),
+            given_up: AtomicBool::new(false),
+            statements: Mutex::default(),
+            host: None,
+        }
+    }
+
+    /// From now on it is left when another host is the primary.
+    fn belongs_to(&mut self, host: usize, primary: watch::Receiver<usize>) {
+        self.host = Some((host, primary));
+    }
+
     async fn prepare_session(&self, role: Role) -> Result<(), StoreError> {
         match role {
             Role::Committer => self.batch(COMMITTER_SETTINGS).await?,
@@ -333,16 +292,41 @@ impl Session {
         &self,
         answering: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let answered = tokio::time::timeout(self.answer_within, answering).await;
-        answered.unwrap_or_else(|_| {
+        let mut answering = pin!(tokio::time::timeout(self.answer_within, answering));
+        let mut left = self.left();
+        let answered = poll_fn(|context| {
+            if let Poll::Ready(answered) = answering.as_mut().poll(context) {
+                return Poll::Ready(answered.ok());
+            }
+            match &mut left {
+                Some(left) => left.as_mut().poll(context).map(|()| None),
+                None => Poll::Pending,
+            }
+        });
+        answered.await.unwrap_or_else(|| {
             self.given_up.store(true, Ordering::Release);
             Err(no_answer())
         })
     }
 
+    /// Waits until another host is the primary: what this one has not answered by then, it may
+    /// never answer. Boxed, since it is part of everything that asks the database.
+    fn left(&self) -> Option<BoxFuture<'static, ()>> {
+        let (host, primary) = self.host.as_ref()?;
+        let (host, mut primary) = (*host, primary.clone());
+        Some(Box::pin(async move {
+            if primary.wait_for(|now| *now != host).await.is_err() {
+                // Nobody connects any more, so nobody can find another.
+                pending().await
+            }
+        }))
+    }
+
     /// Whether the connection is lost, or was given up.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.given_up.load(Ordering::Acquire)
+        self.client.is_closed()
+            || self.given_up.load(Ordering::Acquire)
+            || (self.host.as_ref()).is_some_and(|(host, primary)| *primary.borrow() != *host)
     }
 
     async fn statement(
