@@ -3,12 +3,12 @@
 use std::error::Error;
 
 use anyhow::anyhow;
-use config::{Config, DatabaseUrl, Loaded};
+use config::{Config, DatabaseUrl, Loaded, Origin};
 use seal::{KeySource, Keyring, MasterKey, SealError};
 use store::{Database, DatabaseOptions, Location, Migrations, StoreError};
 use zeroize::Zeroizing;
 
-use crate::{Surroundings, data_dir::DataDir};
+use crate::{Surroundings, data_dir::DataDir, moved_note::MovedNote};
 
 /// How many reads may go on at once.
 const READERS: usize = 16;
@@ -52,6 +52,7 @@ impl Storage {
     ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let location = location(config);
+        MovedNote::refuse(&location)?;
         let explain = |error: SealError| explain_seal(error, loaded);
         let name = Database::peek(&location, "facts", READ_NAME).await;
         let name = name.map_err(|error| explain_store(&error, loaded))?;
@@ -71,7 +72,7 @@ impl Storage {
         })
     }
 
-    /// Opens what a restore has filled and has yet to finish.
+    /// Opens what a restore or a move has filled and has yet to finish.
     pub(crate) async fn open_unfinished(
         data_dir: DataDir,
         loaded: &Loaded,
@@ -101,13 +102,15 @@ pub(crate) fn options(config: &Config) -> DatabaseOptions {
     }
 }
 
-/// What is where a copy is to be restored.
+/// What is where a copy is to be restored, or a deployment to be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Nothing.
     Empty,
     /// What an interrupted restore has left.
-    Unfinished,
+    UnfinishedRestore,
+    /// What an interrupted move has left.
+    UnfinishedMove,
     /// A deployment.
     Deployment,
 }
@@ -115,12 +118,17 @@ pub(crate) enum Place {
 /// Looks, and changes nothing.
 pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
     const READ_MARK: &str = "SELECT since FROM unfinished_restore";
+    const READ_MOVE: &str = "SELECT name FROM unfinished_move";
     const READ_STEPS: &str = "SELECT owner FROM schema_migrations";
     let location = location(&loaded.config);
     let explain = |error: StoreError| explain_store(&error, loaded);
     let mark = Database::peek(&location, "unfinished_restore", READ_MARK).await;
     if mark.map_err(explain)?.is_some() {
-        return Ok(Place::Unfinished);
+        return Ok(Place::UnfinishedRestore);
+    }
+    let mark = Database::peek(&location, "unfinished_move", READ_MOVE).await;
+    if mark.map_err(explain)?.is_some() {
+        return Ok(Place::UnfinishedMove);
     }
     let steps = Database::peek(&location, "schema_migrations", READ_STEPS).await;
     Ok(match steps.map_err(explain)? {
@@ -175,7 +183,7 @@ pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn location(config: &Config) -> Location {
+pub(crate) fn location(config: &Config) -> Location {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => Location::Sqlite(path.clone()),
         DatabaseUrl::Postgres(url) => Location::Postgres(url.expose().to_owned()),
@@ -191,31 +199,37 @@ pub(crate) fn key_source(config: &Config) -> KeySource {
 
 /// `database.url` without its password.
 pub(crate) fn shown(loaded: &Loaded) -> String {
-    let entry = loaded
-        .entries
-        .iter()
-        .find(|entry| entry.key == "database.url");
+    shown_value(loaded, "database.url")
+}
+
+/// A key's value, without what is secret in it.
+pub(crate) fn shown_value(loaded: &Loaded, key: &str) -> String {
+    let entry = loaded.entries.iter().find(|entry| entry.key == key);
     entry.map_or(String::new(), |entry| {
         entry.value.trim_matches('"').to_owned()
     })
 }
 
-fn explain_seal(error: SealError, loaded: &Loaded) -> anyhow::Error {
+pub(crate) fn explain_seal(error: SealError, loaded: &Loaded) -> anyhow::Error {
     match error {
         SealError::Store(error) => explain_store(&error, loaded),
         other => other.into(),
     }
 }
 
-fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
+pub(crate) fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
     let place = shown(loaded);
+    let told_by = match loaded.origin("database.url") {
+        Some(Origin::CommandLine(option)) => option,
+        _ => "database.url",
+    };
     let cause = chain(error);
     match error {
         // These are whole sentences.
         StoreError::Refused(_) => anyhow!("{error}"),
         StoreError::Postgres(_) | StoreError::Unavailable(_) => anyhow!(
             "the database at {place} cannot be used ({cause}): check that PostgreSQL runs there, \
-             and that database.url is right"
+             and that {told_by} is right"
         ),
         _ => anyhow!("the database at {place} cannot be used: {cause}"),
     }

@@ -55,12 +55,16 @@ pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
 /// Nothing is written over, but for what an interrupted restore has left.
 async fn check_place(loaded: &Loaded, surroundings: &Surroundings) -> anyhow::Result<()> {
     match storage::place(loaded).await? {
-        Place::Unfinished => Ok(()),
+        Place::UnfinishedRestore => Ok(()),
+        Place::UnfinishedMove => bail!(
+            "a deployment is being moved into the database at {}: restore into an empty one",
+            storage::shown(loaded)
+        ),
         Place::Deployment => bail!(
             "the database at {} holds a deployment already: restore into an empty one",
             storage::shown(loaded)
         ),
-        Place::Empty => files::check_empty(&loaded.config, surroundings).await,
+        Place::Empty => files::check_empty(&loaded.config, "restore", surroundings).await,
     }
 }
 
