@@ -241,3 +241,28 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         .collect::<Vec<_>>()
         .join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever adds a table says what becomes of it when a deployment moves.
+    #[tokio::test]
+    async fn every_table_has_a_decision_for_when_a_deployment_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = DatabaseOptions {
+            location: Location::Sqlite(folder.path().join("conclave.db")),
+            server_name: "example.org".to_owned(),
+            migrations: migrations(),
+            readers: 1,
+        };
+        let database = Database::open(options).await.unwrap();
+        let snapshot = database.snapshot().await.unwrap();
+        let tables = snapshot.tables(&database).await.unwrap();
+        let mut there: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
+        let mut decided: Vec<&str> = copy::DECISIONS.iter().map(|(name, _)| *name).collect();
+        there.sort_unstable();
+        decided.sort_unstable();
+        assert_eq!(decided, there);
+    }
+}

@@ -1,0 +1,173 @@
+//! A move that is killed at any moment goes on, and until it is finished nobody uses the new place.
+
+use std::{
+    collections::hash_map::RandomState,
+    fs,
+    hash::{BuildHasher, Hasher},
+    time::Duration,
+};
+
+use testkit::{
+    s3::S3Server,
+    server::{Engine, TestServer},
+};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::{
+    places::{printed, refusal, server, with_user},
+    scene::Scene,
+    target::{arguments, migrate, run_sql, target, url, with_s3},
+};
+
+/// Where a move is killed: soon after it has said this.
+const MOMENTS: [&str; 7] = [
+    "copying rows: ",
+    "copying rows: events,",
+    "copying rows: state_changes,",
+    "building keys and indexes: ",
+    "comparing rows: ",
+    "copying files: ",
+    "copying files: files, 3",
+];
+
+/// Begins a move, and kills it soon after it has said something; `false` when it never said it.
+async fn is_killed(source: &TestServer, arguments: &[&str], moment: &str) -> bool {
+    let mut moving = source.begin_command(arguments);
+    let mut lines = BufReader::new(moving.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.starts_with(moment) {
+            let soon = RandomState::new().build_hasher().finish() % 40;
+            // It has its pace, and nobody can wait for anything else.
+            drop(tokio::time::timeout(Duration::from_millis(soon), moving.wait()).await);
+            drop(moving.kill().await);
+            return true;
+        }
+    }
+    false
+}
+
+/// Nobody uses a place that is not whole, and the source is free as long as it is not.
+async fn is_not_used(source: &TestServer, target: &TestServer) {
+    let has_arrived = source.data_dir().join("conclave.db.moved").exists();
+    let sentence = target.command(&["user", "list"], "").await;
+    if has_arrived {
+        // Either the last transaction was there, or it was not.
+        if sentence.status.success() {
+            return;
+        }
+    }
+    let sentence = refusal(&sentence);
+    assert!(
+        sentence.contains("`conclave migrate`") || sentence.contains("there is no database"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_is_killed_again_and_again_goes_on_and_is_whole() {
+    let s3 = S3Server::start().await;
+    let mut source = server(Engine::Sqlite).await;
+    let scene = Scene::play(&mut source, 1_200).await;
+    let mut target = target(&source).await;
+    let place = with_s3(&mut source, &mut target, &s3);
+    let to = url(&target);
+    let arguments = arguments(&to, Some(&place));
+    let mut killed = 0;
+    for moment in MOMENTS {
+        killed += usize::from(is_killed(&source, &arguments, moment).await);
+        is_not_used(&source, &target).await;
+    }
+    assert!(killed >= MOMENTS.len() - 1, "{killed}");
+    let said = printed(&migrate(&source, &to, Some(&place)).await);
+    assert!(said.contains("Set this in the configuration"), "{said}");
+    target.restart().await;
+    scene.goes_on(&target).await;
+    target.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_was_used_meanwhile_is_copied_anew() {
+    let mut source = server(Engine::Sqlite).await;
+    with_user(&source, "alice").await;
+    source.stop().await;
+    let mut target = target(&source).await;
+    let to = url(&target);
+    let arguments = arguments(&to, None);
+    assert!(is_killed(&source, &arguments, "copying rows: log,").await);
+    // Nothing is written here, and yet it is another state.
+    source.restart().await;
+    source.stop().await;
+    let said = printed_until_it_goes_on(&source, &arguments).await;
+    assert!(said.contains("everything is copied anew"), "{said}");
+    // And with news.
+    source.restart().await;
+    with_user(&source, "bob").await;
+    source.stop().await;
+    let said = printed(&migrate(&source, &to, None).await);
+    assert!(said.contains("everything is copied anew"), "{said}");
+    target.restart().await;
+    let listed = printed(&target.command(&["user", "list"], "").await);
+    assert_eq!(listed, "@alice:localhost\n@bob:localhost\n");
+    target.stop().await;
+}
+
+/// What a move says until its first table is done, where it is killed.
+async fn printed_until_it_goes_on(source: &TestServer, arguments: &[&str]) -> String {
+    let mut moving = source.begin_command(arguments);
+    let mut lines = BufReader::new(moving.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        said.push_str(&line);
+        if line.starts_with("copying rows: log,") {
+            break;
+        }
+    }
+    moving.kill().await.unwrap();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_not_what_they_were_are_named_and_copied_again() {
+    let mut source = server(Engine::Sqlite).await;
+    let scene = Scene::play(&mut source, 20).await;
+    let mut target = target(&source).await;
+    let to = url(&target);
+    let begun = arguments(&to, None);
+    assert!(is_killed(&source, &begun, "building keys and indexes: ").await);
+    run_sql(&to, "UPDATE receipts SET ts = ts + 1; DELETE FROM events WHERE pos = (SELECT MAX(pos) FROM events)").await;
+    let sentence = refusal(&migrate(&source, &to, None).await);
+    for part in ["the table events", "--again"] {
+        assert!(sentence.contains(part), "{part}: {sentence}");
+    }
+    is_not_used(&source, &target).await;
+    let again = [&begun[..], &["--again"]].concat();
+    printed(&source.command(&again, "").await);
+    target.restart().await;
+    scene.goes_on(&target).await;
+    target.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_interrupted_run_left_of_a_file_is_compared_and_replaced() {
+    let s3 = S3Server::start().await;
+    let mut source = server(Engine::Sqlite).await;
+    let scene = Scene::play(&mut source, 5).await;
+    let mut target = target(&source).await;
+    let place = with_s3(&mut source, &mut target, &s3);
+    let to = url(&target);
+    let begun = arguments(&to, Some(&place));
+    assert!(
+        is_killed(&source, &begun, "copying files: files, 3").await || !s3.objects().is_empty()
+    );
+    if source.data_dir().join("conclave.db.moved").exists() {
+        // It was too quick to be killed: nothing is left to be compared.
+        return;
+    }
+    for object in s3.objects() {
+        fs::write(object, b"not what it was").unwrap();
+    }
+    printed(&migrate(&source, &to, Some(&place)).await);
+    target.restart().await;
+    scene.goes_on(&target).await;
+    target.stop().await;
+}
