@@ -132,18 +132,16 @@ impl Layers {
             listen,
             moving,
         } = overrides;
+        let moves = !matches!(moving, Moving::No);
         let (mut url, mut url_file, mut files) = (None, None, None);
-        match moving {
-            Moving::No => {}
-            Moving::From => self.forget_keys_without_s3(),
-            Moving::To {
-                database_url,
-                database_url_file,
-                files_url,
-            } => {
-                url = database_url.map(|url| url.expose().to_owned());
-                (url_file, files) = (database_url_file, files_url);
-            }
+        if let Moving::To {
+            database_url,
+            database_url_file,
+            files_url,
+        } = moving
+        {
+            url = database_url.map(|url| url.expose().to_owned());
+            (url_file, files) = (database_url_file, files_url);
         }
         for (path, option, text) in [
             ("server.data_dir", "--data-dir", data_dir),
@@ -161,9 +159,12 @@ impl Layers {
                 self.values.insert(path.to_owned(), given);
             }
         }
+        if moves {
+            self.forget_keys_without_s3();
+        }
     }
 
-    /// Files that move to S3 are not there yet.
+    /// Files that move to S3, or out of it, are on one side only, and its keys are for that side.
     fn forget_keys_without_s3(&mut self) {
         let is_in_s3 = self.values.get("files.url").is_some_and(|given| {
             matches!(&given.raw, Raw::Bare(url) | Raw::Text(url) if url.starts_with("s3://"))

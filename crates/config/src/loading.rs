@@ -109,7 +109,7 @@ pub enum Moving {
     /// Nothing moves.
     #[default]
     No,
-    /// From where it is: keys of S3 may be set before any file is there.
+    /// From where it is. Keys of S3 may be set here and there, whichever side has files in it.
     From,
     /// To where it goes.
     To {

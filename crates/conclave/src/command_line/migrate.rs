@@ -262,8 +262,8 @@ fn in_use(error: NotLocked, from: &Loaded) -> anyhow::Error {
         NotLocked::InUse(process) => {
             let process = process.map_or(String::new(), |id| format!(" (process {id})"));
             anyhow::anyhow!(
-                "the server{process} still uses the data directory {}: stop it first, for what \
-                 it is told while it is moved would be lost",
+                "the data directory {} is in use{process}: stop the server first, for what it \
+                 is told while everything moves would be lost",
                 from.config.server.data_dir.display()
             )
         }

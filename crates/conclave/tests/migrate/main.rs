@@ -16,6 +16,7 @@ mod places;
 mod refused;
 mod scene;
 mod story;
+#[expect(dead_code, reason = "other suites use the rest")]
 #[path = "../support/client.rs"]
 mod support;
 mod target;

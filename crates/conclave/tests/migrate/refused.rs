@@ -40,7 +40,7 @@ async fn a_running_server_is_not_moved() {
     with_user(&source, "alice").await;
     let target = target(&source).await;
     let to = url(&target);
-    is_refused(&source, &to, None, &["stop it first"]).await;
+    is_refused(&source, &to, None, &["stop the server first"]).await;
     // It goes on.
     with_user(&source, "bob").await;
     source.stop().await;
