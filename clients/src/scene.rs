@@ -46,6 +46,15 @@ pub async fn on_a_server_with(
         println!("the server's last words:\n{}", server.last_words());
     }
     outcome?;
+    ends(&mut server).await
+}
+
+/// Stops a server; nothing that was written is readable in what it leaves behind.
+///
+/// # Errors
+///
+/// When the server does not stop, or something is readable.
+pub async fn ends(server: &mut Server) -> Result<()> {
     server.stop().await?;
     let (data, output) = (server.data(), server.output_file());
     let findings = search(&[&data, &output])?;
