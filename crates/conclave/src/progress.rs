@@ -6,6 +6,9 @@ use parking_lot::Mutex;
 
 use crate::output;
 
+/// After how many rows another line comes.
+const TELL_EVERY: u64 = 1_000_000;
+
 /// What a bar looks like.
 const TEMPLATE: &str = "{msg}\n{wide_bar} {pos}/{len} {elapsed} (left: {eta})";
 
@@ -19,6 +22,7 @@ pub(crate) struct ProgressShown {
 struct Now {
     what: &'static str,
     bar: Option<ProgressBar>,
+    count: u64,
     size_bytes: u64,
 }
 
@@ -40,6 +44,7 @@ impl ProgressShown {
                 *now = Now {
                     what,
                     bar,
+                    count: 0,
                     size_bytes: 0,
                 };
                 if !self.on_terminal {
@@ -51,7 +56,13 @@ impl ProgressShown {
                 count,
                 size_bytes,
             } => {
+                let before = now.count / TELL_EVERY;
+                now.count += count;
                 now.size_bytes += size_bytes;
+                if !self.on_terminal && now.count / TELL_EVERY > before {
+                    let Now { what, count, .. } = *now;
+                    output::say(format_args!("{what}: {count} done so far, now {name}"));
+                }
                 if let Some(bar) = &now.bar {
                     bar.set_message(message(now.what, name, now.size_bytes));
                     bar.inc(count);

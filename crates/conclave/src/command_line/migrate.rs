@@ -219,7 +219,7 @@ impl<'a> Sides<'a> {
     fn say_what_to_do(&self, fingerprint: &str) {
         let key_file = storage::shown_value(self.from, "seal.key_file");
         let key = match key_file.as_str() {
-            "" => "key: the one that is set now".to_owned(),
+            "" => "# key, as it is set now".to_owned(),
             file => format!("key_file = \"{file}\""),
         };
         output::say(format_args!(

@@ -44,7 +44,11 @@ async fn files_stay_where_they_are_unless_they_are_to_move() {
     let mut source = server(Engine::Sqlite).await;
     let scene = Scene::play(&mut source, 5).await;
     let mut target = target(&source).await;
-    let said = printed(&migrate(&source, &url(&target), None).await);
+    // The URL comes from a file, as it does where others see what is typed.
+    let file = source.data_dir().join("url");
+    fs::write(&file, format!("{}\n", url(&target))).unwrap();
+    let arguments = ["migrate", "--to-file", file.to_str().unwrap()];
+    let said = printed(&source.command(&arguments, "").await);
     let files = source.data_dir().join("files");
     assert!(said.contains(files.to_str().unwrap()), "{said}");
     target.restart().await;
