@@ -36,6 +36,7 @@ async fn story(server: &mut Server, database: &Database) -> Result<()> {
     let recovery_key = laptop.encryption().recovery().enable().await?;
     let room = room::open(&laptop, Encryption::Private).await?;
     room::bring_in(&laptop, &room, &bob).await?;
+    clients::verification::verify_each_other(&laptop, &bob).await?;
     let before = messages::talk(&laptop, &bob, &room).await?;
 
     // The key to these words waits on the server for the laptop, and moves with it.
