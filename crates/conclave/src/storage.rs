@@ -5,7 +5,7 @@ use std::error::Error;
 use anyhow::anyhow;
 use config::{Config, DatabaseUrl, Loaded, Origin};
 use seal::{KeySource, Keyring, MasterKey, SealError};
-use store::{Database, DatabaseOptions, Location, Migrations, StoreError};
+use store::{Database, DatabaseOptions, Location, Migrations, Row, StoreError, UNFINISHED_MOVE};
 use zeroize::Zeroizing;
 
 use crate::{Surroundings, data_dir::DataDir, moved_note::MovedNote};
@@ -53,6 +53,8 @@ impl Storage {
         let config = &loaded.config;
         let location = location(config);
         MovedNote::refuse(&location)?;
+        // Before the key: a database that has none yet would be given one.
+        refuse_unfinished_move(loaded).await?;
         let explain = |error: SealError| explain_seal(error, loaded);
         let name = Database::peek(&location, "facts", READ_NAME).await;
         let name = name.map_err(|error| explain_store(&error, loaded))?;
@@ -118,7 +120,6 @@ pub(crate) enum Place {
 /// Looks, and changes nothing.
 pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
     const READ_MARK: &str = "SELECT since FROM unfinished_restore";
-    const READ_MOVE: &str = "SELECT name FROM unfinished_move";
     const READ_STEPS: &str = "SELECT owner FROM schema_migrations";
     let location = location(&loaded.config);
     let explain = |error: StoreError| explain_store(&error, loaded);
@@ -126,8 +127,7 @@ pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
     if mark.map_err(explain)?.is_some() {
         return Ok(Place::UnfinishedRestore);
     }
-    let mark = Database::peek(&location, "unfinished_move", READ_MOVE).await;
-    if mark.map_err(explain)?.is_some() {
+    if read_move(loaded).await?.is_some() {
         return Ok(Place::UnfinishedMove);
     }
     let steps = Database::peek(&location, "schema_migrations", READ_STEPS).await;
@@ -135,6 +135,21 @@ pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
         Some(_) => Place::Deployment,
         None => Place::Empty,
     })
+}
+
+/// What is known of a move that is not finished.
+async fn read_move(loaded: &Loaded) -> anyhow::Result<Option<Vec<Row>>> {
+    const READ: &str = "SELECT name FROM unfinished_move WHERE name = 'origin'";
+    let location = location(&loaded.config);
+    let notes = Database::peek(&location, "unfinished_move", READ).await;
+    notes.map_err(|error| explain_store(&error, loaded))
+}
+
+async fn refuse_unfinished_move(loaded: &Loaded) -> anyhow::Result<()> {
+    match read_move(loaded).await? {
+        Some(_) => Err(anyhow!(UNFINISHED_MOVE)),
+        None => Ok(()),
+    }
 }
 
 /// Whether a database is there.
@@ -159,6 +174,7 @@ pub(crate) fn no_database(loaded: &Loaded) -> anyhow::Error {
 /// When there is none, or its schema is older than the program: reading it would change it.
 pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
     const READ: &str = "SELECT owner, number FROM schema_migrations";
+    refuse_unfinished_move(loaded).await?;
     let place = shown(loaded);
     let applied = Database::peek(&location(&loaded.config), "schema_migrations", READ).await;
     let applied = applied.map_err(|error| explain_store(&error, loaded))?;
@@ -237,7 +253,8 @@ pub(crate) fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Erro
 
 fn chain(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
+        // PostgreSQL puts what it advises on a line of its own.
+        .map(|error| error.to_string().replace('\n', " "))
         .collect::<Vec<_>>()
         .join(": ")
 }

@@ -341,6 +341,11 @@ fn number_in(row: &Row, index: usize) -> Result<i64, StoreError> {
     number.map_err(|_| StoreError::Damaged("a fact is no number".to_owned()))
 }
 
+/// Why a database is refused into which a deployment has not wholly moved yet.
+pub const UNFINISHED_MOVE: &str = "moving a deployment into this database was not finished, and it \
+     may hold only a part of it: run `conclave migrate` where the deployment is again, which goes \
+     on from there";
+
 /// Asked inside the migration's transaction: a restore or a move may begin beside a starting node.
 fn refuse_marked(mark: &str) -> StoreError {
     let sentence = match mark {
@@ -348,10 +353,7 @@ fn refuse_marked(mark: &str) -> StoreError {
             "a restore into this database was not finished, and it may hold only a part of the \
              copy: run `conclave restore` with the copy again"
         }
-        _ => {
-            "moving a deployment into this database was not finished, and it may hold only a part \
-             of it: run `conclave migrate` where the deployment is again, which goes on from there"
-        }
+        _ => UNFINISHED_MOVE,
     };
     StoreError::Refused(sentence.to_owned())
 }

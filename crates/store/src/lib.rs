@@ -22,7 +22,7 @@ mod tables;
 mod value;
 
 pub use coherent::Coherent;
-pub use database::{Database, DatabaseOptions, Location, Snapshot};
+pub use database::{Database, DatabaseOptions, Location, Snapshot, UNFINISHED_MOVE};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
 pub use leased::{Begin, LeasedCursor};

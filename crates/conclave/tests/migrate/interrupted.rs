@@ -15,7 +15,7 @@ use testkit::{
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
-    places::{printed, refusal, server, with_user},
+    places::{key, printed, refusal, server, with_user},
     scene::Scene,
     target::{arguments, migrate, run_sql, target, url, with_s3},
 };
@@ -70,18 +70,19 @@ async fn is_killed(
 /// Nobody uses a place that is not whole, and the source is free as long as it is not.
 async fn is_not_used(source: &TestServer, target: &TestServer) {
     let has_arrived = source.data_dir().join("conclave.db.moved").exists();
-    let sentence = target.command(&["user", "list"], "").await;
-    if has_arrived {
+    for command in [["user", "list"], ["audit", "verify"]] {
+        let asked = target.command(&command, "").await;
         // Either the last transaction was there, or it was not.
-        if sentence.status.success() {
-            return;
+        if has_arrived && asked.status.success() {
+            continue;
         }
+        let sentence = refusal(&asked);
+        assert!(
+            sentence.contains("`conclave migrate`") || sentence.contains("there is no database"),
+            "{command:?}: {sentence}"
+        );
     }
-    let sentence = refusal(&sentence);
-    assert!(
-        sentence.contains("`conclave migrate`") || sentence.contains("there is no database"),
-        "{sentence}"
-    );
+    assert!(!key(target).exists(), "a key was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]
