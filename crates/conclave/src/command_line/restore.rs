@@ -14,6 +14,7 @@ use crate::{
     Surroundings,
     data_dir::DataDir,
     files,
+    moved_note::MovedNote,
     node::Owners,
     output, registrations,
     storage::{self, Place, Storage},
@@ -54,6 +55,8 @@ pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
 
 /// Nothing is written over, but for what an interrupted restore has left.
 async fn check_place(loaded: &Loaded, surroundings: &Surroundings) -> anyhow::Result<()> {
+    // What is restored beside it would not start.
+    MovedNote::refuse(&storage::location(&loaded.config))?;
     match storage::place(loaded).await? {
         Place::UnfinishedRestore => Ok(()),
         Place::UnfinishedMove => bail!(

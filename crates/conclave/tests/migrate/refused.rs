@@ -3,8 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use testkit::{
+    eventually,
     s3::S3Server,
     server::{Engine, TestServer},
+    servers::Postgres,
 };
 
 use crate::{
@@ -147,4 +149,22 @@ async fn files_do_not_go_where_they_cannot_or_where_others_are() {
     let moved = migrate(&source, &to, Some(&place)).await;
     assert!(moved.status.success());
     assert_eq!(s3.objects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_flush_is_refused() {
+    let source = stopped().await;
+    let starting = tokio::task::spawn_blocking(Postgres::start);
+    let server = starting.await.unwrap().unwrap();
+    let to = server.url();
+    run_sql(&to, "ALTER SYSTEM SET fsync = off").await;
+    run_sql(&to, "SELECT pg_reload_conf()").await;
+    // It reads its configuration in its own time, and until then files cannot go there.
+    let refused = async || {
+        let output = migrate(&source, &to, Some("file:///proc/nowhere")).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        said.contains("fsync = off").then_some(())
+    };
+    eventually("it is refused", refused).await;
+    drop(tokio::task::spawn_blocking(move || drop(server)).await);
 }

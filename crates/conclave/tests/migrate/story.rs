@@ -2,10 +2,13 @@
 
 use std::fs;
 
-use testkit::{s3::S3Server, server::Engine};
+use testkit::{
+    s3::S3Server,
+    server::{Engine, TestServer},
+};
 
 use crate::{
-    places::{key, printed, refusal, server, with_user},
+    places::{key, printed, program, refusal, server, with_user},
     scene::Scene,
     target::{migrate, target, url, with_s3},
 };
@@ -89,4 +92,20 @@ async fn the_old_place_is_not_used_again_by_mistake() {
         "{sentence}"
     );
     assert!(key(&source).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_in_s3_already_stay_there() {
+    let s3 = S3Server::start().await;
+    let mut source = TestServer::prepare_program(program(), Engine::Sqlite, &[]).await;
+    let mut target = target(&source).await;
+    let place = with_s3(&mut source, &mut target, &s3);
+    source.set("files.url", &place);
+    let scene = Scene::play(&mut source, 5).await;
+    let said = printed(&migrate(&source, &url(&target), None).await);
+    assert!(said.contains(&place), "{said}");
+    assert_eq!(s3.objects().len(), 3);
+    target.restart().await;
+    scene.goes_on(&target).await;
+    target.stop().await;
 }
