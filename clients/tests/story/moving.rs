@@ -5,7 +5,7 @@ use clients::{
     device::Device,
     marker::MARKER,
     postgres::Database,
-    scene::ends,
+    scene::on_a_server_that_moves,
     seen::Seen,
     server::{Encryption, Server},
 };
@@ -20,13 +20,8 @@ use crate::chapters::{
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgres_a_conversation_goes_on_that_began_on_sqlite() -> Result<()> {
     let database = Database::create().await?;
-    let mut server = Server::start(Encryption::Private, None, None).await?;
-    let outcome = story(&mut server, &database).await;
-    if outcome.is_err() {
-        println!("the server's last words:\n{}", server.last_words());
-    }
-    outcome?;
-    ends(&mut server).await?;
+    let story = async |server: &mut Server| story(server, &database).await;
+    on_a_server_that_moves(Encryption::Private, story).await?;
     database.remove().await
 }
 
