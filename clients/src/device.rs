@@ -140,6 +140,19 @@ impl Device {
         })
     }
 
+    /// Lets the device ask for nothing more until it wakes, as when it is put away.
+    pub fn rest(&self) {
+        self.syncing.abort();
+    }
+
+    /// Lets it sync again from where it was.
+    pub fn wake(&mut self) {
+        self.syncing.abort();
+        self.ended = Arc::default();
+        let (seen, ended) = (Arc::clone(&self.seen), Arc::clone(&self.ended));
+        self.syncing = tokio::spawn(sync(self.client.clone(), seen, ended));
+    }
+
     /// Whose device it is.
     #[must_use]
     pub fn person(&self) -> &Person {

@@ -40,8 +40,28 @@ pub async fn on_a_server_with(
     database: Option<&Database>,
     story: impl AsyncFnOnce(&Server) -> Result<()>,
 ) -> Result<()> {
-    let mut server = Server::start(encryption, database, registration).await?;
-    let outcome = story(&server).await;
+    let server = Server::start(encryption, database, registration).await?;
+    play(server, async |server| story(server).await).await
+}
+
+/// The same on a server that begins on SQLite, and moves in the course of the story.
+///
+/// # Errors
+///
+/// When the server does not start or stop, the story fails, or something is readable.
+pub async fn on_a_server_that_moves(
+    encryption: Encryption,
+    story: impl AsyncFnOnce(&mut Server) -> Result<()>,
+) -> Result<()> {
+    let server = Server::start(encryption, None, None).await?;
+    play(server, story).await
+}
+
+async fn play(
+    mut server: Server,
+    story: impl AsyncFnOnce(&mut Server) -> Result<()>,
+) -> Result<()> {
+    let outcome = story(&mut server).await;
     if outcome.is_err() {
         println!("the server's last words:\n{}", server.last_words());
     }

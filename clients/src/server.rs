@@ -85,14 +85,7 @@ impl Server {
         if let Some(file) = registration {
             environment.push(("CONCLAVE__APPSERVICES__REGISTRATIONS", file.into()));
         }
-        let output = File::create(folder.path().join("output"))?;
-        let process = command(&program, &environment, folder.path())
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+        let process = launch(&program, &environment, folder.path())?;
         let mut server = Self {
             process,
             program,
@@ -100,9 +93,28 @@ impl Server {
             url: format!("http://127.0.0.1:{port}"),
             folder,
         };
-        let ready = server.wait_until_ready().await;
-        ready.with_context(|| format!("the server's last words:\n{}", server.last_words()))?;
+        server.is_ready().await?;
         Ok(server)
+    }
+
+    /// Moves everything that it has to an empty database, and starts it there, at the same address.
+    ///
+    /// # Errors
+    ///
+    /// When it does not stop, move or start.
+    pub async fn move_to(&mut self, database: &Database) -> Result<()> {
+        self.stop().await?;
+        self.command(&["migrate", "--to", &database.url], "")
+            .await?;
+        let url = database.url.as_str().into();
+        self.environment.push(("CONCLAVE__DATABASE__URL", url));
+        self.process = launch(&self.program, &self.environment, self.folder.path())?;
+        self.is_ready().await
+    }
+
+    async fn is_ready(&mut self) -> Result<()> {
+        let ready = self.wait_until_ready().await;
+        ready.with_context(|| format!("the server's last words:\n{}", self.last_words()))
     }
 
     /// Where it answers.
@@ -220,6 +232,24 @@ fn environment(
         environment.push(("CONCLAVE__DATABASE__URL", database.url.as_str().into()));
     }
     environment
+}
+
+/// Starts the server; what it writes is added to what earlier starts have written.
+fn launch(
+    program: &OsString,
+    environment: &[(&'static str, OsString)],
+    folder: &Path,
+) -> Result<Child> {
+    let mut options = File::options();
+    let output = options.create(true).append(true);
+    let output = output.open(folder.join("output"))?;
+    command(program, environment, folder)
+        .arg("serve")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))
 }
 
 /// A call of the program that sees none of the caller's own configuration, and ends with it.

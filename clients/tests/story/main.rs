@@ -1,6 +1,8 @@
-//! Two people, three devices: from an empty server to a device that is signed out.
+//! Two people, three devices: from an empty server to a device that is signed out; and what they
+//! see of their server's move to another database.
 
 mod chapters;
+mod moving;
 
 use anyhow::Result;
 use clients::{

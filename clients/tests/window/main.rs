@@ -8,7 +8,7 @@ use clients::{
     device::{Device, Person},
     marker::MARKER,
     postgres::Database,
-    scene::on_a_server,
+    scene::{on_a_server, on_a_server_that_moves},
     server::{Encryption, Server},
 };
 use matrix_sdk::ruma::{
@@ -37,7 +37,31 @@ async fn on_postgres_an_application_looks_through_a_window() -> Result<()> {
     database.remove().await
 }
 
-async fn story(server: &Server) -> Result<()> {
+/// What the window shows goes on where it was when the server moves while the application sleeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_an_application_goes_on_that_began_on_sqlite() -> Result<()> {
+    let database = Database::create().await?;
+    let story = async |server: &mut Server| {
+        let (mut laptop, mut telephone, room, mut texts) = both_talk(server).await?;
+        telephone.sleep().await;
+        texts.extend(said(&laptop, &room, 1).await?);
+        laptop.has_seen_texts(&room, 2 * TEXTS + 1).await?;
+        laptop.rest();
+        server.move_to(&database).await?;
+        laptop.wake();
+        telephone.start().await?;
+        telephone.shows(&room, &texts).await?;
+        texts.extend(said(&laptop, &room, 2).await?);
+        telephone.shows(&room, &texts).await?;
+        telephone.knows_rooms(ROOMS + 1).await
+    };
+    on_a_server_that_moves(Encryption::Private, story).await?;
+    database.remove().await
+}
+
+/// The telephone looks at a room among many, in which Alice has said something and Bob has
+/// answered; what she has said comes last.
+async fn both_talk(server: &Server) -> Result<(Device, Telephone, OwnedRoomId, Vec<String>)> {
     let (alice, bob) = (Person::new("alice"), Person::new("bob"));
     for person in [&alice, &bob] {
         let typed = format!("{}\n", person.password);
@@ -54,11 +78,15 @@ async fn story(server: &Server) -> Result<()> {
     telephone.knows_rooms(ROOMS).await?;
 
     let room = is_asked_in(&laptop, &telephone).await?;
-    let mut texts = said(&laptop, &room, 0).await?;
+    let texts = said(&laptop, &room, 0).await?;
     telephone.opens(&room).await?;
     telephone.shows(&room, &texts).await?;
     answers(&laptop, &telephone, &room).await?;
+    Ok((laptop, telephone, room, texts))
+}
 
+async fn story(server: &Server) -> Result<()> {
+    let (laptop, mut telephone, room, mut texts) = both_talk(server).await?;
     // What is said while it sleeps is there when it wakes up, and goes on where it was.
     telephone.sleep().await;
     texts.extend(said(&laptop, &room, 1).await?);

@@ -90,6 +90,8 @@ pub enum Act {
     CopyFinished,
     /// Everything was restored from a copy.
     CopyRestored,
+    /// Everything was moved to another database.
+    DeploymentMoved,
     /// What could not be delivered is tried again.
     DeliveriesReplayed,
     /// What could not be delivered was forgotten.

@@ -26,9 +26,11 @@ pub(crate) async fn open(config: &Config, surroundings: &Surroundings) -> anyhow
     }
 }
 
-/// Refuses a place that holds files; a folder is neither made nor changed.
+/// Refuses a place that holds files, for whoever wants to `restore` or `move` into it; a folder is
+/// neither made nor changed.
 pub(crate) async fn check_empty(
     config: &Config,
+    wanted: &str,
     surroundings: &Surroundings,
 ) -> anyhow::Result<()> {
     let (blobs, shown) = match &config.files.url {
@@ -48,7 +50,7 @@ pub(crate) async fn check_empty(
         return Ok(());
     }
     Err(anyhow!(
-        "{shown} holds files already: restore into an empty one"
+        "{shown} holds files already: {wanted} into an empty one"
     ))
 }
 

@@ -21,9 +21,14 @@ pub(crate) fn complain(text: impl Display) {
 
 /// Says on standard error how far something is, if a person looks.
 pub(crate) fn tell(text: &str) {
-    if io::stderr().is_terminal() {
+    if is_watched() {
         complain(text);
     }
+}
+
+/// Whether a person looks at standard error.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// Asks on standard error for what is then typed, on the same line.

@@ -3,12 +3,12 @@
 use std::error::Error;
 
 use anyhow::anyhow;
-use config::{Config, DatabaseUrl, Loaded};
+use config::{Config, DatabaseUrl, Loaded, Origin};
 use seal::{KeySource, Keyring, MasterKey, SealError};
-use store::{Database, DatabaseOptions, Location, Migrations, StoreError};
+use store::{Database, DatabaseOptions, Location, Migrations, Row, StoreError, UNFINISHED_MOVE};
 use zeroize::Zeroizing;
 
-use crate::{Surroundings, data_dir::DataDir};
+use crate::{Surroundings, data_dir::DataDir, moved_note::MovedNote};
 
 /// How many reads may go on at once.
 const READERS: usize = 16;
@@ -52,6 +52,9 @@ impl Storage {
     ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let location = location(config);
+        MovedNote::refuse(&location)?;
+        // Before the key: a database that has none yet would be given one.
+        refuse_unfinished_move(loaded).await?;
         let explain = |error: SealError| explain_seal(error, loaded);
         let name = Database::peek(&location, "facts", READ_NAME).await;
         let name = name.map_err(|error| explain_store(&error, loaded))?;
@@ -71,7 +74,7 @@ impl Storage {
         })
     }
 
-    /// Opens what a restore has filled and has yet to finish.
+    /// Opens what a restore or a move has filled and has yet to finish.
     pub(crate) async fn open_unfinished(
         data_dir: DataDir,
         loaded: &Loaded,
@@ -101,13 +104,15 @@ pub(crate) fn options(config: &Config) -> DatabaseOptions {
     }
 }
 
-/// What is where a copy is to be restored.
+/// What is where a copy is to be restored, or a deployment to be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Nothing.
     Empty,
     /// What an interrupted restore has left.
-    Unfinished,
+    UnfinishedRestore,
+    /// What an interrupted move has left.
+    UnfinishedMove,
     /// A deployment.
     Deployment,
 }
@@ -120,13 +125,31 @@ pub(crate) async fn place(loaded: &Loaded) -> anyhow::Result<Place> {
     let explain = |error: StoreError| explain_store(&error, loaded);
     let mark = Database::peek(&location, "unfinished_restore", READ_MARK).await;
     if mark.map_err(explain)?.is_some() {
-        return Ok(Place::Unfinished);
+        return Ok(Place::UnfinishedRestore);
+    }
+    if read_move(loaded).await?.is_some() {
+        return Ok(Place::UnfinishedMove);
     }
     let steps = Database::peek(&location, "schema_migrations", READ_STEPS).await;
     Ok(match steps.map_err(explain)? {
         Some(_) => Place::Deployment,
         None => Place::Empty,
     })
+}
+
+/// What is known of a move that is not finished.
+async fn read_move(loaded: &Loaded) -> anyhow::Result<Option<Vec<Row>>> {
+    const READ: &str = "SELECT name FROM unfinished_move WHERE name = 'origin'";
+    let location = location(&loaded.config);
+    let notes = Database::peek(&location, "unfinished_move", READ).await;
+    notes.map_err(|error| explain_store(&error, loaded))
+}
+
+async fn refuse_unfinished_move(loaded: &Loaded) -> anyhow::Result<()> {
+    match read_move(loaded).await? {
+        Some(_) => Err(anyhow!(UNFINISHED_MOVE)),
+        None => Ok(()),
+    }
 }
 
 /// Whether a database is there.
@@ -151,6 +174,7 @@ pub(crate) fn no_database(loaded: &Loaded) -> anyhow::Error {
 /// When there is none, or its schema is older than the program: reading it would change it.
 pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
     const READ: &str = "SELECT owner, number FROM schema_migrations";
+    refuse_unfinished_move(loaded).await?;
     let place = shown(loaded);
     let applied = Database::peek(&location(&loaded.config), "schema_migrations", READ).await;
     let applied = applied.map_err(|error| explain_store(&error, loaded))?;
@@ -175,7 +199,7 @@ pub(crate) async fn check_readable(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn location(config: &Config) -> Location {
+pub(crate) fn location(config: &Config) -> Location {
     match &config.database.url {
         DatabaseUrl::Sqlite(path) => Location::Sqlite(path.clone()),
         DatabaseUrl::Postgres(url) => Location::Postgres(url.expose().to_owned()),
@@ -191,31 +215,37 @@ pub(crate) fn key_source(config: &Config) -> KeySource {
 
 /// `database.url` without its password.
 pub(crate) fn shown(loaded: &Loaded) -> String {
-    let entry = loaded
-        .entries
-        .iter()
-        .find(|entry| entry.key == "database.url");
+    shown_value(loaded, "database.url")
+}
+
+/// A key's value, without what is secret in it.
+pub(crate) fn shown_value(loaded: &Loaded, key: &str) -> String {
+    let entry = loaded.entries.iter().find(|entry| entry.key == key);
     entry.map_or(String::new(), |entry| {
         entry.value.trim_matches('"').to_owned()
     })
 }
 
-fn explain_seal(error: SealError, loaded: &Loaded) -> anyhow::Error {
+pub(crate) fn explain_seal(error: SealError, loaded: &Loaded) -> anyhow::Error {
     match error {
         SealError::Store(error) => explain_store(&error, loaded),
         other => other.into(),
     }
 }
 
-fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
+pub(crate) fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
     let place = shown(loaded);
+    let told_by = match loaded.origin("database.url") {
+        Some(Origin::CommandLine(option)) => option,
+        _ => "database.url",
+    };
     let cause = chain(error);
     match error {
         // These are whole sentences.
         StoreError::Refused(_) => anyhow!("{error}"),
         StoreError::Postgres(_) | StoreError::Unavailable(_) => anyhow!(
             "the database at {place} cannot be used ({cause}): check that PostgreSQL runs there, \
-             and that database.url is right"
+             and that {told_by} is right"
         ),
         _ => anyhow!("the database at {place} cannot be used: {cause}"),
     }
@@ -223,7 +253,33 @@ fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Error {
 
 fn chain(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source())
-        .map(ToString::to_string)
+        // PostgreSQL puts what it advises on a line of its own.
+        .map(|error| error.to_string().replace('\n', " "))
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever adds a table says what becomes of it when a deployment moves.
+    #[tokio::test]
+    async fn every_table_has_a_decision_for_when_a_deployment_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = DatabaseOptions {
+            location: Location::Sqlite(folder.path().join("conclave.db")),
+            server_name: "example.org".to_owned(),
+            migrations: migrations(),
+            readers: 1,
+        };
+        let database = Database::open(options).await.unwrap();
+        let snapshot = database.snapshot().await.unwrap();
+        let tables = snapshot.tables(&database).await.unwrap();
+        let mut there: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
+        let mut decided: Vec<&str> = copy::DECISIONS.iter().map(|(name, _)| *name).collect();
+        there.sort_unstable();
+        decided.sort_unstable();
+        assert_eq!(decided, there);
+    }
 }

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap, fs::File, io::Read, path::Path};
 use crate::{
     document::{Document, Given, Names},
     error::Problem,
-    loading::Overrides,
+    loading::{Moving, Overrides},
     origin::Origin,
     suggestion::shortened,
     values::Raw,
@@ -130,11 +130,26 @@ impl Layers {
             data_dir,
             server_name,
             listen,
+            moving,
         } = overrides;
+        let moves = !matches!(moving, Moving::No);
+        let (mut url, mut url_file, mut files) = (None, None, None);
+        if let Moving::To {
+            database_url,
+            database_url_file,
+            files_url,
+        } = moving
+        {
+            url = database_url.map(|url| url.expose().to_owned());
+            (url_file, files) = (database_url_file, files_url);
+        }
         for (path, option, text) in [
             ("server.data_dir", "--data-dir", data_dir),
             ("server.name", "--server-name", server_name),
             ("server.listen", "--listen", listen),
+            ("database.url", "--to", url),
+            ("database.url_file", "--to-file", url_file),
+            ("files.url", "--files", files),
         ] {
             if let Some(text) = text {
                 let given = Given {
@@ -142,6 +157,26 @@ impl Layers {
                     origin: Origin::CommandLine(option),
                 };
                 self.values.insert(path.to_owned(), given);
+            }
+        }
+        if moves {
+            self.forget_keys_without_s3();
+        }
+    }
+
+    /// Files that move to S3, or out of it, are on one side only, and its keys are for that side.
+    fn forget_keys_without_s3(&mut self) {
+        let is_in_s3 = self.values.get("files.url").is_some_and(|given| {
+            matches!(&given.raw, Raw::Bare(url) | Raw::Text(url) if url.starts_with("s3://"))
+        });
+        if !is_in_s3 {
+            for key in [
+                "files.access_key_id",
+                "files.secret_access_key",
+                "files.secret_access_key_file",
+                "files.ca_file",
+            ] {
+                self.values.remove(key);
             }
         }
     }

@@ -17,7 +17,7 @@ mod suggestion;
 mod values;
 
 pub use error::{ConfigError, Problem};
-pub use loading::{Config, Entry, Loaded, Overrides, SourceFile, Sources};
+pub use loading::{Config, Entry, Loaded, Moving, Overrides, SourceFile, Sources};
 pub use manual::{reference, sample};
 pub use origin::Origin;
 pub use sections::{

@@ -12,6 +12,7 @@ use crate::{
         self, Appservices, Bus, Calls, Database, Encryption, Files, Log, Mail, Metrics, Notices,
         Presence, Previews, Push, RateLimits, Registration, Rooms, Seal, Server, Support,
     },
+    values::Secret,
 };
 
 /// A configuration file has a page or two; a larger one is some other file.
@@ -65,7 +66,7 @@ pub struct Config {
 }
 
 /// Where values come from, the lowest layer first; the default is no layer at all.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The configuration file.
     pub file: Option<SourceFile>,
@@ -98,6 +99,27 @@ pub struct Overrides {
     pub server_name: Option<String>,
     /// `--listen`, for `server.listen`; several addresses are joined by commas
     pub listen: Option<String>,
+    /// `--to` and its kind, for where a deployment moves to
+    pub moving: Moving,
+}
+
+/// What `migrate` is told on the command line, and for which side the configuration is read.
+#[derive(Debug, Clone, Default)]
+pub enum Moving {
+    /// Nothing moves.
+    #[default]
+    No,
+    /// From where it is. Keys of S3 may be set here and there, whichever side has files in it.
+    From,
+    /// To where it goes.
+    To {
+        /// `--to`, for `database.url`
+        database_url: Option<Secret>,
+        /// `--to-file`, for `database.url_file`
+        database_url_file: Option<String>,
+        /// `--files`, for `files.url`
+        files_url: Option<String>,
+    },
 }
 
 impl Sources {

@@ -121,6 +121,7 @@ fn every_command_line_option_sets_its_key() {
         data_dir: Some("/d".to_owned()),
         server_name: Some("example.org".to_owned()),
         listen: Some("127.0.0.1:1, [::1]:2".to_owned()),
+        ..Overrides::default()
     }));
     assert_eq!(loaded.config.server.data_dir, Path::new("/d"));
     assert_eq!(loaded.config.server.name.as_str(), "example.org");

@@ -20,6 +20,15 @@ pub enum CopyError {
         /// What is wrong with it.
         fault: String,
     },
+    /// What has arrived at the new place of a deployment is not what left the old one.
+    #[error(
+        "{what} is not at the new place as it is at the old one: run the command again with \
+         --again, which begins anew, and check the disks of both if it comes back"
+    )]
+    Differs {
+        /// The table or the file.
+        what: String,
+    },
     /// A file or a folder failed.
     #[error("cannot {doing} {path}: {source}")]
     Io {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use blobs::{BlobError, BlobId, Blobs, PutError};
+use blobs::{BlobError, BlobId, Blobs, PutError, Reading};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
@@ -228,17 +228,22 @@ async fn check_blob(blobs: &Blobs, listed: &Listed) -> Result<u64, CopyError> {
         Err(BlobError::Missing(_)) => return Err(CopyError::damaged(named(), "it is missing")),
         Err(error) => return Err(error.into()),
     };
-    let mut hasher = Hasher::new();
-    let mut bytes = reading.bytes;
-    while let Some(piece) = bytes.try_next().await? {
-        hasher.update(&piece);
-    }
-    let (sha256, size_bytes) = hasher.finish();
+    let (sha256, size_bytes) = digest_of_reading(reading).await?;
     if sha256 == listed.sha256 {
         Ok(size_bytes)
     } else {
         Err(altered(listed.id))
     }
+}
+
+/// The digest of a blob, and its size.
+pub(crate) async fn digest_of_reading(reading: Reading) -> Result<(String, u64), BlobError> {
+    let mut hasher = Hasher::new();
+    let mut bytes = reading.bytes;
+    while let Some(piece) = bytes.try_next().await? {
+        hasher.update(&piece);
+    }
+    Ok(hasher.finish())
 }
 
 fn altered(id: BlobId) -> CopyError {

@@ -1,9 +1,11 @@
-//! A consistent copy of a whole deployment, and its restore.
+//! A consistent copy of a whole deployment, and its restore; and a deployment's move to PostgreSQL.
 //!
 //! - [`make`] writes a copy into a folder while the server runs, and proves it by reading it back.
 //! - [`Copy`]: a copy that is there; [`Copy::check`] proves every byte of it.
 //! - [`Copy::fill`] and [`Copy::put_files`] restore it into an empty place, and [`finish`] begins
 //!   the new epoch there.
+//! - [`Move`]: an embedded deployment goes to PostgreSQL with all that it has, and [`arrive`] opens it
+//!   there: nobody has to begin anew.
 //!
 //! A copy does not depend on the engine: what was made from PostgreSQL is restored into SQLite,
 //! and the other way round.
@@ -15,6 +17,7 @@ mod files;
 mod folder;
 mod making;
 mod manifest;
+mod moving;
 mod restoring;
 mod tables;
 
@@ -22,6 +25,7 @@ pub use checking::Copy;
 pub use error::CopyError;
 pub use making::{Source, make};
 pub use manifest::{Files, Manifest, Part, TableSummary};
+pub use moving::{DECISIONS, FilesMoved, Goes, Move, Origin, Progress, RowsMoved, Watch, arrive};
 pub use restoring::{Restored, finish};
 
 /// Tells a person how far it is, in a few words; called now and then.

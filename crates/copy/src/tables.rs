@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{Scan, Snapshot, StoreError, Table, TableFile};
+use store::{Row, Scan, Snapshot, StoreError, Table, TableFile};
 
 use crate::{
     CopyError, Tell,
@@ -142,12 +142,19 @@ pub(crate) fn check_summary(
 }
 
 /// The digest of all rows.
-pub(crate) async fn digest_of(mut scan: Scan<'_>) -> Result<RowsDigest, StoreError> {
+pub(crate) async fn digest_of(scan: Scan<'_>) -> Result<RowsDigest, StoreError> {
+    digest_telling(scan, |_| ()).await
+}
+
+/// The digest of all rows, telling of those that pass.
+pub(crate) async fn digest_telling(
+    mut scan: Scan<'_>,
+    tell: impl Fn(&[Row]),
+) -> Result<RowsDigest, StoreError> {
     let mut digest = RowsDigest::default();
     while let Some(rows) = scan.next().await? {
-        for row in &rows {
-            digest.add(row);
-        }
+        rows.iter().for_each(|row| digest.add(row));
+        tell(&rows);
     }
     Ok(digest)
 }

@@ -16,7 +16,7 @@ use crate::{
         sqlite,
     },
     migrations,
-    tables::MARK,
+    tables::{MARK, MOVE_MARK},
 };
 
 /// Where the database is.
@@ -64,7 +64,7 @@ pub struct Database {
 enum Schema {
     /// Brings it up to date.
     Migrate,
-    /// Brings it up to date, also of a database whose restore is about to be finished.
+    /// Brings it up to date, also of a database whose restore or move is about to be finished.
     MigrateUnfinished,
     /// Leaves it as it is.
     Leave,
@@ -105,7 +105,8 @@ impl Database {
         Self::connect(options, Schema::Migrate).await
     }
 
-    /// Opens a database that was filled from a copy, to finish the restore.
+    /// Opens a database that was filled from a copy, or that a deployment was moved into, to finish
+    /// the restore or the move.
     pub async fn open_unfinished(options: DatabaseOptions) -> Result<Self, StoreError> {
         Self::connect(options, Schema::MigrateUnfinished).await
     }
@@ -341,16 +342,21 @@ fn number_in(row: &Row, index: usize) -> Result<i64, StoreError> {
     number.map_err(|_| StoreError::Damaged("a fact is no number".to_owned()))
 }
 
-/// Asked inside the migration's transaction: a restore may begin beside a starting node.
-fn refuse_marked(mark: &[Row], finishes: bool) -> Result<(), StoreError> {
-    if mark.is_empty() || finishes {
-        return Ok(());
-    }
-    Err(StoreError::Refused(
-        "a restore into this database was not finished, and it may hold only a part of the copy: \
-         run `conclave restore` with the copy again"
-            .to_owned(),
-    ))
+/// Why a database is refused into which a deployment has not wholly moved yet.
+pub const UNFINISHED_MOVE: &str = "moving a deployment into this database was not finished, and it \
+     may hold only a part of it: run `conclave migrate` where the deployment is again, which goes \
+     on from there";
+
+/// Asked inside the migration's transaction: a restore or a move may begin beside a starting node.
+fn refuse_marked(mark: &str) -> StoreError {
+    let sentence = match mark {
+        MARK => {
+            "a restore into this database was not finished, and it may hold only a part of the \
+             copy: run `conclave restore` with the copy again"
+        }
+        _ => UNFINISHED_MOVE,
+    };
+    StoreError::Refused(sentence.to_owned())
 }
 
 fn open_sqlite(path: &Path) -> Result<sqlite::Connection, StoreError> {
@@ -382,7 +388,11 @@ fn migrate_sqlite(
 ) -> Result<(), StoreError> {
     writer.batch("BEGIN IMMEDIATE")?;
     let migrated = (|| {
-        refuse_marked(&writer.query(SQLITE_TABLE, &[MARK.into()])?, finishes)?;
+        for mark in [MARK, MOVE_MARK] {
+            if !finishes && !writer.query(SQLITE_TABLE, &[mark.into()])?.is_empty() {
+                return Err(refuse_marked(mark));
+            }
+        }
         writer.batch(migrations::LEDGER)?;
         let applied = writer.query(migrations::APPLIED, &[])?;
         for (owner, step) in migrations::missing(known, &applied)? {
@@ -412,8 +422,12 @@ async fn migrate_postgres(
     // A failure drops the session, and with it the transaction.
     session.batch("BEGIN").await?;
     session.batch(MIGRATION_LOCK).await?;
-    let marked = session.query(POSTGRES_TABLE, &[MARK.into()]).await?;
-    refuse_marked(&marked, finishes)?;
+    for mark in [MARK, MOVE_MARK] {
+        let marked = session.query(POSTGRES_TABLE, &[mark.into()]).await?;
+        if !finishes && !marked.is_empty() {
+            return Err(refuse_marked(mark));
+        }
+    }
     session.batch(migrations::LEDGER).await?;
     let applied = session.query(migrations::APPLIED, &[]).await?;
     for (owner, step) in migrations::missing(known, &applied)? {

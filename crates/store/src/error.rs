@@ -74,7 +74,8 @@ impl StoreError {
         self.has_code(&["55P03", "57014"])
     }
 
-    fn has_code(&self, codes: &[&str]) -> bool {
+    /// Whether PostgreSQL refused with one of these codes.
+    pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
         match self {
             Self::Postgres(error) => error
                 .code()

@@ -22,16 +22,16 @@ mod tables;
 mod value;
 
 pub use coherent::Coherent;
-pub use database::{Database, DatabaseOptions, Location, Snapshot};
+pub use database::{Database, DatabaseOptions, Location, Snapshot, UNFINISHED_MOVE};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
 pub use leased::{Begin, LeasedCursor};
 pub use log::{
-    Applier, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs, Intent, Lately, Log,
-    LogBuilder, Pos, Ticket, Touched, Verdict,
+    Applier, Arrival, Arrivals, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs,
+    Intent, Lately, Log, LogBuilder, Pos, Ticket, Touched, Verdict,
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;
 pub use staged::{Journal, Layered, Staged};
-pub use tables::{Filling, Scan, Table, TableFile};
+pub use tables::{Begun, Filling, Moving, Scan, Table, TableFile};
 pub use value::{ColumnType, Row, Value};

@@ -89,6 +89,17 @@ impl Row {
         sizes.sum()
     }
 
+    /// Takes the last column off, which is an integer.
+    pub fn take_last_int(&mut self) -> Result<i64, StoreError> {
+        match self.0.pop() {
+            Some(Value::Int(number)) => Ok(number),
+            _ => Err(StoreError::Column {
+                index: self.0.len(),
+                expected: "an integer",
+            }),
+        }
+    }
+
     /// An integer that is never NULL.
     pub fn int(&self, index: usize) -> Result<i64, StoreError> {
         self.opt_int(index)?.ok_or(StoreError::Column {

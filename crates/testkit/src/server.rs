@@ -196,6 +196,22 @@ impl TestServer {
             .expect("one's own child can be waited for")
     }
 
+    /// Begins another of the program's commands with the same configuration, for who kills it:
+    /// what it says comes through pipes, and it is gone when this is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When the program cannot be started.
+    pub fn begin_command(&self, arguments: &[&str]) -> Child {
+        let mut command = self.program_with_environment();
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
+    }
+
     /// Sets a key of the configuration, for the next start and all further commands.
     pub fn set(&mut self, key: &str, value: &str) {
         self.environment.push(variable(key, value));

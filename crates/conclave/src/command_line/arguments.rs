@@ -73,6 +73,25 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Moves everything to an empty PostgreSQL database, while no server runs: clients go on with
+    /// the same sessions.
+    Migrate(Migrate),
+}
+
+#[derive(Args)]
+pub(super) struct Migrate {
+    /// Where the database goes, as for `database.url`.
+    #[arg(long, value_name = "URL", required_unless_present = "to_file")]
+    pub(super) to: Option<String>,
+    /// A file that holds that URL, which other users of this machine then do not see.
+    #[arg(long, value_name = "FILE", conflicts_with = "to")]
+    pub(super) to_file: Option<String>,
+    /// Where files go, as for `files.url`; without it they stay where they are.
+    #[arg(long, value_name = "URL")]
+    pub(super) files: Option<String>,
+    /// Removes what an interrupted run has left, and begins anew.
+    #[arg(long)]
+    pub(super) again: bool,
 }
 
 #[derive(Subcommand)]
@@ -278,9 +297,11 @@ mod tests {
         assert_eq!(nobody, ErrorKind::MissingRequiredArgument);
         let both = kind("conclave notices send --everyone --to alice hello");
         assert_eq!(both, ErrorKind::ArgumentConflict);
-        for line in ["conclave backup", "conclave restore"] {
+        for line in ["conclave backup", "conclave restore", "conclave migrate"] {
             assert_eq!(kind(line), ErrorKind::MissingRequiredArgument);
         }
+        let both = kind("conclave migrate --to postgres://a/b --to-file c");
+        assert_eq!(both, ErrorKind::ArgumentConflict);
         assert_eq!(kind("conclave --help"), ErrorKind::DisplayHelp);
     }
 }

@@ -4,6 +4,7 @@ mod administer;
 mod arguments;
 mod back_up;
 mod check_config;
+mod migrate;
 mod restore;
 mod send_notice;
 mod serve;
@@ -14,10 +15,11 @@ use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
-use config::{Config, Loaded, Overrides, Sources};
+use config::{Config, Loaded, Moving, Overrides, Secret, Sources};
 
 use self::arguments::{
-    Arguments, AuditCommand, Command, ConfigCommand, NoticesCommand, ReportCommand, SourceOptions,
+    Arguments, AuditCommand, Command, ConfigCommand, Migrate, NoticesCommand, ReportCommand,
+    SourceOptions,
 };
 use crate::{control::Order, output};
 
@@ -94,6 +96,13 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
             let loaded = load(sources)?;
             block_on(restore::restore(&loaded, &folder))
         }
+        Command::Migrate(migrate) => {
+            let (from, to) = sides(sources, &migrate);
+            // The new place first: what is wrong with it is what was just written.
+            let to = load(to)?;
+            let from = Config::load(from)?;
+            block_on(migrate::migrate(&from, &to, migrate.again))
+        }
     }
 }
 
@@ -111,12 +120,24 @@ fn sources(
         .with_overrides(Overrides {
             data_dir: options.data_dir,
             server_name: options.server_name,
-            listen: None,
+            ..Overrides::default()
         });
     match options.config {
         Some(file) => sources.with_file(file),
         None => sources,
     }
+}
+
+/// The configuration of where a deployment is, and of where it goes.
+fn sides(sources: Sources, migrate: &Migrate) -> (Sources, Sources) {
+    let (mut from, mut to) = (sources.clone(), sources);
+    from.overrides.moving = Moving::From;
+    to.overrides.moving = Moving::To {
+        database_url: migrate.to.as_deref().map(Secret::new),
+        database_url_file: migrate.to_file.clone(),
+        files_url: migrate.files.clone(),
+    };
+    (from, to)
 }
 
 fn with_listen(mut sources: Sources, listen: &[String]) -> Sources {

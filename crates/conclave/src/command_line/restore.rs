@@ -14,6 +14,7 @@ use crate::{
     Surroundings,
     data_dir::DataDir,
     files,
+    moved_note::MovedNote,
     node::Owners,
     output, registrations,
     storage::{self, Place, Storage},
@@ -54,13 +55,19 @@ pub(super) async fn restore(loaded: &Loaded, folder: &Path) -> anyhow::Result<()
 
 /// Nothing is written over, but for what an interrupted restore has left.
 async fn check_place(loaded: &Loaded, surroundings: &Surroundings) -> anyhow::Result<()> {
+    // What is restored beside it would not start.
+    MovedNote::refuse(&storage::location(&loaded.config))?;
     match storage::place(loaded).await? {
-        Place::Unfinished => Ok(()),
+        Place::UnfinishedRestore => Ok(()),
+        Place::UnfinishedMove => bail!(
+            "a deployment is being moved into the database at {}: restore into an empty one",
+            storage::shown(loaded)
+        ),
         Place::Deployment => bail!(
             "the database at {} holds a deployment already: restore into an empty one",
             storage::shown(loaded)
         ),
-        Place::Empty => files::check_empty(&loaded.config, surroundings).await,
+        Place::Empty => files::check_empty(&loaded.config, "restore", surroundings).await,
     }
 }
 

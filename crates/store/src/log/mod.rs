@@ -1,6 +1,7 @@
 //! The commit log: every durable change, in one total order.
 
 mod applier;
+mod arrival;
 mod attempt;
 mod committer;
 mod epoch;
@@ -20,6 +21,7 @@ use crate::{Database, LocalWrite, Reader, Row, StoreError, database::Engine, lea
 
 pub use self::{
     applier::{Applier, CheckContext, Verdict},
+    arrival::{Arrival, Arrivals},
     epoch::{EpochRaise, Epochs},
     intent::{CommitError, Committed, Intent, Ticket},
     lately::Lately,
@@ -122,7 +124,7 @@ pub struct LogBuilder {
 }
 
 impl LogBuilder {
-    /// Begins with the log's own applier: that of epochs.
+    /// Begins with the log's own appliers: those of epochs and of arrivals.
     pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
         let empty = Self {
             database,
@@ -130,7 +132,9 @@ impl LogBuilder {
             appliers: Vec::new(),
             kinds: HashMap::new(),
         };
-        empty.register(Epochs::applier())
+        empty
+            .register(Epochs::applier())
+            .register(Arrivals::applier())
     }
 
     /// Adds an owner's applier; the order of calls is the order inside a batch.

@@ -20,6 +20,9 @@ pub struct TableFile {
 }
 
 impl TableFile {
+    /// Before the first row of any table.
+    pub const START: i64 = i64::MIN;
+
     /// Makes the file, for its owner alone; refuses one that is there.
     ///
     /// A crash leaves an unusable file behind: what it is part of must say when it is whole.
@@ -100,8 +103,34 @@ impl TableFile {
 
     /// Reads all rows of a table, in the order in which they were added.
     pub fn scan(&self, table: &Table) -> Scan<'static> {
+        self.scan_sql(table.select())
+    }
+
+    /// Reads the rows of a table behind one that was read before, in an order that stays the same
+    /// as long as nobody writes. Each row ends with its place in that order; the first has a
+    /// place above [`TableFile::START`].
+    pub fn scan_after(&self, table: &Table, place: i64) -> Scan<'static> {
+        self.scan_sql(format!(
+            "SELECT {}, rowid FROM {} WHERE rowid > {place} ORDER BY rowid",
+            table.names(),
+            quoted(&table.name)
+        ))
+    }
+
+    /// How many rows a table has behind a place.
+    pub async fn count_after(&self, table: &Table, place: i64) -> Result<u64, StoreError> {
+        let mut scan = self.scan_sql(format!(
+            "SELECT COUNT(*) FROM {} WHERE rowid > {place}",
+            quoted(&table.name)
+        ));
+        let rows = scan.next().await?.unwrap_or_default();
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    fn scan_sql(&self, sql: String) -> Scan<'static> {
         let (sender, pieces) = mpsc::channel(1);
-        let (connection, sql) = (Arc::clone(&self.connection), table.select());
+        let connection = Arc::clone(&self.connection);
         tokio::task::spawn_blocking(move || connection.scan(&sql, &sender));
         Scan::from_channel(pieces)
     }

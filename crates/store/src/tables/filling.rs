@@ -3,7 +3,7 @@
 use std::{fs, io, path::Path, sync::Arc};
 
 use super::{
-    DROP_MARK, LEDGER_TABLE, MAKE_MARK, MARK, Table,
+    DROP_MARK, LEDGER_TABLE, MAKE_MARK, MARK, MOVE_MARK, Table,
     file::{blocking, insert_of},
     quoted,
 };
@@ -29,7 +29,7 @@ enum Engine {
 }
 
 /// What is known of a step: whose it is and its number.
-type Applied = (String, i64);
+pub(super) type Applied = (String, i64);
 
 impl Filling {
     /// Makes the schema at the steps that the copy has, in a place that holds no deployment.
@@ -93,7 +93,7 @@ impl Filling {
 }
 
 /// The steps of this program that the copy has, in their order.
-fn steps_of(
+pub(super) fn steps_of(
     known: &[Migrations],
     applied: &[Applied],
 ) -> Result<Vec<(&'static str, Migration)>, StoreError> {
@@ -168,24 +168,18 @@ async fn begin_postgres(
     // A failure drops the session, and with it the transaction.
     session.batch("BEGIN").await?;
     session.batch(MIGRATION_LOCK).await?;
-    let there = Table::names_in(&session.query(POSTGRES_NAMES, &[]).await?)?;
+    let there = table_names(session).await?;
     let ours = migrations::table_names(known);
+    if there.iter().any(|name| name == MOVE_MARK) {
+        return Err(is_in_use());
+    }
     if there.iter().any(|name| name == MARK) {
-        for name in there.iter().filter(|name| ours.contains(*name)) {
-            session
-                .batch(&format!("DROP TABLE {}", quoted(name)))
-                .await?;
-        }
+        drop_tables(session, there.iter().filter(|name| ours.contains(*name))).await?;
         session.batch(DROP_MARK).await?;
     } else if there.iter().any(|name| ours.contains(name)) {
         return Err(is_in_use());
     }
-    session.batch(migrations::LEDGER).await?;
-    for (owner, step) in steps {
-        session.batch(step.sql).await?;
-        let record = migrations::record_of(owner, step);
-        session.execute(migrations::RECORD, &record).await?;
-    }
+    make_schema(session, steps).await?;
     session.batch(MAKE_MARK).await?;
     session.batch("COMMIT").await?;
     // The last transaction of the restore makes all of it durable.
@@ -195,11 +189,37 @@ async fn begin_postgres(
 const POSTGRES_NAMES: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'";
 
-impl Table {
-    fn names_in(rows: &[Row]) -> Result<Vec<String>, StoreError> {
-        let names = rows.iter().map(|row| Ok(row.text(0)?.to_owned()));
-        names.collect()
+/// The tables that are there, whoever made them.
+pub(super) async fn table_names(session: &Session) -> Result<Vec<String>, StoreError> {
+    let rows = session.query(POSTGRES_NAMES, &[]).await?;
+    let names = rows.iter().map(|row| Ok(row.text(0)?.to_owned()));
+    names.collect()
+}
+
+/// Removes tables, inside a transaction.
+pub(super) async fn drop_tables(
+    session: &Session,
+    names: impl Iterator<Item = &String>,
+) -> Result<(), StoreError> {
+    for name in names {
+        let sql = format!("DROP TABLE {}", quoted(name));
+        session.batch(&sql).await?;
     }
+    Ok(())
+}
+
+/// Makes the schema at these steps, inside a transaction.
+pub(super) async fn make_schema(
+    session: &Session,
+    steps: &[(&'static str, Migration)],
+) -> Result<(), StoreError> {
+    session.batch(migrations::LEDGER).await?;
+    for (owner, step) in steps {
+        session.batch(step.sql).await?;
+        let record = migrations::record_of(owner, step);
+        session.execute(migrations::RECORD, &record).await?;
+    }
+    Ok(())
 }
 
 fn is_in_use() -> StoreError {

@@ -3,10 +3,12 @@
 
 mod file;
 mod filling;
+mod moving;
 mod scan;
 
 pub use file::TableFile;
 pub use filling::Filling;
+pub use moving::{Begun, Moving};
 pub use scan::Scan;
 
 use crate::{ColumnType, Row, StoreError};
@@ -19,6 +21,13 @@ pub(crate) const MAKE_MARK: &str = "CREATE TABLE unfinished_restore (since BIGIN
 
 /// Removes the mark, in the transaction that finishes the restore.
 pub(crate) const DROP_MARK: &str = "DROP TABLE IF EXISTS unfinished_restore";
+
+/// A table that exists only while a deployment moves into a database: what is known of the move, so
+/// that it goes on where it was interrupted.
+pub(crate) const MOVE_MARK: &str = "unfinished_move";
+
+/// Removes it, in the transaction that finishes the move.
+pub(crate) const DROP_MOVE_MARK: &str = "DROP TABLE IF EXISTS unfinished_move";
 
 /// Which steps of the schema made a database.
 pub(crate) const LEDGER_TABLE: &str = "schema_migrations";

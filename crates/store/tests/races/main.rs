@@ -8,5 +8,6 @@ mod support;
 
 mod embedded;
 mod lost_connections;
+mod moving;
 mod proxy;
 mod two_nodes;

@@ -2,6 +2,7 @@
 
 mod connector;
 mod cursor;
+mod noting;
 mod pool;
 mod values;
 
@@ -32,6 +33,7 @@ use self::values::{
 pub(crate) use self::{
     connector::Connector,
     cursor::{COLUMNS, Cursor},
+    noting::Inserting,
     pool::{Lease, Pool},
 };
 use super::{Insert, Step, Writes};
@@ -50,11 +52,19 @@ const READER_SETTINGS: &str = "\
     SET lock_timeout = '5s'; \
     SET statement_timeout = '30s'";
 
+/// Rows come in whenever their source gives them, and an index of a large table takes its time.
+const MOVER_SETTINGS: &str = "\
+    SET idle_in_transaction_session_timeout = '10min'; \
+    SET lock_timeout = '5s'; \
+    SET statement_timeout = 0";
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Committer,
     Reader,
+    /// Fills a database that nobody else uses yet.
+    Mover,
 }
 
 impl Role {
@@ -64,6 +74,7 @@ impl Role {
         match self {
             Self::Committer => Duration::from_secs(15),
             Self::Reader => Duration::from_secs(40),
+            Self::Mover => Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -127,6 +138,7 @@ impl Session {
         match role {
             Role::Committer => self.batch(COMMITTER_SETTINGS).await?,
             Role::Reader => self.batch(READER_SETTINGS).await?,
+            Role::Mover => self.batch(MOVER_SETTINGS).await?,
         }
         // A weaker setting of the role or the database must not weaken an acknowledgement.
         let rows = self

@@ -37,6 +37,17 @@ pub(super) fn text_of_table(table: &Table) -> String {
     format!("INSERT INTO {name} ({names}) SELECT * FROM UNNEST({arrays})")
 }
 
+/// The same, which also notes something in a table of names and values.
+pub(super) fn noting_text_of_table(table: &Table, notes: &str) -> String {
+    let (insert, count) = (text_of_table(table), table.columns.len());
+    let (name, value) = (count + 1, count + 2);
+    format!(
+        "WITH noted AS (INSERT INTO {} (name, value) VALUES (${name}::TEXT, ${value}::TEXT) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value) {insert}",
+        quoted(notes)
+    )
+}
+
 fn type_name(kind: ColumnType) -> &'static str {
     match kind {
         ColumnType::Int => "BIGINT",
