@@ -96,17 +96,17 @@ impl Block {
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        let mut postings = Vec::with_capacity(bytes.len() / 3 + 1);
-        let mut rest = bytes.iter().copied();
-        let mut ord = 0_i64;
-        while let Some(number) = next_number(&mut rest) {
-            let number = number.ok_or_else(damaged)?;
+        // Each takes two bytes at least.
+        let mut postings = Vec::with_capacity(bytes.len() / 2);
+        let (mut rest, mut ord) = (bytes, 0_i64);
+        while !rest.is_empty() {
+            let (number, behind) = split_number(rest).ok_or_else(damaged)?;
+            let (&weight, behind) = behind.split_first().ok_or_else(damaged)?;
             let next = ord.wrapping_add(number.cast_signed());
             if !postings.is_empty() && next <= ord {
                 return Err(damaged());
             }
-            ord = next;
-            let weight = rest.next().ok_or_else(damaged)?;
+            (rest, ord) = (behind, next);
             postings.push(Posting { ord, weight });
         }
         Ok(Self(postings))
@@ -130,21 +130,22 @@ fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
     }
 }
 
-/// Nothing at the end, and `Some(None)` where a number is none.
-fn next_number(bytes: &mut impl Iterator<Item = u8>) -> Option<Option<u64>> {
-    let mut byte = bytes.next()?;
-    let mut number = 0_u64;
-    for shift in (0..64).step_by(7) {
+/// The number with which bytes begin, and what is behind it.
+fn split_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (&first, mut rest) = bytes.split_first()?;
+    let mut number = u64::from(first & 0x7f);
+    if first < 0x80 {
+        return Some((number, rest));
+    }
+    for shift in (7..64).step_by(7) {
+        let (&byte, behind) = rest.split_first()?;
+        rest = behind;
         number |= u64::from(byte & 0x7f) << shift;
         if byte < 0x80 {
-            return Some(Some(number));
+            return Some((number, rest));
         }
-        let Some(next) = bytes.next() else {
-            return Some(None);
-        };
-        byte = next;
     }
-    Some(None)
+    None
 }
 
 #[cfg(test)]
