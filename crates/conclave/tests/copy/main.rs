@@ -6,6 +6,8 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+#[path = "../support/acts.rs"]
+mod acts;
 #[path = "../crash/client.rs"]
 mod client;
 mod damage;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use testkit::server::{Engine, TestServer};
 
 use crate::{
+    acts::{say, sync, upload_keys},
     load::Load,
     places::{Shelf, back_up, place, printed, restore, server, with_user},
     scene::Scene,
@@ -278,33 +279,4 @@ async fn the_server_writes_on(target: &TestServer, alice: &Person, shelf: &Shelf
         listed,
         "@alice:localhost\n@bob:localhost\n@carol:localhost\n"
     );
-}
-
-async fn say(client: &Client, room: &str, body: &str) -> String {
-    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{body}");
-    let content = json!({ "msgtype": "m.text", "body": body });
-    let sent = client.ask("PUT", &path, &content).await.unwrap();
-    sent["event_id"].as_str().unwrap().to_owned()
-}
-
-async fn sync(client: &Client, since: Option<&str>) -> Value {
-    let since = since.map_or(String::new(), |since| format!("&since={since}"));
-    let path = format!("/_matrix/client/v3/sync?timeout=0{since}");
-    client.ask("GET", &path, &Value::Null).await.unwrap()
-}
-
-async fn upload_keys(client: &Client) {
-    let key = |name: &str| json!({ "key": format!("{name}key"), "signatures": {} });
-    let keys = json!({
-        "one_time_keys": {
-            "signed_curve25519:ONE": key("one"),
-            "signed_curve25519:TWO": key("two"),
-        },
-        "fallback_keys": { "signed_curve25519:FALLBACK": key("fallback") },
-    });
-    let uploaded = client
-        .ask("POST", "/_matrix/client/v3/keys/upload", &keys)
-        .await;
-    let counts = &uploaded.unwrap()["one_time_key_counts"];
-    assert_eq!(counts["signed_curve25519"], 2);
 }

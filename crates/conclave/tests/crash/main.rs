@@ -16,6 +16,8 @@ mod bench;
 mod chance;
 mod client;
 mod full_disk;
+#[path = "../support/gateway.rs"]
+mod gateway;
 mod load;
 mod queued;
 mod refusals;

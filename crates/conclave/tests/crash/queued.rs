@@ -4,23 +4,21 @@
 
 use std::{
     collections::HashSet,
-    net::SocketAddr,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 use testkit::{
     eventually_within,
     server::{Engine, TestServer},
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
 
-use crate::{bench::program, chance::Chance, scene::PASSWORD, support::Client};
+use crate::{bench::program, chance::Chance, gateway::Gateway, scene::PASSWORD, support::Client};
 
 /// Names the variable that says how many notifications wait.
 const LETTERS_VARIABLE: &str = "CONCLAVE_CRASH_LETTERS";
@@ -40,50 +38,6 @@ const TOGETHER: usize = 16;
 
 /// A gateway that was away is tried again within this, and the rest takes its time too.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// A push gateway that can be away.
-struct Gateway {
-    address: SocketAddr,
-    desk: Arc<Desk>,
-}
-
-#[derive(Default)]
-struct Desk {
-    is_there: AtomicBool,
-    asked: AtomicUsize,
-    told: Mutex<Vec<String>>,
-}
-
-impl Gateway {
-    async fn open() -> Self {
-        let desk = Arc::new(Desk::default());
-        let router = Router::new()
-            .route("/_matrix/push/v1/notify", post(notify))
-            .with_state(Arc::clone(&desk));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, desk }
-    }
-
-    fn told(&self) -> usize {
-        self.desk.told.lock().unwrap().len()
-    }
-}
-
-async fn notify(
-    State(desk): State<Arc<Desk>>,
-    Json(body): Json<Value>,
-) -> Result<Json<Value>, StatusCode> {
-    desk.asked.fetch_add(1, Ordering::SeqCst);
-    if !desk.is_there.load(Ordering::SeqCst) {
-        return Err(StatusCode::SERVICE_UNAVAILABLE);
-    }
-    let event = body["notification"]["event_id"].as_str();
-    let event = event.unwrap_or("none").to_owned();
-    desk.told.lock().unwrap().push(event);
-    Ok(Json(json!({ "rejected": [] })))
-}
 
 pub(crate) async fn survives(engine: Engine) {
     let letters = letters();
@@ -117,15 +71,19 @@ pub(crate) async fn survives(engine: Engine) {
         (waiting(&server).await == letters).then_some(())
     })
     .await;
-    assert!(gateway.desk.asked.load(Ordering::SeqCst) > 0);
-    assert_eq!(gateway.told(), 0, "it was told something while it was away");
+    assert!(gateway.asked() > 0);
+    assert_eq!(
+        gateway.told(),
+        [],
+        "it was told something while it was away"
+    );
     server.restart().await;
     assert_eq!(waiting(&server).await, letters);
 
-    gateway.desk.is_there.store(true, Ordering::SeqCst);
+    gateway.comes_back();
     for round in 1..=KILLS {
         let enough = letters * round / (KILLS + 1);
-        until("so much is delivered", || gateway.told() >= enough).await;
+        until("so much is delivered", || gateway.told().len() >= enough).await;
         chance.pause(50).await;
         server.restart().await;
     }
@@ -134,7 +92,7 @@ pub(crate) async fn survives(engine: Engine) {
     })
     .await;
 
-    let told = gateway.desk.told.lock().unwrap().clone();
+    let told: Vec<String> = gateway.told().into_iter().map(Option::unwrap).collect();
     let mut seen = HashSet::new();
     let first: Vec<&String> = told.iter().filter(|event| seen.insert(*event)).collect();
     let again = told.len() - first.len();
@@ -160,16 +118,7 @@ async fn people(server: &TestServer, gateway: &Gateway) -> (Client, Client, Stri
     let room = made.await.unwrap()["room_id"].as_str().unwrap().to_owned();
     let join = format!("/_matrix/client/v3/join/{room}");
     bob.ask("POST", &join, &json!({})).await.unwrap();
-    let pusher = json!({
-        "kind": "http", "app_id": "org.example", "pushkey": "phone", "lang": "en",
-        "app_display_name": "App", "device_display_name": "Phone",
-        "data": {
-            "url": format!("http://{}/_matrix/push/v1/notify", gateway.address),
-            "format": "event_id_only",
-        },
-    });
-    let set = bob.ask("POST", "/_matrix/client/v3/pushers/set", &pusher);
-    set.await.unwrap();
+    gateway.tell_of(&bob).await;
     (alice, bob, room)
 }
 

@@ -6,9 +6,14 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+#[path = "../support/acts.rs"]
+mod acts;
 #[expect(dead_code, reason = "the crash suite uses the rest")]
 #[path = "../crash/client.rs"]
 mod client;
+#[expect(dead_code, reason = "the crash suite uses the rest")]
+#[path = "../support/gateway.rs"]
+mod gateway;
 mod interrupted;
 #[expect(dead_code, reason = "the suite of copies uses the rest")]
 #[path = "../copy/places.rs"]

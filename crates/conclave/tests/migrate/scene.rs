@@ -1,21 +1,14 @@
 //! What is in the middle of going on when a server stops and its deployment moves, and what must
 //! be so afterwards.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::{Value, json};
 use testkit::{eventually_within, server::TestServer};
-use tokio::net::TcpListener;
 
 use crate::{
+    acts::{say, sync, upload_keys},
+    gateway::Gateway,
     places::{PASSWORD, printed, with_user},
     support::Client,
 };
@@ -24,49 +17,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const SLIDING: &str = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync?timeout=0";
-
-/// A push gateway that is away until it is called back.
-struct Gateway {
-    address: SocketAddr,
-    desk: Arc<Desk>,
-}
-
-#[derive(Default)]
-struct Desk {
-    is_there: AtomicBool,
-    told: Mutex<Vec<String>>,
-}
-
-impl Gateway {
-    async fn open() -> Self {
-        let desk = Arc::new(Desk::default());
-        let router = Router::new()
-            .route("/_matrix/push/v1/notify", post(notify))
-            .with_state(Arc::clone(&desk));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { address, desk }
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.desk.told.lock().unwrap().clone()
-    }
-}
-
-async fn notify(
-    State(desk): State<Arc<Desk>>,
-    Json(body): Json<Value>,
-) -> Result<Json<Value>, StatusCode> {
-    if !desk.is_there.load(Ordering::SeqCst) {
-        return Err(StatusCode::SERVICE_UNAVAILABLE);
-    }
-    let event = body["notification"]["event_id"].as_str();
-    if let Some(event) = event {
-        desk.told.lock().unwrap().push(event.to_owned());
-    }
-    Ok(Json(json!({ "rejected": [] })))
-}
 
 /// Two people with three devices in one room, each device as far as it has come.
 pub(crate) struct Scene {
@@ -117,7 +67,7 @@ impl Scene {
         let pos = slide(&alice, None).await["pos"].clone();
         let pos = pos.as_str().unwrap().to_owned();
         // What alice's devices have not seen, and bob's phone could not be told.
-        notify_at(&bob, &gateway).await;
+        gateway.tell_of(&bob).await;
         let to_device = json!({ "messages": { &alice.user_id: { "*": { "body": "waits" } } } });
         let path = "/_matrix/client/v3/sendToDevice/org.example.note/t1";
         bob.ask("PUT", path, &to_device).await.unwrap();
@@ -205,14 +155,15 @@ impl Scene {
 
     /// What waited to leave leaves from the new place, in order and once, and what came since.
     async fn letters_arrive(&self, server: &TestServer, alice: &Client) {
-        self.gateway.desk.is_there.store(true, Ordering::SeqCst);
+        self.gateway.comes_back();
         let last = say(alice, &self.room, "one more").await;
+        let told = || -> Vec<String> { self.gateway.told().into_iter().flatten().collect() };
         eventually_within(PATIENCE, "the letters arrive", || async {
-            let told = self.gateway.told();
+            let told = told();
             (told.contains(&last) && waiting(server).await == 0).then_some(())
         })
         .await;
-        let told = self.gateway.told();
+        let told = told();
         assert_eq!(told[..2], self.letters[..], "{told:?}");
         assert_eq!(told.len(), 4, "{told:?}");
     }
@@ -228,20 +179,6 @@ fn bodies(events: &Value) -> Vec<&str> {
         .collect()
 }
 
-pub(crate) async fn say(client: &Client, room: &str, body: &str) -> String {
-    let txn = body.replace(' ', "-");
-    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{txn}");
-    let content = json!({ "msgtype": "m.text", "body": body });
-    let sent = client.ask("PUT", &path, &content).await.unwrap();
-    sent["event_id"].as_str().unwrap().to_owned()
-}
-
-async fn sync(client: &Client, since: Option<&str>) -> Value {
-    let since = since.map_or(String::new(), |since| format!("&since={since}"));
-    let path = format!("/_matrix/client/v3/sync?timeout=0{since}");
-    client.ask("GET", &path, &Value::Null).await.unwrap()
-}
-
 async fn slide(client: &Client, pos: Option<&str>) -> Value {
     let pos = pos.map_or(String::new(), |pos| format!("&pos={pos}"));
     let body = json!({
@@ -254,19 +191,6 @@ async fn slide(client: &Client, pos: Option<&str>) -> Value {
     client.ask("POST", &path, &body).await.unwrap()
 }
 
-async fn upload_keys(client: &Client) {
-    let key = |name: &str| json!({ "key": format!("{name}key"), "signatures": {} });
-    let keys = json!({
-        "one_time_keys": {
-            "signed_curve25519:ONE": key("one"),
-            "signed_curve25519:TWO": key("two"),
-        },
-        "fallback_keys": { "signed_curve25519:FALLBACK": key("fallback") },
-    });
-    let path = "/_matrix/client/v3/keys/upload";
-    client.ask("POST", path, &keys).await.unwrap();
-}
-
 /// Claims a one-time key of a device, and gives its name.
 async fn claim(client: &Client, of: &Client) -> String {
     let claim = json!({ "one_time_keys": {
@@ -277,19 +201,6 @@ async fn claim(client: &Client, of: &Client) -> String {
     let given = &claimed["one_time_keys"][&of.user_id][&of.device_id];
     let name = given.as_object().unwrap().keys().next().unwrap();
     name.split_once(':').unwrap().1.to_owned()
-}
-
-async fn notify_at(client: &Client, gateway: &Gateway) {
-    let pusher = json!({
-        "kind": "http", "app_id": "org.example", "pushkey": "phone", "lang": "en",
-        "app_display_name": "App", "device_display_name": "Phone",
-        "data": {
-            "url": format!("http://{}/_matrix/push/v1/notify", gateway.address),
-            "format": "event_id_only",
-        },
-    });
-    let path = "/_matrix/client/v3/pushers/set";
-    client.ask("POST", path, &pusher).await.unwrap();
 }
 
 /// How many notifications wait.
