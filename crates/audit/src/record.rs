@@ -92,6 +92,8 @@ pub enum Act {
     CopyRestored,
     /// Everything was moved to another database.
     DeploymentMoved,
+    /// The database failed over to a server that had not received everything.
+    HistoryLost,
     /// What could not be delivered is tried again.
     DeliveriesReplayed,
     /// What could not be delivered was forgotten.

@@ -9,7 +9,7 @@ use config::{Loaded, Origin};
 use seal::Keyring;
 use store::Intent;
 
-use crate::{data_dir::DataDir, node::Owners};
+use crate::{data_dir::DataDir, node::Owners, whole_file};
 
 /// Remembers the last start: keys and keyed hashes of their values.
 const FILE: &str = "configuration.seen";
@@ -64,7 +64,8 @@ pub(crate) async fn keep(
         committed.map_err(store::CommitError::into_store)?;
     }
     if before.as_ref() != Some(&now) {
-        write(&path, &now).with_context(|| format!("{} cannot be written", path.display()))?;
+        whole_file::replace(&path, &serde_json::to_vec_pretty(&now)?)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(())
 }
@@ -113,10 +114,4 @@ fn read(path: &Path) -> anyhow::Result<Option<Hashes>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
     }
-}
-
-fn write(path: &Path, hashes: &Hashes) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    fs::write(&temporary, serde_json::to_vec_pretty(hashes)?)?;
-    fs::rename(&temporary, path)
 }

@@ -11,6 +11,7 @@ mod control;
 mod data_dir;
 mod entropy;
 mod files;
+mod history_note;
 mod metrics_page;
 mod moved_note;
 mod node;
@@ -23,6 +24,7 @@ mod serving;
 mod storage;
 mod surroundings;
 mod telemetry;
+mod whole_file;
 
 pub use clock::SystemClock;
 pub use command_line::run;

@@ -2,15 +2,15 @@
 //! histories if it was served.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use store::Location;
+
+use crate::whole_file;
 
 /// What is known of a move; the file's name is the database's with `.moved`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,24 +52,9 @@ impl MovedNote {
     /// Writes the note durably: whole, or not at all.
     pub(crate) fn write(&self, database: &Path) -> anyhow::Result<()> {
         let path = Self::path_beside(database);
-        let part = path.with_extension("moved.part");
-        let write = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&part)?;
-            serde_json::to_writer_pretty(&file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&part, &path)?;
-            match path.parent() {
-                Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
-                _ => File::open(".")?.sync_all(),
-            }
-        };
-        let written: io::Result<()> = write();
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        let written = whole_file::replace(&path, &text);
         written.with_context(|| format!("{} cannot be written", path.display()))
     }
 

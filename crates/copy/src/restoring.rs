@@ -1,14 +1,9 @@
-//! Restoring a copy into an empty place, and beginning the new epoch there.
+//! Restoring a copy into an empty place; [`begin_epoch`](crate::begin_epoch) opens it.
 
-use audit::{AuditTrail, Record};
 use blobs::{BlobError, Blobs};
 use futures_util::{StreamExt, stream};
-use keys::Keys;
 use model::time::Timestamp;
-use store::{
-    Database, DatabaseOptions, EpochRaise, Epochs, Filling, Intent, Log, Pos, StoreError, Table,
-    TableFile,
-};
+use store::{Database, DatabaseOptions, Filling, Table, TableFile};
 
 use crate::{
     Copy, CopyError, Part, Tell,
@@ -24,19 +19,10 @@ const AT_ONCE: usize = 4;
 /// After how many files a person is told.
 const TELL_FILES: u64 = 1_000;
 
-/// A restore that is finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Restored {
-    /// The epoch that begins.
-    pub epoch: i64,
-    /// The first position of it.
-    pub head: Pos,
-}
-
 impl Copy {
     /// Fills an empty database from the copy, and reads every row back from it.
     ///
-    /// Nothing but [`Database::open_unfinished`] opens the database until [`finish`] is done.
+    /// Nothing but [`Database::open_unfinished`] opens the database until [`crate::begin_epoch`] is done.
     /// `options` is asked for anew whenever the database is opened.
     pub async fn fill(
         &self,
@@ -155,26 +141,4 @@ async fn put_file(source: &Blobs, target: &Blobs, listed: &Listed) -> Result<(),
         }
         put => put.map(drop),
     }
-}
-
-/// Finishes a restore: the last transaction, after which the server may start.
-///
-/// It begins the new epoch, so that whoever comes with a token from before starts again, drops
-/// the one-time keys that may have been given away since the copy, records the restore, and takes
-/// the mark away that kept everybody out.
-pub async fn finish(log: &Log, copied_head: Pos, record: Record) -> Result<Restored, StoreError> {
-    let mut intent = Intent::new();
-    Keys::drop_unclaimed_one_time_keys(&mut intent);
-    intent.add::<AuditTrail>(record);
-    let raised = intent.add::<Epochs>(EpochRaise {
-        common: copied_head,
-        ends_restore: true,
-    });
-    let committed = log.commit(intent).await;
-    let mut committed = committed.map_err(store::CommitError::into_store)?;
-    let damaged = || StoreError::Damaged("the epoch was not raised".to_owned());
-    Ok(Restored {
-        epoch: committed.take(raised).ok_or_else(damaged)?,
-        head: committed.last_pos(),
-    })
 }

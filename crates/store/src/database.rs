@@ -9,12 +9,13 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    LocalWrite, Migrations, Names, Pos, Row, StoreError, Table, Value,
+    History, LocalWrite, Migrations, Names, Pos, Row, StoreError, Table, Value,
     engine::{
         Reader, ReaderKind,
         postgres::{self, Connector, Role},
         sqlite,
     },
+    history::NEWEST,
     migrations,
     tables::{MARK, MOVE_MARK},
 };
@@ -220,7 +221,7 @@ impl Database {
             }
         };
         // The first query fixes the moment.
-        let (head, epoch) = moment_of(&reader).await?;
+        let (head, epoch) = self.moment_of(&reader).await?;
         Ok(Snapshot {
             reader,
             head,
@@ -228,11 +229,45 @@ impl Database {
         })
     }
 
+    async fn moment_of(&self, reader: &Reader) -> Result<(Pos, i64), StoreError> {
+        let row = reader.query_opt(READ_MOMENT, &[]).await?;
+        let row = row.ok_or_else(|| StoreError::Damaged("the log has no head".to_owned()))?;
+        if let Some(history) = self.history() {
+            history.note_row(&row, 0, 2)?;
+        }
+        Ok((Pos::new(row.int(0)?), number_in(&row, 1)?))
+    }
+
+    /// What this node has seen of the log, where it could be lost: only another server that takes
+    /// over can have less.
+    pub fn history(&self) -> Option<&History> {
+        match &*self.engine {
+            Engine::Sqlite { .. } => None,
+            Engine::Postgres { connector, .. } => Some(connector.history()),
+        }
+    }
+
     /// Runs one query on its own.
     pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         match &*self.engine {
             Engine::Sqlite { readers, .. } => readers.lease().await?.query(sql, params).await,
-            Engine::Postgres { pool, .. } => pool.lease().await?.session().query(sql, params).await,
+            // Boxed, since it is part of everything that asks the database.
+            Engine::Postgres { connector, pool } => {
+                Box::pin(async move {
+                    let lease = pool.lease().await?;
+                    // Sent together, and run in this order: what is read is no newer than this end.
+                    let (rows, newest) = futures_util::join!(
+                        lease.session().query(sql, params),
+                        lease.session().query(NEWEST, &[])
+                    );
+                    let rows = rows?;
+                    for row in newest? {
+                        connector.history().note_row(&row, 0, 1)?;
+                    }
+                    Ok(rows)
+                })
+                .await
+            }
         }
     }
 
@@ -325,16 +360,11 @@ impl std::ops::Deref for Snapshot {
 /// The epoch of a new deployment.
 const FIRST_EPOCH: i64 = 1;
 
-/// Head and epoch: what makes a moment.
+/// Head and epoch, which make a moment, and the batch at the head.
 const READ_MOMENT: &str = "SELECT \
      (SELECT COALESCE(MAX(last_pos), 0) FROM log WHERE log_id = 1), \
-     (SELECT value FROM facts WHERE name = 'epoch')";
-
-async fn moment_of(reader: &Reader) -> Result<(Pos, i64), StoreError> {
-    let row = reader.query_opt(READ_MOMENT, &[]).await?;
-    let row = row.ok_or_else(|| StoreError::Damaged("the log has no head".to_owned()))?;
-    Ok((Pos::new(row.int(0)?), number_in(&row, 1)?))
-}
+     (SELECT value FROM facts WHERE name = 'epoch'), \
+     (SELECT batch_id FROM log WHERE log_id = 1 ORDER BY last_pos DESC LIMIT 1)";
 
 /// A fact that is a number.
 fn number_in(row: &Row, index: usize) -> Result<i64, StoreError> {

@@ -12,6 +12,7 @@ mod coherent;
 mod database;
 mod engine;
 mod error;
+mod history;
 mod leased;
 mod log;
 mod metrics;
@@ -25,10 +26,11 @@ pub use coherent::Coherent;
 pub use database::{Database, DatabaseOptions, Location, Snapshot, UNFINISHED_MOVE};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
+pub use history::{Common, History, Mark};
 pub use leased::{Begin, LeasedCursor};
 pub use log::{
-    Applier, Arrival, Arrivals, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs,
-    Intent, Lately, Log, LogBuilder, Pos, Ticket, Touched, Verdict,
+    Applier, Arrival, Arrivals, Batch, CheckContext, CommitError, Committed, EpochCause,
+    EpochRaise, Epochs, Intent, Lately, Log, LogBuilder, Pos, Ticket, Touched, Verdict,
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;

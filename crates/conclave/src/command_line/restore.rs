@@ -5,9 +5,9 @@ use std::{fs::File, path::Path};
 use anyhow::{Context, bail};
 use audit::{Act, Actor, Record};
 use config::Loaded;
-use copy::{Copy, Restored};
+use copy::{Begun, Copy};
 use seal::MasterKey;
-use store::Pos;
+use store::{EpochCause, EpochRaise, Pos};
 
 use super::administer::date_of;
 use crate::{
@@ -77,7 +77,7 @@ async fn write(
     folder: &Path,
     loaded: &Loaded,
     surroundings: &Surroundings,
-) -> anyhow::Result<Restored> {
+) -> anyhow::Result<Begun> {
     let config = &loaded.config;
     let data_dir = DataDir::lock(config);
     let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
@@ -97,7 +97,11 @@ async fn write(
         .with("folder", folder.display().to_string())
         .with("head", manifest.head.to_string())
         .with("manifest", manifest.digest.clone());
-    let finished = copy::finish(&owners.log, Pos::new(manifest.head), record).await;
+    let raise = EpochRaise {
+        common: Pos::new(manifest.head),
+        cause: EpochCause::Restore,
+    };
+    let finished = copy::begin_epoch(&owners.log, raise, record).await;
     owners.log.stop().await;
     let restored = finished.context("the restore was not finished")?;
     let synced = File::open(storage.data_dir.path()).and_then(|folder| folder.sync_all());

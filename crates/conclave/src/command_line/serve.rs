@@ -14,7 +14,7 @@ pub(super) async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let mut hang_up = listen_for(SignalKind::hangup())?;
-    let node = Node::start(loaded, Surroundings::of_this_machine()).await?;
+    let mut node = Node::start(loaded, Surroundings::of_this_machine()).await?;
     greet(&node, loaded);
     tracing::debug!("the server has greeted whoever started it");
     loop {
@@ -22,6 +22,11 @@ pub(super) async fn serve(loaded: &Loaded) -> anyhow::Result<()> {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => node.reload_certificates(),
+            () = node.lost_history() => {
+                node.stop().await;
+                // With nothing in memory, and a note of what it had seen.
+                node = Node::start(loaded, Surroundings::of_this_machine()).await?;
+            }
         }
     }
     tracing::info!("the server is stopping");

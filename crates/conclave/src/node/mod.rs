@@ -27,6 +27,7 @@ use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
     data_dir::DataDir,
+    history_note::HistoryNote,
     metrics_page, open_files, registrations,
     serving::{self, Certificates, Ends, Offer},
     storage::Storage,
@@ -50,6 +51,7 @@ pub struct Node {
     certificates: Option<Arc<Certificates>>,
     owners: Owners,
     bus: Bus,
+    history: Option<HistoryNote>,
     ends: Ends,
     /// Given up last: as long as it is held, nobody else opens the database.
     _data_dir: DataDir,
@@ -70,7 +72,15 @@ impl Node {
         let data_dir = DataDir::lock(config);
         let data_dir = data_dir.map_err(|error| error.into_error(&config.server.data_dir))?;
         let storage = Storage::open(data_dir, loaded, &surroundings).await?;
+        let history = HistoryNote::of(&storage.database, storage.data_dir.path());
+        let loss = match &history {
+            Some(history) if !storage.is_new => history.compare(&storage.database).await?,
+            _ => None,
+        };
         let owners = Owners::start(config, appservices, &storage, &surroundings).await?;
+        if let Some(loss) = loss {
+            loss.begin_epoch(&owners.log).await?;
+        }
         configuration_record::keep(loaded, &storage.keyring, &owners, &storage.data_dir)
             .await
             .context("the configuration could not be recorded")?;
@@ -107,6 +117,7 @@ impl Node {
             certificates: doors.certificates,
             owners,
             bus,
+            history,
             ends,
             _data_dir: storage.data_dir,
         };
@@ -119,6 +130,9 @@ impl Node {
         node.deliver(faces::gateways(config, &surroundings), mails);
         node.spawn(async move { bridging.run(ear).await });
         node.spawn(socket.serve(administration, node.ends.clone()));
+        if let Some(history) = node.history.clone() {
+            node.spawn(history.keep_up(Arc::clone(clock)));
+        }
         let engine = storage.database.engine_name();
         tracing::info!(engine, url = node.public_url, "the server has started");
         Ok(node)
@@ -249,6 +263,16 @@ impl Node {
         }
     }
 
+    /// Waits until the database is found to have less than this node has seen: it has failed over to
+    /// a server that had not received everything, and what this node holds in memory is of a history
+    /// that is gone. It answers nothing any more; stop it, and start another in its place.
+    pub async fn lost_history(&self) {
+        match &self.history {
+            Some(history) => history.lost().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Says from now on that no more requests should come, and answers those that do.
     pub fn leave(&self) {
         self.ends.leave.cancel();
@@ -267,6 +291,9 @@ impl Node {
             self.ends.tasks.wait().await;
         }
         self.owners.log.stop().await;
+        if let Some(history) = &self.history {
+            history.keep();
+        }
         // Last, so that other nodes may still hear of what was committed.
         self.bus.close().await;
         tracing::info!("the server has stopped");

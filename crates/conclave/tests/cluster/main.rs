@@ -21,6 +21,7 @@ mod form;
 mod frozen;
 mod killed;
 mod load;
+mod loss;
 mod namespace;
 mod network;
 mod relay;

@@ -9,16 +9,16 @@ use std::{
 
 use futures_util::{FutureExt, future::try_join_all};
 use model::time::Timestamp;
+use uuid::Uuid;
 
 use super::{
     Batch, CommitError, Committed, Pos, Shared, TAIL, TAIL_ROWS, Touched,
     applier::{AnyOutcome, AnyWork, CheckContext, ErasedApplier, Verdict},
-    batches_of,
     committer::Queued,
     transaction,
 };
 use crate::{
-    ColumnType, Insert, StoreError, Tx, Value, Writes,
+    ColumnType, Insert, Mark, StoreError, Tx, Value, Writes,
     engine::{ReaderKind, postgres::CommitFailure},
 };
 
@@ -82,7 +82,7 @@ pub(crate) struct Outcome {
 
 /// What an attempt has made inside its transaction, and will write at its end.
 struct Built {
-    batch_id: String,
+    batch_id: Uuid,
     writes: Writes,
     works: Vec<Option<AnyWork>>,
     answers: Vec<Result<Committed, CommitError>>,
@@ -151,8 +151,8 @@ async fn rolled_back(tx: &Tx, failure: Failure) -> Failure {
 
 impl Outcome {
     /// The batch's id in the log.
-    pub(crate) fn batch_id(&self) -> &str {
-        &self.built.batch_id
+    pub(crate) fn batch_id(&self) -> Uuid {
+        self.built.batch_id
     }
 
     /// The commit stands: tells the caches and the subscribers, and gives the answers.
@@ -161,6 +161,9 @@ impl Outcome {
         let Some(batch) = self.built.batch else {
             return self.built.answers;
         };
+        if let Some(history) = shared.database.history() {
+            history.note(Mark::new(batch.last_pos, self.built.batch_id));
+        }
         shared.committed.send_replace(batch.last_pos);
         let mut lately = shared.lately.write();
         if lately.head().next() == batch.first_pos {
@@ -197,10 +200,10 @@ async fn build(shared: &Shared, tx: &Tx, batch: &[Queued], head: Pos) -> Result<
         return Err(StoreError::Refused(sentence));
     }
     let (answers, batch) = check(shared, &mut works, batch, head);
-    let batch_id = uuid::Uuid::new_v4().to_string();
+    let batch_id = Uuid::new_v4();
     let mut writes = Writes::default();
     if let Some(batch) = &batch {
-        writes.insert(&INSERT_BATCH, vec![log_row(batch, &batch_id)]);
+        writes.insert(&INSERT_BATCH, vec![log_row(batch, batch_id)]);
         for (applier, work) in shared.appliers.iter().zip(&mut works) {
             if let Some(work) = work {
                 applier.write(work, &mut writes)?;
@@ -216,12 +219,12 @@ async fn build(shared: &Shared, tx: &Tx, batch: &[Queued], head: Pos) -> Result<
     })
 }
 
-fn log_row(batch: &Batch, batch_id: &str) -> Vec<Value> {
+fn log_row(batch: &Batch, batch_id: Uuid) -> Vec<Value> {
     vec![
         1.into(),
         batch.first_pos.get().into(),
         batch.last_pos.get().into(),
-        batch_id.into(),
+        batch_id.to_string().into(),
         batch.at.as_millis().into(),
         batch.touched.encode().into(),
     ]
@@ -231,14 +234,14 @@ fn log_row(batch: &Batch, batch_id: &str) -> Vec<Value> {
 async fn begin(shared: &Shared, tx: &Tx) -> Result<Pos, StoreError> {
     let applied = shared.applied();
     let mut rows = transaction::begin(tx, applied).await?;
+    shared.still_stands()?;
     while !rows.is_empty() {
-        let batches = batches_of(&rows)?;
-        let last = batches.last().map_or(Pos::START, |batch| batch.last_pos);
-        shared.advance(batches);
+        shared.advance_by(&rows)?;
+        let last = rows.last().map_or(Ok(0), |row| row.int(1))?;
         rows = if rows.len() < TAIL_ROWS {
             Vec::new()
         } else {
-            tx.query(TAIL, &[last.get().into()]).await?
+            tx.query(TAIL, &[last.into()]).await?
         };
     }
     Ok(shared.applied())

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 use super::{
     CommitError, Committed, Shared,
@@ -224,7 +225,7 @@ impl Committer {
     /// Finds out whether a batch whose COMMIT was not answered stands. Asks until it knows:
     /// nothing may be committed, and nobody answered, before. Only a node that stops leaves
     /// its callers without the truth.
-    async fn stands(&mut self, batch_id: &str) -> Result<bool, StoreError> {
+    async fn stands(&mut self, batch_id: Uuid) -> Result<bool, StoreError> {
         let mut attempts = 0;
         loop {
             let found = match self.connected().await {

@@ -17,12 +17,14 @@ use model::time::{Clock, Timestamp};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{Database, LocalWrite, Reader, Row, StoreError, database::Engine, leased::Lease};
+use crate::{
+    Database, LocalWrite, Mark, Reader, Row, StoreError, database::Engine, history, leased::Lease,
+};
 
 pub use self::{
     applier::{Applier, CheckContext, Verdict},
     arrival::{Arrival, Arrivals},
-    epoch::{EpochRaise, Epochs},
+    epoch::{EpochCause, EpochRaise, Epochs},
     intent::{CommitError, Committed, Intent, Ticket},
     lately::Lately,
     touched::Touched,
@@ -160,6 +162,9 @@ impl LogBuilder {
             committed: watch::Sender::new(Pos::START),
             held: Mutex::default(),
         });
+        if let Some(history) = shared.database.history() {
+            history.begin(&shared.database).await?;
+        }
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
         let waiting = match &*shared.database.engine {
@@ -220,6 +225,7 @@ impl Log {
         let Some(waiting) = &self.waiting else {
             return Ok(self.applied());
         };
+        self.shared.still_stands()?;
         let (answer, answered) = oneshot::channel();
         waiting
             .send(Waiting {
@@ -303,8 +309,31 @@ impl Log {
 }
 
 impl Shared {
+    /// Also where nothing can be committed any more.
     fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        *self.stopping.borrow() || self.still_stands().is_err()
+    }
+
+    /// Whether what this node has seen is still part of the log, as far as it knows.
+    fn still_stands(&self) -> Result<(), StoreError> {
+        match self.database.history() {
+            Some(history) if history.is_lost() => Err(history::lost()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Applies other nodes' batches as they were read.
+    fn advance_by(&self, rows: &[Row]) -> Result<(), StoreError> {
+        if let Some(history) = self.database.history() {
+            for row in rows {
+                if let Some(mark) = Mark::read(row, 1, 4)? {
+                    history.note_batch(Pos(row.int(0)?), mark);
+                }
+            }
+            self.still_stands()?;
+        }
+        self.advance(batches_of(rows)?);
+        Ok(())
     }
 
     /// Applies other nodes' batches to the caches and wakes who waits.
@@ -353,7 +382,7 @@ pub(crate) fn stopped() -> StoreError {
 pub(crate) const TAIL_ROWS: usize = 4_096;
 
 /// Reads the batches after `$1`.
-pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched FROM log \
+pub(crate) const TAIL: &str = "SELECT first_pos, last_pos, at, touched, batch_id FROM log \
      WHERE log_id = 1 AND last_pos > $1 ORDER BY last_pos LIMIT 4096";
 
 /// The batch that has a position.

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Pos, Shared, TAIL, batches_of};
+use super::{Pos, Shared, TAIL};
 use crate::{
-    StoreError,
+    History, StoreError,
     engine::postgres::{Connector, Role, Session},
 };
 
@@ -81,13 +81,23 @@ impl Tail {
             Some(session) if !session.is_closed() => session,
             absent => absent.insert(self.connector.connect(Role::Reader).await?),
         };
+        let history = self.shared.database.history();
         loop {
+            let seen = history.and_then(History::newest);
             let applied = self.shared.applied();
             let rows = session.query(TAIL, &[applied.get().into()]).await?;
-            if rows.is_empty() {
-                return Ok(applied);
+            if !rows.is_empty() {
+                self.shared.advance_by(&rows)?;
+                continue;
             }
-            self.shared.advance(batches_of(&rows)?);
+            // What another session had seen before is part of what this one sees.
+            if let (Some(history), Some(seen)) = (history, seen)
+                && seen.pos() > applied
+            {
+                history.lose();
+            }
+            self.shared.still_stands()?;
+            return Ok(applied);
         }
     }
 }

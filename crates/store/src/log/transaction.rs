@@ -1,5 +1,7 @@
 //! The transaction of a batch on each engine: its lock, its end, and what became of it.
 
+use uuid::Uuid;
+
 use super::{Pos, TAIL};
 use crate::{
     Row, StoreError, Tx, Writes,
@@ -75,22 +77,23 @@ pub(super) async fn rollback(tx: &Tx) -> Result<(), StoreError> {
 
 /// Looks a batch up by its id, with the lock held: a stranded backend that still commits it
 /// is waited for.
-pub(super) async fn find_batch(kind: ReaderKind, batch_id: &str) -> Result<bool, StoreError> {
+pub(super) async fn find_batch(kind: ReaderKind, batch_id: Uuid) -> Result<bool, StoreError> {
     const FIND: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
+    let params = [batch_id.to_string().into()];
     match kind {
         ReaderKind::SqliteHere(connection) => {
             if connection.in_transaction() {
                 // COMMIT failed and left the transaction open: it does not stand.
                 connection.batch("ROLLBACK")?;
             }
-            Ok(!connection.query(FIND, &[batch_id.into()])?.is_empty())
+            Ok(!connection.query(FIND, &params)?.is_empty())
         }
         ReaderKind::Postgres(session) => {
             session.batch("BEGIN").await?;
             if session.query(LOCK, &[]).await?.is_empty() {
                 return Err(no_lock());
             }
-            let found = session.query(FIND, &[batch_id.into()]).await?;
+            let found = session.query(FIND, &params).await?;
             session.batch("ROLLBACK").await?;
             Ok(!found.is_empty())
         }

@@ -9,5 +9,6 @@ mod support;
 mod embedded;
 mod lost_connections;
 mod moving;
+mod parted;
 mod proxy;
 mod two_nodes;

@@ -55,6 +55,11 @@ impl Postgres {
         self.supervisor.order("synchronous").map(drop)
     }
 
+    /// Has this server acknowledge what it alone has on disk.
+    pub fn wait_for_nobody(&mut self) -> Result<(), ServerError> {
+        self.supervisor.order("asynchronous").map(drop)
+    }
+
     /// Makes a standby the primary: it takes writes when this returns.
     pub fn promote(&mut self) -> Result<(), ServerError> {
         self.supervisor.order("promote").map(drop)

@@ -43,6 +43,11 @@ synchronous() {
     "$bin/pg_ctl" reload --silent --pgdata="$dir/data"
 }
 
+asynchronous() {
+    echo "synchronous_standby_names = ''" >>"$dir/data/postgresql.conf"
+    "$bin/pg_ctl" reload --silent --pgdata="$dir/data"
+}
+
 promote() {
     "$bin/pg_ctl" promote --wait --timeout=60 --silent --pgdata="$dir/data"
 }
@@ -81,6 +86,7 @@ while read -r order; do
         stop) stop fast ;;
         crash) stop immediate ;;
         synchronous) synchronous ;;
+        asynchronous) asynchronous ;;
         promote) promote ;;
         kill) killed=true; kill_first ;;
         *) false ;;

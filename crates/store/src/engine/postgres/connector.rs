@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, NoTls, config::Host};
 
 use super::{Role, Session, no_answer};
-use crate::StoreError;
+use crate::{History, StoreError};
 
 /// How long a connection may take to be made, its greeting included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ pub(crate) struct Connector {
     first: Arc<AtomicUsize>,
     /// Which host was the primary last. Sessions with another are left.
     primary: watch::Sender<usize>,
+    /// What a server must have, to be gone on with.
+    history: History,
 }
 
 impl Connector {
@@ -57,7 +59,13 @@ impl Connector {
             hosts: one_by_one(config).into(),
             first: Arc::default(),
             primary: watch::Sender::new(0),
+            history: History::new(),
         })
+    }
+
+    /// What was seen of the log over these sessions.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     /// Connects to the first host that takes writes, beginning with the one that did last.
@@ -115,6 +123,7 @@ impl Connector {
         });
         let mut session = Session::new(client, warned, role);
         session.prepare_session(role).await?;
+        self.history.check(&session).await?;
         if self.hosts.len() > 1 {
             session.belongs_to(host, self.primary.subscribe());
         }
