@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use in_process::InProcess;
 use nats::Nats;
-pub use nats::{BadServer, Credentials, NatsOptions};
+pub use nats::{BadServer, Credentials, Identity, NatsOptions};
 pub use node::{NodeId, NotANodeId};
 pub use signal::{Activity, Envelope, Presence, Signal, Typing};
 pub use subscription::{Heard, Subscription};

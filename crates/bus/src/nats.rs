@@ -24,8 +24,19 @@ pub struct NatsOptions {
     pub tls: bool,
     /// The certificates that vouch for NATS instead of those that the system trusts.
     pub ca_file: Option<PathBuf>,
+    /// The certificate that this node shows when it is asked for one.
+    pub identity: Option<Identity>,
     /// What all nodes of a deployment know and no other deployment has.
     pub deployment: [u8; 16],
+}
+
+/// Where a node's certificate and its key are, each as PEM. They are read for each connection.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate.
+    pub cert_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
 }
 
 /// How a node says who it is.

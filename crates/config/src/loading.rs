@@ -216,7 +216,7 @@ impl Config {
         let server = Server::read_checked(reader);
         let metrics = Metrics::read(reader);
         let database = Database::read(reader);
-        let bus = Bus::read(reader);
+        let bus = Bus::read_checked(reader);
         let files = Files::read_checked(reader);
         let seal = Seal::read(reader);
         let registration = Registration::read_checked(reader);

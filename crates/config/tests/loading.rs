@@ -272,6 +272,34 @@ fn each_wrong_value_is_named_with_its_place_and_what_is_accepted() {
 }
 
 #[test]
+fn certificates_for_nats_need_tls_and_their_keys() {
+    const URL: &str = "url = \"tls://nats\"";
+    for (toml, message) in [
+        (
+            format!("{URL}\ncert_file = \"c.pem\""),
+            "c.toml:3:13: bus.cert_file is set without bus.key_file",
+        ),
+        (
+            format!("{URL}\nkey_file = \"k.pem\""),
+            "c.toml:3:12: bus.key_file is set without bus.cert_file",
+        ),
+        (
+            "url = \"nats://nats\"\nca_file = \"ca.pem\"".to_owned(),
+            "c.toml:3:11: bus.ca_file is set without TLS",
+        ),
+        (
+            "cert_file = \"c.pem\"\nkey_file = \"k.pem\"".to_owned(),
+            "c.toml:2:13: bus.cert_file is set without TLS",
+        ),
+    ] {
+        let told = error(text(&format!("[bus]\n{toml}")));
+        assert!(told.starts_with(message), "{toml}: {told}");
+    }
+    let whole = format!("[bus]\n{URL}\nca_file = \"a\"\ncert_file = \"c\"\nkey_file = \"k\"");
+    load(text(&whole));
+}
+
+#[test]
 fn files_in_s3_need_a_key_and_no_secret_is_shown() {
     const URL: &str = "url = \"s3://abc?endpoint=http://10.0.0.1:9000&region=x\"";
     for (toml, message) in [

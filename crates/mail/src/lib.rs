@@ -31,7 +31,5 @@ pub use letter::Letter;
 pub use line::Line;
 pub use link::Link;
 pub use mail::{Mail, MailId};
-pub use mailer::{
-    BadHost, BadRoots, Credentials, DEADLINE, Encryption, Mailer, Options, Sender, roots_in,
-};
+pub use mailer::{BadHost, Credentials, DEADLINE, Encryption, Mailer, Options, Sender};
 pub use quoted::Quoted;

@@ -13,9 +13,8 @@ use lettre::{
 };
 use model::{mail_address::MailAddress, time::Clock};
 use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, InvalidDnsNameError, ServerName, pem::PemObject},
+    RootCertStore,
+    pki_types::{InvalidDnsNameError, ServerName},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -90,11 +89,6 @@ pub struct BadHost {
     error: InvalidDnsNameError,
 }
 
-/// A file holds no certificate of an authority, or something else.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("it does not hold certificates as PEM, and nothing else")]
-pub struct BadRoots;
-
 /// Hands over one mail after the other, each on a connection of its own. Cheap to clone.
 #[derive(Clone)]
 pub struct Mailer(Arc<Inner>);
@@ -146,7 +140,7 @@ impl Mailer {
             credentials,
             sender,
             hello: client_id(&hello),
-            tls: TlsConnector::from(client_config(roots)),
+            tls: TlsConnector::from(Arc::new(trust::client(roots))),
             clock,
         })))
     }
@@ -235,20 +229,6 @@ impl Inner {
     }
 }
 
-/// The authorities in a file of certificates (PEM) that vouch for a mail server.
-pub fn roots_in(pem: &[u8]) -> Result<RootCertStore, BadRoots> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| BadRoots)?;
-        roots.add(certificate).map_err(|_| BadRoots)?;
-    }
-    if roots.is_empty() {
-        Err(BadRoots)
-    } else {
-        Ok(roots)
-    }
-}
-
 /// Mail servers want to be greeted with a name, or an address in brackets.
 fn client_id(hello: &str) -> ClientId {
     let bare = hello.trim_start_matches('[').trim_end_matches(']');
@@ -257,14 +237,4 @@ fn client_id(hello: &str) -> ClientId {
         Ok(std::net::IpAddr::V6(address)) => ClientId::Ipv6(address),
         Err(_) => ClientId::Domain(hello.to_owned()),
     }
-}
-
-fn client_config(roots: RootCertStore) -> Arc<ClientConfig> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports the versions of TLS that are safe")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }

@@ -28,4 +28,3 @@ pub use answer::{Answer, Body};
 pub use error::FetchError;
 pub use outbound::{Ask, Get, MAX_REDIRECTS, Outbound, Parts, Policy, Post, Redirects};
 pub use resolver::{Resolve, SystemResolver};
-pub use tls::system_roots;

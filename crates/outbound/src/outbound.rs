@@ -111,7 +111,7 @@ pub(crate) struct Inner {
 impl Inner {
     /// How protected connections are made.
     pub(crate) fn tls(&self) -> &Arc<ClientConfig> {
-        self.tls.get_or_init(|| tls::client(tls::system_roots()))
+        self.tls.get_or_init(|| tls::client(trust::system_roots()))
     }
 }
 

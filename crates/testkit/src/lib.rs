@@ -1,5 +1,7 @@
 //! What tests share: servers started and stopped, a clock that is moved by hand, waiting.
 
+#[cfg(feature = "tls")]
+pub mod authority;
 #[cfg(feature = "client")]
 pub mod clock;
 #[cfg(feature = "client")]

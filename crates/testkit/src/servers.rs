@@ -4,14 +4,16 @@
 //! closes, for whatever reason, the script stops the server and removes its directory. So nothing
 //! is left behind by a panic, by Ctrl-C or by `kill -9`.
 
+mod balancer;
 mod nats;
 mod postgres;
 mod programs;
 mod smtp;
 mod supervisor;
 
+pub use balancer::{Balancer, BalancerKind};
 pub use nats::Nats;
-pub use postgres::Postgres;
+pub use postgres::{Postgres, PostgresTls};
 pub use smtp::{Smtp, SmtpEncryption, SmtpOptions};
 
 /// Names the variable that carries the URL of a PostgreSQL server on which tests may create databases.

@@ -6,7 +6,7 @@ use super::{Finding, Tree};
 
 /// The floors, from the ground up.
 const FLOORS: [&[&str]; 8] = [
-    &["model", "config", "appservices"],
+    &["model", "trust", "config", "appservices"],
     &["store", "bus", "blobs", "outbound", "mail", "ldap"],
     &["seal"],
     &["audit"],

@@ -28,7 +28,7 @@ use object_store::{
     },
 };
 use parking_lot::Mutex;
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::RootCertStore;
 
 use crate::metrics::{self, Outcome};
 
@@ -58,19 +58,13 @@ struct Late(Duration);
 
 impl Wire {
     pub(super) fn new(roots: RootCertStore, is_conditional: bool, clock: Arc<dyn Clock>) -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports the versions of TLS that are safe")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let mut plain = HttpConnector::new();
         plain.enforce_http(false);
         plain.set_nodelay(true);
         plain.set_keepalive(Some(KEPT_FOR));
         plain.set_connect_timeout(Some(CONNECT_WITHIN));
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(trust::client(roots))
             .https_or_http()
             .enable_http1()
             .wrap_connector(plain);

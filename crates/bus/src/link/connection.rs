@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Credentials, NatsOptions, NodeId, Signal, metrics, wire};
+use crate::{Credentials, Identity, NatsOptions, NodeId, Signal, metrics, wire};
 
 /// How long one server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -133,6 +133,13 @@ async fn connect(
         });
     if let Some(file) = &options.ca_file {
         connect = connect.add_root_certificates(file.clone());
+    }
+    if let Some(identity) = &options.identity {
+        let Identity {
+            cert_file,
+            key_file,
+        } = identity.clone();
+        connect = connect.add_client_certificate(cert_file, key_file);
     }
     connect = match &options.credentials {
         Some(Credentials::Password { user, password }) => {

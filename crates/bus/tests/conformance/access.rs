@@ -2,9 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use bus::{Bus, Credentials, Heard, NatsOptions};
+use bus::{Bus, Credentials, Heard, Identity, NatsOptions};
 use tempfile::TempDir;
-use testkit::servers::Nats;
+use testkit::{
+    authority::{Authority, Issued},
+    servers::Nats,
+};
 
 use crate::{end, joined, node, options, signal, typing};
 
@@ -122,4 +125,44 @@ async fn where_tls_is_asked_for_nothing_is_said_without_it() {
     let bus = end(1, &options(&nats));
     let mut listener = bus.subscribe();
     assert_eq!(listener.next().await, Some(Heard::Joined));
+}
+
+/// Writes a certificate and its key where a node finds them.
+fn identity(folder: &Path, name: &str, issued: &Issued) -> Identity {
+    let [cert_file, key_file] = ["cert", "key"].map(|part| folder.join(format!("{name}.{part}")));
+    fs::write(&cert_file, &issued.certificate).unwrap();
+    fs::write(&key_file, &issued.key).unwrap();
+    Identity {
+        cert_file,
+        key_file,
+    }
+}
+
+#[tokio::test]
+async fn a_nats_that_asks_for_certificates_lets_those_in_who_have_a_good_one() {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (authority, other) = (Authority::new("ours"), Authority::new("another"));
+    let readable = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let shown = authority.issue(&["127.0.0.1"]);
+    let certificate = readable("server.cert", &shown.certificate);
+    let key = readable("server.key", &shown.key);
+    let trusted = readable("authority", authority.pem());
+    let asks = ["--tls", "--tlsverify", "--tlscacert", &trusted];
+    let shows = ["--tlscert", &certificate, "--tlskey", &key];
+    let nats = Nats::start_with(&[asks, shows].concat()).unwrap();
+    let with = |identity| NatsOptions {
+        identity,
+        ..over_tls(&nats, Some(Path::new(&trusted)))
+    };
+    let good = identity(folder.path(), "good", &authority.issue_to("node1"));
+    assert_meet(&with(Some(good))).await;
+    assert_stays_out(&with(None)).await;
+    let foreign = identity(folder.path(), "foreign", &other.issue_to("node1"));
+    assert_stays_out(&with(Some(foreign))).await;
 }

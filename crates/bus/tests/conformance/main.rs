@@ -38,6 +38,7 @@ fn options(nats: &Nats) -> NatsOptions {
         credentials: None,
         tls: false,
         ca_file: None,
+        identity: None,
         deployment: [7; 16],
     }
 }

@@ -1,11 +1,13 @@
 //! Where this node meets the others of its deployment: in this process, or on NATS.
 
 use anyhow::Context;
-use bus::{Bus, Credentials, NatsOptions, NodeId};
+use bus::{Bus, Credentials, Identity, NatsOptions, NodeId};
 use config::{BusCredentials, BusUrl, Config};
 use model::entropy::Entropy;
 use seal::Keyring;
 use zeroize::Zeroizing;
+
+use crate::roots::roots;
 
 /// Goes onto the bus. NATS need not be there: the bus connects when it is.
 pub(super) fn join(
@@ -17,14 +19,33 @@ pub(super) fn join(
     let Some(url) = &config.bus.url else {
         return Ok(Bus::in_process(node));
     };
+    if config.bus.ca_file.is_some() {
+        // The bus reads it by itself, and tries for ever what cannot be.
+        roots("bus.ca_file", config.bus.ca_file.as_deref())?;
+    }
     let options = NatsOptions {
         servers: url.hosts.clone(),
         credentials: credentials(url),
         tls: url.tls,
         ca_file: config.bus.ca_file.clone(),
+        identity: identity(&config.bus)?,
         deployment: deployment(config, keyring),
     };
     Bus::nats(node, options).context("bus.url cannot be used")
+}
+
+/// The certificate that this node shows, if it can be one.
+fn identity(bus: &config::Bus) -> anyhow::Result<Option<Identity>> {
+    let Some((cert_file, key_file)) = bus.cert_file.as_ref().zip(bus.key_file.as_ref()) else {
+        return Ok(None);
+    };
+    // The bus reads them by itself, and tries for ever what cannot be.
+    trust::Identity::in_files(cert_file, key_file)
+        .context("bus.cert_file and bus.key_file cannot be used")?;
+    Ok(Some(Identity {
+        cert_file: cert_file.clone(),
+        key_file: key_file.clone(),
+    }))
 }
 
 /// What tells this deployment from all others. Its database has a random key of its own, so

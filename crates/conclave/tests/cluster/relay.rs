@@ -185,7 +185,9 @@ async fn answers(
 pub(crate) fn reached_at(url: &str, addresses: &[SocketAddr]) -> String {
     let (_, name) = url.rsplit_once('/').unwrap();
     let addresses: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
-    format!("postgres://postgres@{}/{name}", addresses.join(","))
+    // Links between namespaces are no loopback.
+    let addresses = addresses.join(",");
+    format!("postgres://postgres@{addresses}/{name}?sslmode=disable")
 }
 
 /// Where a database listens.

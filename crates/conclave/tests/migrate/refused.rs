@@ -55,7 +55,10 @@ async fn a_place_that_is_no_postgres_or_not_there_is_refused_without_its_passwor
         ("mysql://me:s3cret@localhost/chat", "--to"),
         ("sqlite:///tmp/other.db", "no PostgreSQL"),
         ("postgres://me:s3cret@127.0.0.1:1/chat", "--to is right"),
-        ("postgres://me:s3cret@127.0.0.1:1/chat?sslmode=no", "URL"),
+        (
+            "postgres://me:s3cret@127.0.0.1:1/chat?sslmode=no",
+            "sslmode",
+        ),
     ] {
         is_refused(&source, to, None, &[part]).await;
     }

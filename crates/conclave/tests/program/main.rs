@@ -13,6 +13,7 @@ mod deliveries;
 mod keys;
 mod life;
 mod notices;
+mod protected;
 mod reports;
 #[expect(dead_code, reason = "other suites use the rest")]
 #[path = "../support/client.rs"]

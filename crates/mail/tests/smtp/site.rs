@@ -2,9 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 
-use mail::{
-    Credentials, Encryption, Letter, Line, Mail, MailId, Mailer, Options, Sender, roots_in,
-};
+use mail::{Credentials, Encryption, Letter, Line, Mail, MailId, Mailer, Options, Sender};
 use model::{
     language::Language,
     mail_address::MailAddress,
@@ -83,7 +81,7 @@ pub(crate) fn options(port: u16, encryption: Encryption, user: Option<(&str, &st
             reply_to: None,
         },
         hello: "example.org".to_owned(),
-        roots: roots_in(AUTHORITY.as_bytes()).unwrap(),
+        roots: trust::roots_in(AUTHORITY.as_bytes()).unwrap(),
     }
 }
 

@@ -16,6 +16,19 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// A free port can be taken before the server binds it.
 const ATTEMPTS: u32 = 3;
 
+/// What a PostgreSQL server shows of itself over TLS, and whom it lets in. All is PEM.
+#[derive(Clone, Copy, Debug)]
+pub struct PostgresTls<'a> {
+    /// Its certificate.
+    pub certificate: &'a str,
+    /// Its private key.
+    pub key: &'a str,
+    /// The authority whose certificates it asks of clients, or nothing.
+    pub clients: &'a str,
+    /// Lines of `pg_hba.conf` that come before the one that trusts every connection.
+    pub rules: &'a str,
+}
+
 /// A PostgreSQL server of its own, in a temporary directory, on a free port of 127.0.0.1.
 ///
 /// It syncs to disk like a real one, trusts every connection, and is gone when this is dropped or
@@ -37,17 +50,36 @@ impl Postgres {
         let bin = Self::programs()?;
         let mut attempt = 1;
         loop {
-            match Self::start_once(&bin, None) {
+            match Self::start_once(&bin, None, None) {
                 Err(ServerError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
+    /// The same, for a cluster that speaks TLS to those who ask for it.
+    pub fn start_with_tls(tls: &PostgresTls<'_>) -> Result<Self, ServerError> {
+        let bin = Self::programs()?;
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(&bin, None, Some(tls)) {
+                Err(ServerError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Shows another certificate to who connects from now on.
+    pub fn show(&mut self, certificate: &str, key: &str) -> Result<(), ServerError> {
+        self.supervisor.place("server.crt", certificate)?;
+        self.supervisor.place("server.key", key)?;
+        self.supervisor.order("reload").map(drop)
+    }
+
     /// Makes a standby that streams from `primary`, and waits until it can be read.
     pub fn start_standby(primary: &Self) -> Result<Self, ServerError> {
         let bin = Self::programs()?;
-        Self::start_once(&bin, Some(primary.port))
+        Self::start_once(&bin, Some(primary.port), None)
     }
 
     /// Has this server acknowledge no commit from now on that its standby has not on disk.
@@ -72,7 +104,11 @@ impl Postgres {
         })
     }
 
-    fn start_once(bin: &Path, primary: Option<u16>) -> Result<Self, ServerError> {
+    fn start_once(
+        bin: &Path,
+        primary: Option<u16>,
+        tls: Option<&PostgresTls<'_>>,
+    ) -> Result<Self, ServerError> {
         let port = free_port().map_err(|source| ServerError::Io {
             what: "find a free port",
             source,
@@ -85,6 +121,12 @@ impl Postgres {
             OsStr::new(&primary),
         ];
         let mut supervisor = Supervisor::spawn("PostgreSQL", SCRIPT, &arguments)?;
+        if let Some(tls) = tls {
+            supervisor.place("server.crt", tls.certificate)?;
+            supervisor.place("server.key", tls.key)?;
+            supervisor.place("clients.crt", tls.clients)?;
+            supervisor.place("rules", &format!("{}\n", tls.rules))?;
+        }
         supervisor.order("start")?;
         Ok(Self { supervisor, port })
     }
@@ -92,6 +134,11 @@ impl Postgres {
     /// The URL of the superuser's database; other databases differ in the last segment.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where the cluster keeps its files: readable once it is stopped, until this is dropped.

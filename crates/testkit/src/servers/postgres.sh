@@ -27,6 +27,19 @@ fsync = on
 jit = off
 timezone = 'UTC'
 CONF
+    [ ! -e "$dir/server.crt" ] || protect
+}
+
+# Speaks TLS, with what was put beside the data, and asks for certificates if there is an authority.
+protect() {
+    cat >>"$dir/data/postgresql.conf" <<CONF
+ssl = on
+ssl_cert_file = '$dir/server.crt'
+ssl_key_file = '$dir/server.key'
+CONF
+    [ ! -s "$dir/clients.crt" ] ||
+        echo "ssl_ca_file = '$dir/clients.crt'" >>"$dir/data/postgresql.conf"
+    cat "$dir/rules" "$dir/data/pg_hba.conf" >"$dir/hba" && mv "$dir/hba" "$dir/data/pg_hba.conf"
 }
 
 # A copy of the primary, which streams from it from now on.
@@ -40,6 +53,10 @@ follow() {
 # As many as `*` names: one of them has to have a commit on disk before it is acknowledged.
 synchronous() {
     echo "synchronous_standby_names = '*'" >>"$dir/data/postgresql.conf"
+    reload
+}
+
+reload() {
     "$bin/pg_ctl" reload --silent --pgdata="$dir/data"
 }
 
@@ -87,6 +104,7 @@ while read -r order; do
         crash) stop immediate ;;
         synchronous) synchronous ;;
         asynchronous) asynchronous ;;
+        reload) reload ;;
         promote) promote ;;
         kill) killed=true; kill_first ;;
         *) false ;;

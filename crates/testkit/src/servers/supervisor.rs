@@ -4,7 +4,10 @@ use std::{
     ffi::OsStr,
     fs,
     io::{self, BufRead, BufReader, Write},
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{OpenOptionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
@@ -19,6 +22,7 @@ const QUOTED_LINES: usize = 12;
 pub(super) struct Supervisor {
     program: &'static str,
     directory: PathBuf,
+    account: Option<programs::Account>,
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -62,6 +66,7 @@ impl Supervisor {
         Ok(Self {
             program,
             directory,
+            account,
             child,
             orders,
             answers: BufReader::new(answers),
@@ -87,6 +92,29 @@ impl Supervisor {
     /// Where the server keeps its files.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Puts a file there that only the server reads, and removes one that is there.
+    pub(super) fn place(&self, name: &str, text: &str) -> Result<(), ServerError> {
+        let path = self.directory.join(name);
+        let placed = (|| {
+            drop(fs::remove_file(&path));
+            let mut options = fs::OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)?;
+            file.write_all(text.as_bytes())?;
+            match self.account {
+                Some(account) => chown(&path, Some(account.uid), Some(account.gid)),
+                None => Ok(()),
+            }
+        })();
+        placed.map_err(|source| ServerError::Io {
+            what: "give a file to a throw-away server",
+            source,
+        })
     }
 
     fn exchange(&mut self, act: &str) -> io::Result<String> {

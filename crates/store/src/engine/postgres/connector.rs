@@ -10,9 +10,14 @@ use std::{
 
 use futures_util::{StreamExt, stream::poll_fn};
 use tokio::sync::watch;
-use tokio_postgres::{AsyncMessage, Config, NoTls, config::Host};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, tls::MakeTlsConnect};
 
-use super::{Role, Session, no_answer};
+use super::{
+    Role, Session,
+    address::{Address, is_protected},
+    no_answer,
+    tls::Protection,
+};
 use crate::{History, StoreError};
 
 /// How long a connection may take to be made, its greeting included.
@@ -26,6 +31,8 @@ const CONNECT_TO_ONE_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Connector {
     hosts: Arc<[Config]>,
+    /// Who is believed, where one of them is spoken to over TLS.
+    protection: Option<Arc<Protection>>,
     /// Which host is tried first: behind one that failed, the next.
     first: Arc<AtomicUsize>,
     /// Which host was the primary last. Sessions with another are left.
@@ -36,27 +43,11 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            StoreError::Refused(format!("database.url is not a PostgreSQL URL: {error}"))
-        })?;
-        if config.get_ssl_mode() == tokio_postgres::config::SslMode::Require {
-            return Err(StoreError::Refused(
-                "database.url asks for TLS (sslmode=require), which this release does not speak: \
-                 use a local socket, loopback or an encrypted network and sslmode=disable"
-                    .to_owned(),
-            ));
-        }
-        config
-            .application_name("conclave")
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_user_timeout(Duration::from_secs(10))
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(5))
-            .keepalives_interval(Duration::from_secs(2))
-            .keepalives_retries(3)
-            .target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        let Address { hosts, files } = Address::read(url)?;
+        let protection = files.map(Protection::read).transpose()?;
         Ok(Self {
-            hosts: one_by_one(config).into(),
+            hosts: hosts.into(),
+            protection: protection.map(Arc::new),
             first: Arc::default(),
             primary: watch::Sender::new(0),
             history: History::new(),
@@ -105,22 +96,14 @@ impl Connector {
     }
 
     async fn connect_to(&self, host: usize, role: Role) -> Result<Session, StoreError> {
-        let (client, mut connection) = self.hosts[host].connect(NoTls).await?;
+        let config = &self.hosts[host];
         let warned = Arc::new(AtomicBool::new(false));
-        let heard = Arc::clone(&warned);
-        tokio::spawn(async move {
-            let mut messages = poll_fn(move |context| connection.poll_message(context));
-            while let Some(message) = messages.next().await {
-                match message {
-                    Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
-                        tracing::warn!(code = notice.code().code(), "PostgreSQL warned");
-                        heard.store(true, Ordering::Release);
-                    }
-                    Ok(_) => {}
-                    Err(_) => break,
-                }
-            }
-        });
+        // Without a protection that it needs, the library opens nothing.
+        let protection = self.protection.as_ref().filter(|_| is_protected(config));
+        let client = match protection {
+            Some(protection) => open(config, protection.current().await, &warned).await?,
+            None => open(config, NoTls, &warned).await?,
+        };
         let mut session = Session::new(client, warned, role);
         session.prepare_session(role).await?;
         self.history.check(&session).await?;
@@ -131,89 +114,25 @@ impl Connector {
     }
 }
 
-/// One configuration for each host, so that each has its own time.
-fn one_by_one(config: Config) -> Vec<Config> {
-    let count = config.get_hosts().len().max(config.get_hostaddrs().len());
-    if count < 2 {
-        return vec![config];
-    }
-    (0..count).map(|host| at_host(&config, host)).collect()
-}
-
-fn at_host(all: &Config, index: usize) -> Config {
-    let mut one = Config::new();
-    match all.get_hosts().get(index) {
-        Some(Host::Tcp(name)) => {
-            one.host(name);
+/// Opens a connection and has a task read from it.
+async fn open<T>(config: &Config, tls: T, warned: &Arc<AtomicBool>) -> Result<Client, StoreError>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+{
+    let (client, mut connection) = config.connect(tls).await?;
+    let heard = Arc::clone(warned);
+    tokio::spawn(async move {
+        let mut messages = poll_fn(move |context| connection.poll_message(context));
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) if notice.severity() == "WARNING" => {
+                    tracing::warn!(code = notice.code().code(), "PostgreSQL warned");
+                    heard.store(true, Ordering::Release);
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
         }
-        Some(Host::Unix(path)) => {
-            one.host_path(path);
-        }
-        None => {}
-    }
-    if let Some(address) = all.get_hostaddrs().get(index) {
-        one.hostaddr(*address);
-    }
-    let ports = all.get_ports();
-    if let Some(port) = ports.get(index).or_else(|| ports.first()) {
-        one.port(*port);
-    }
-    if let Some(user) = all.get_user() {
-        one.user(user);
-    }
-    if let Some(password) = all.get_password() {
-        one.password(password);
-    }
-    if let Some(name) = all.get_dbname() {
-        one.dbname(name);
-    }
-    if let Some(options) = all.get_options() {
-        one.options(options);
-    }
-    if let Some(name) = all.get_application_name() {
-        one.application_name(name);
-    }
-    if let Some(timeout) = all.get_connect_timeout() {
-        one.connect_timeout(*timeout);
-    }
-    if let Some(timeout) = all.get_tcp_user_timeout() {
-        one.tcp_user_timeout(*timeout);
-    }
-    if let Some(interval) = all.get_keepalives_interval() {
-        one.keepalives_interval(interval);
-    }
-    if let Some(retries) = all.get_keepalives_retries() {
-        one.keepalives_retries(retries);
-    }
-    one.keepalives(all.get_keepalives())
-        .keepalives_idle(all.get_keepalives_idle())
-        .ssl_mode(all.get_ssl_mode())
-        .channel_binding(all.get_channel_binding())
-        .target_session_attrs(all.get_target_session_attrs());
-    one
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_host_keeps_what_the_url_says_of_all() {
-        let url = "postgres://me:secret@a:1,b:2/chat?options=-cgeqo%3Doff";
-        let connector = Connector::new(url).unwrap();
-        let hosts: Vec<_> = connector.hosts.iter().collect();
-        assert_eq!(hosts.len(), 2);
-        for (host, (name, port)) in hosts.iter().zip([("a", 1), ("b", 2)]) {
-            assert_eq!(host.get_hosts(), [Host::Tcp(name.to_owned())]);
-            assert_eq!(host.get_ports(), [port]);
-            assert_eq!(host.get_user(), Some("me"));
-            assert_eq!(host.get_password(), Some(&b"secret"[..]));
-            assert_eq!(host.get_dbname(), Some("chat"));
-            assert_eq!(host.get_options(), Some("-cgeqo=off"));
-            assert_eq!(
-                host.get_target_session_attrs(),
-                tokio_postgres::config::TargetSessionAttrs::ReadWrite
-            );
-        }
-    }
+    });
+    Ok(client)
 }

@@ -1,9 +1,12 @@
 //! PostgreSQL: sessions with prepared statements, one for the committer, a pool for reads.
 
+mod address;
+mod certificate;
 mod connector;
 mod cursor;
 mod noting;
 mod pool;
+mod tls;
 mod values;
 
 use std::{
