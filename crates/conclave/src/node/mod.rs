@@ -143,7 +143,7 @@ impl Node {
         clock: &Arc<dyn Clock>,
     ) {
         let offer = Offer {
-            router: metrics_page::routes(counted.clone()),
+            router: metrics_page::routes(counted.clone(), self.owners.log.clone()),
             certificates: None,
             most_connections: METRICS_CONNECTIONS,
         };

@@ -12,6 +12,7 @@ mod data_dir;
 mod deliveries;
 mod keys;
 mod life;
+mod metrics;
 mod notices;
 mod reports;
 #[expect(dead_code, reason = "other suites use the rest")]
