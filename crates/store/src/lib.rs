@@ -12,6 +12,7 @@ mod coherent;
 mod database;
 mod engine;
 mod error;
+mod examination;
 mod leased;
 mod log;
 mod metrics;
@@ -25,6 +26,10 @@ pub use coherent::Coherent;
 pub use database::{Database, DatabaseOptions, Location, Snapshot, UNFINISHED_MOVE};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
+pub use examination::{
+    ClockDifference, Deployment, Examination, FileForm, HostFound, HostState, PostgresFacts,
+    Standby, quick_check,
+};
 pub use leased::{Begin, LeasedCursor};
 pub use log::{
     Applier, Arrival, Arrivals, Batch, CheckContext, CommitError, Committed, EpochRaise, Epochs,

@@ -14,17 +14,22 @@ pub(super) fn join(
     entropy: &dyn Entropy,
 ) -> anyhow::Result<Bus> {
     let node = NodeId::generate(entropy);
-    let Some(url) = &config.bus.url else {
-        return Ok(Bus::in_process(node));
-    };
-    let options = NatsOptions {
+    match options(config, deployment(config, keyring)) {
+        None => Ok(Bus::in_process(node)),
+        Some(options) => Bus::nats(node, options).context("bus.url cannot be used"),
+    }
+}
+
+/// How NATS is reached, where there is one.
+pub(crate) fn options(config: &Config, deployment: [u8; 16]) -> Option<NatsOptions> {
+    let url = config.bus.url.as_ref()?;
+    Some(NatsOptions {
         servers: url.hosts.clone(),
         credentials: credentials(url),
         tls: url.tls,
         ca_file: config.bus.ca_file.clone(),
-        deployment: deployment(config, keyring),
-    };
-    Bus::nats(node, options).context("bus.url cannot be used")
+        deployment,
+    })
 }
 
 /// What tells this deployment from all others. Its database has a random key of its own, so

@@ -10,6 +10,7 @@ mod bus;
 mod configuration;
 mod data_dir;
 mod deliveries;
+mod doctor;
 mod keys;
 mod life;
 mod metrics;
