@@ -4,6 +4,7 @@
 //! - [`Log`]: the one way to change anything that others must learn of.
 //! - [`Coherent`]: a cache that the log keeps true.
 //! - [`LeasedCursor`]: background work along the log, done by one node at a time.
+//! - [`Examination`]: looks at a database without changing it.
 //!
 //! This crate knows no owner's tables: owners bring their migrations and register an
 //! [`Applier`] for each kind of change.

@@ -130,7 +130,10 @@ pub(super) async fn pages(path: &Path, is_thorough: bool, findings: &mut Finding
         }
         Ok(Err(error)) => {
             let error = crate::storage::chain(&error);
-            let says = format_args!("{shown} cannot be looked through ({error})");
+            let says = format_args!(
+                "{shown} is damaged, or cannot be read ({error}): stop the server, and restore \
+                 the last backup"
+            );
             findings.wrong(CHECK, says);
         }
         Err(error) => findings.wrong(CHECK, format_args!("{shown}: {error}")),

@@ -20,6 +20,7 @@ mod names;
 mod open_files;
 mod postgres;
 mod public_url;
+mod standbys;
 
 use std::{pin::Pin, time::Duration};
 

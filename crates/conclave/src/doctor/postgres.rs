@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::{Examination, HostFound, HostState, PostgresFacts};
 
-use super::{ANSWER_WITHIN, Findings, Scene, database::failed, shown};
+use super::{ANSWER_WITHIN, Findings, Scene, database::failed, shown, standbys};
 use crate::storage::{self, SESSIONS};
 
 const HOST: &str = "database host";
@@ -12,7 +12,6 @@ const SETTINGS: &str = "database settings";
 const ROUND_TRIP: &str = "database round trip";
 const NODES: &str = "database sessions";
 const WRITING: &str = "database writes";
-const STANDBYS: &str = "database standbys";
 
 /// A batch pays three of these.
 const FAR: Duration = Duration::from_millis(10);
@@ -64,7 +63,7 @@ pub(super) async fn examine(examination: &Examination, scene: &Scene<'_>, findin
             settings(&facts, findings);
             writing(&facts, findings);
             nodes(&facts, findings);
-            standbys(examination, &facts, scene, findings).await;
+            standbys::examine(examination, &facts.standby_names, scene, findings).await;
         }
         Ok(None) => {}
         Err(error) => failed(SETTINGS, &error, scene, findings),
@@ -123,73 +122,16 @@ fn nodes(facts: &PostgresFacts, findings: &mut Findings) {
     let free = facts.sessions.saturating_sub(facts.sessions_of_others);
     let sessions = i64::try_from(SESSIONS).unwrap_or(i64::MAX);
     let fit = free.max(0) / sessions;
-    let says =
-        format!("{free} are free for nodes, which hold {SESSIONS} each at most: {fit} nodes fit");
+    let says = format!("{free} are free for nodes, which hold {SESSIONS} each at most");
     match fit {
-        0 => findings.wrong(NODES, format_args!("{says}: raise max_connections")),
-        1 => {
-            let advice = "raise max_connections before there is another";
-            findings.warning(NODES, format_args!("{says}: {advice}"));
-        }
-        _ => findings.ok(NODES, says),
-    }
-}
-
-async fn standbys(
-    examination: &Examination,
-    facts: &PostgresFacts,
-    scene: &Scene<'_>,
-    findings: &mut Findings,
-) {
-    let standbys = match examination.standbys().await {
-        Ok(standbys) => standbys,
-        Err(error) => return failed(STANDBYS, &error, scene, findings),
-    };
-    let names = &facts.standby_names;
-    let has = |states: &[&str]| {
-        let mut known = standbys
-            .iter()
-            .filter_map(|standby| standby.sync_state.as_deref());
-        known.any(|state| states.contains(&state))
-    };
-    let listed = standbys.iter().map(|standby| {
-        let state = standby.sync_state.as_deref().unwrap_or("unknown");
-        format!("{} ({state})", standby.name)
-    });
-    let listed = listed.collect::<Vec<_>>().join(", ");
-    match (names.is_empty(), standbys.is_empty()) {
-        (true, true) => findings.ok(
-            STANDBYS,
-            "there is none: what is lost with this server's disk is lost",
+        0 => findings.wrong(
+            NODES,
+            format_args!("{says}; none fits: raise max_connections, or the limit of this user"),
         ),
-        (true, false) => findings.warning(
-            STANDBYS,
-            format_args!(
-                "none of {listed} is synchronous, so a failover loses what people were told that \
-                 it stands: name them in synchronous_standby_names"
-            ),
+        1 => findings.warning(
+            NODES,
+            format_args!("{says}; one fits: raise max_connections before there is another"),
         ),
-        (false, true) => findings.wrong(
-            STANDBYS,
-            format_args!(
-                "writes wait for one of synchronous_standby_names = {names}, and none streams: \
-                 bring it back, or empty that setting and reload"
-            ),
-        ),
-        (false, false) if has(&["sync", "quorum"]) => findings.ok(STANDBYS, listed),
-        (false, false) if standbys.iter().any(|standby| standby.sync_state.is_none()) => {
-            let says = format_args!(
-                "this user may not see whether one is synchronous (GRANT pg_monitor TO it); \
-                 synchronous_standby_names = {names}"
-            );
-            findings.ok(STANDBYS, says);
-        }
-        (false, false) => findings.wrong(
-            STANDBYS,
-            format_args!(
-                "writes wait for one of synchronous_standby_names = {names}, and only {listed} \
-                 stream: name one of them, or bring the other back"
-            ),
-        ),
+        _ => findings.ok(NODES, format_args!("{says}; {fit} nodes fit")),
     }
 }

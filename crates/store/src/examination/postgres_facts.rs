@@ -39,7 +39,7 @@ const READ: &str = "SELECT current_setting('server_version'), \
      current_setting('transaction_read_only'), \
      has_schema_privilege(current_schema(), 'CREATE')";
 
-/// `reserved_connections` is of version 16.
+/// `reserved_connections` is of version 16. What others' sessions are, not every user may know.
 const READ_SESSIONS: &str = "SELECT \
      CAST(current_setting('max_connections') AS BIGINT) \
      - CAST(current_setting('superuser_reserved_connections') AS BIGINT) \
@@ -47,7 +47,8 @@ const READ_SESSIONS: &str = "SELECT \
      (SELECT CAST(rolconnlimit AS BIGINT) FROM pg_roles WHERE rolname = current_user), \
      (SELECT CAST(datconnlimit AS BIGINT) FROM pg_database WHERE datname = current_database()), \
      (SELECT COUNT(*) FROM pg_stat_activity \
-      WHERE backend_type = 'client backend' AND application_name <> 'conclave')";
+      WHERE datname IS NOT NULL AND application_name <> 'conclave' \
+      AND COALESCE(backend_type, 'client backend') = 'client backend')";
 
 const READ_STANDBYS: &str = "SELECT COALESCE(application_name, ''), sync_state \
      FROM pg_stat_replication ORDER BY application_name";

@@ -58,7 +58,8 @@ conformance! {
         let error = examination.deployment(&unknown).await.unwrap_err();
         assert!(matches!(error, StoreError::Refused(sentence) if sentence.contains("newer")));
         drop(examination);
-        assert_eq!(files(&db), before);
+        // Some that were there may go: their last reader has just gone.
+        assert!(files(&db).is_subset(&before));
         let node = db.node().await;
         let forget = "DELETE FROM schema_migrations WHERE owner = 'cells'";
         node.log.write_local(LocalWrite::new().and(forget, vec![])).await.unwrap();
@@ -121,7 +122,7 @@ async fn the_pages_of_a_file_are_looked_through_and_none_is_made_beside_it() {
     let before = files(&db);
     assert_eq!(FileForm::of(path).unwrap(), FileForm::WithLog);
     assert_eq!(quick_check(path).unwrap(), Vec::<String>::new());
-    assert_eq!(files(&db), before);
+    assert!(files(&db).is_subset(&before));
     let mut content = std::fs::read(path).unwrap();
     let end = content.len();
     content[end - 8_192..end].fill(0xa5);

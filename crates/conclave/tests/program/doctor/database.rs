@@ -3,6 +3,7 @@
 use std::fs;
 
 use testkit::{
+    eventually,
     server::{Engine, TestServer},
     servers::Postgres,
 };
@@ -48,6 +49,15 @@ async fn one_that_is_stopped_is_named_and_the_rest_is_looked_at() {
         .says("ok       files: ", "is read back");
 }
 
+/// What is said once PostgreSQL has read its rules again.
+async fn refused(url: &str) -> Report {
+    eventually("the new rules are obeyed", || async {
+        let report = of(url).await;
+        (report.code == Some(1)).then_some(report)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_told_and_not_shown() {
     let postgres = Postgres::start().unwrap();
@@ -61,7 +71,7 @@ async fn a_wrong_password_is_told_and_not_shown() {
     .unwrap();
     run_sql(&postgres.url(), "SELECT pg_reload_conf()").await;
     let url = postgres.url().replace("postgres@", "me:s3cret@");
-    let report = of(&url).await;
+    let report = refused(&url).await;
     report
         .is_wrong(1)
         .says(
@@ -131,7 +141,10 @@ async fn one_that_nodes_cannot_work_with_is_told_with_the_setting() {
     report
         .is_wrong(1)
         .says("wrong    database writes: ", "may make no tables")
-        .says("warning  database sessions: ", "1 nodes fit");
+        .says(
+            "warning  database sessions: ",
+            "; one fits: raise max_connections",
+        );
     run_sql(&url, "ALTER SYSTEM SET fsync = off").await;
     postgres.stop().unwrap();
     postgres.restart().unwrap();
