@@ -20,12 +20,12 @@ const FAR: Duration = Duration::from_millis(10);
 pub(super) async fn hosts(scene: &Scene<'_>, findings: &mut Findings) {
     let options = storage::options(&scene.loaded.config);
     // What is wrong with the URL, or with a single host, opening says.
+    let Ok(2..) = HostFound::names(&options).map(|names| names.len()) else {
+        return;
+    };
     let Ok(hosts) = HostFound::all(&options, ANSWER_WITHIN).await else {
         return;
     };
-    if hosts.len() < 2 {
-        return;
-    }
     let is_primary = |found: &&HostFound| matches!(found.state, HostState::Primary);
     let primaries = hosts.iter().filter(is_primary).count();
     for HostFound { host, state } in &hosts {

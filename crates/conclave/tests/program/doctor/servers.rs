@@ -133,6 +133,7 @@ async fn servers_that_say_nothing_hold_nobody_up() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let place = silent.local_addr().unwrap().to_string();
     let s3 = format!("s3://files?endpoint=http://{place}&region=x");
+    // Whoever runs the command here gives it thirty seconds.
     let report = of(&[
         ("database.url", &format!("postgres://me@{place}/chat")),
         ("bus.url", &format!("nats://{place}")),
@@ -143,9 +144,8 @@ async fn servers_that_say_nothing_hold_nobody_up() {
         ("mail.port", &place.replace("127.0.0.1:", "")),
         ("mail.from", "chat@example.org"),
         ("server.public_url", &format!("https://{place}")),
-    ]);
-    // Whoever runs the command here gives it thirty seconds.
-    let report = report.await;
+    ])
+    .await;
     report
         .is_wrong(4)
         .says("wrong    database: ", "no answer within 5 seconds")
