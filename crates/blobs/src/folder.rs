@@ -61,6 +61,28 @@ impl Folder {
         .await
     }
 
+    /// Writes a file that is no blob, reads it back, and removes it; tells whether there is a
+    /// folder.
+    pub(crate) async fn examine(root: PathBuf, name: BlobId) -> Result<bool, BlobError> {
+        blocking(move || {
+            let refused = |error: io::Error| {
+                BlobError::Refused(format!(
+                    "files cannot be kept in the folder {}: {error}",
+                    root.display()
+                ))
+            };
+            if !root.try_exists().map_err(refused)? {
+                return Ok(false);
+            }
+            let incoming = root.join(INCOMING);
+            let within = if incoming.is_dir() { &incoming } else { &root };
+            let path = within.join(format!("probe-{name}"));
+            temporary::try_out(&path).map_err(refused)?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// A folder as it is: nothing is made or tried.
     pub(crate) fn of(root: PathBuf) -> Self {
         let incoming = root.join(INCOMING);

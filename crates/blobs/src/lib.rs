@@ -80,6 +80,12 @@ impl Blobs {
         }
     }
 
+    /// Tries a folder as it is: writes a file of its own, reads it back, and removes it. Tells
+    /// whether the folder is there; it is not made.
+    pub async fn examine_folder(path: PathBuf, entropy: &dyn Entropy) -> Result<bool, BlobError> {
+        Folder::examine(path, BlobId::generate(entropy)).await
+    }
+
     /// Stores a blob as it streams in, and tells its size; durable when this returns.
     ///
     /// A failing source leaves nothing behind, and neither does dropping the call, unless the

@@ -4,6 +4,7 @@
 //! Whatever must not be lost is in the log, which every node reads for itself; without a bus
 //! it only hears of other nodes' batches later.
 
+mod examination;
 mod in_process;
 mod link;
 mod metrics;
@@ -15,6 +16,7 @@ pub mod wire;
 
 use std::sync::Arc;
 
+pub use examination::{ExamineError, Examined, examine};
 use in_process::InProcess;
 use nats::Nats;
 pub use nats::{BadServer, Credentials, Identity, NatsOptions};

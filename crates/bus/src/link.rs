@@ -4,7 +4,7 @@ mod connection;
 
 use std::time::Duration;
 
-use async_nats::{Client, ServerAddr, Subscriber, client::PublishErrorKind};
+use async_nats::{Client, ConnectError, ServerAddr, Subscriber, client::PublishErrorKind};
 use futures_util::StreamExt;
 use tokio::{
     sync::{broadcast, mpsc},
@@ -30,6 +30,14 @@ const STANDS: Duration = Duration::from_secs(10);
 
 /// How long what is queued may take to go when the node leaves.
 const GO_WITHIN: Duration = Duration::from_secs(1);
+
+/// Connects to one server, once, for who only tries it.
+pub(crate) async fn connect_to(
+    options: &NatsOptions,
+    address: &ServerAddr,
+) -> Result<Client, ConnectError> {
+    connection::connect(options, std::slice::from_ref(address), Troubles::default()).await
+}
 
 /// A node's way to NATS.
 pub(crate) struct Link {

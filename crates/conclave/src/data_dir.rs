@@ -136,6 +136,11 @@ fn lock_file(path: &Path) -> Result<File, NotLocked> {
     Ok(file)
 }
 
+/// The process that locked a data directory last.
+pub(crate) fn process_of(data_dir: &Path) -> Option<u32> {
+    process_in(&mut File::open(data_dir.join(LOCK)).ok()?)
+}
+
 fn process_in(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(16).read_to_string(&mut text).ok()?;

@@ -9,6 +9,7 @@ mod command_line;
 mod configuration_record;
 mod control;
 mod data_dir;
+mod doctor;
 mod entropy;
 mod files;
 mod history_note;

@@ -10,6 +10,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use model::time::Clock;
+use store::Log;
 
 /// How often what was recorded is moved to where it takes little room.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -40,14 +41,15 @@ pub(crate) fn start() -> Option<PrometheusHandle> {
         .clone()
 }
 
-/// The page.
-pub(crate) fn routes(handle: PrometheusHandle) -> Router {
+/// The page, which also tells how a node stands with its log when it is read.
+pub(crate) fn routes(handle: PrometheusHandle, log: Log) -> Router {
     Router::new()
         .route("/metrics", get(page))
-        .with_state(handle)
+        .with_state((handle, log))
 }
 
-async fn page(State(handle): State<PrometheusHandle>) -> impl IntoResponse {
+async fn page(State((handle, log)): State<(PrometheusHandle, Log)>) -> impl IntoResponse {
+    log.measure();
     let form = "text/plain; version=0.0.4; charset=utf-8";
     ([(CONTENT_TYPE, form)], handle.render())
 }

@@ -25,7 +25,16 @@ pub(crate) fn raise_limit() {
 /// How many connections may be open at once under the limit on open files.
 pub(crate) fn most_connections() -> usize {
     // `None` stands for no limit at all.
-    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    connections_under(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+
+/// The limit to which [`raise_limit`] can raise that of a process that is started here.
+pub(crate) fn highest_limit() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// How many connections may be open at once under a limit on open files.
+pub(crate) fn connections_under(files: u64) -> usize {
     let connections = files.saturating_sub(RESERVED).max(files / 2);
     usize::try_from(connections.clamp(16, MOST_CONNECTIONS)).unwrap_or(16)
 }

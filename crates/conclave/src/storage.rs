@@ -13,6 +13,9 @@ use crate::{Surroundings, data_dir::DataDir, moved_note::MovedNote};
 /// How many reads may go on at once.
 const READERS: usize = 16;
 
+/// How many sessions of PostgreSQL a node holds at most: those, and two for the log.
+pub(crate) const SESSIONS: usize = READERS + 2;
+
 const READ_NAME: &str = "SELECT value FROM facts WHERE name = 'server_name'";
 
 /// An open database and its keys, in a data directory that is this process's alone.
@@ -251,7 +254,8 @@ pub(crate) fn explain_store(error: &StoreError, loaded: &Loaded) -> anyhow::Erro
     }
 }
 
-fn chain(error: &(dyn Error + 'static)) -> String {
+/// An error with its causes behind colons, on one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     std::iter::successors(Some(error), |&error| error.source())
         // PostgreSQL puts what it advises on a line of its own.
         .map(|error| error.to_string().replace('\n', " "))

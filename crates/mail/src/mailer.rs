@@ -145,6 +145,21 @@ impl Mailer {
         })))
     }
 
+    /// Greets the mail server, protects the connection, signs in and takes leave: everything that
+    /// comes before a mail, and no mail.
+    pub async fn examine(&self, within: Duration) -> Result<(), SendError> {
+        let inner = &*self.0;
+        let mut deadline = Deadline::new(inner.clock.sleep(within));
+        let connecting = deadline.race(Step::Connecting, inner.connect());
+        let mut connection = connecting.await?;
+        let signing_in = inner.sign_in(&mut connection);
+        let signed_in = deadline.race(Step::SigningIn, signing_in).await;
+        if signed_in.is_ok() {
+            inner.leave(connection).await;
+        }
+        signed_in
+    }
+
     /// Sends one mail. When this succeeds, the mail server has taken charge of it.
     ///
     /// When the connection breaks after the whole mail was written, the mail server may have it
@@ -158,13 +173,7 @@ impl Mailer {
         let handing = inner.hand_over(&mut connection, &envelope, &bytes);
         let handed = deadline.race(Step::Content, handing).await;
         if handed.is_ok() {
-            // The server has the mail: what is left is good manners.
-            let mut leaving = Deadline::new(inner.clock.sleep(LEAVE_WITHIN));
-            let quit = async {
-                drop(connection.quit().await);
-                Ok(())
-            };
-            drop(leaving.race(Step::Content, quit).await);
+            inner.leave(connection).await;
         }
         handed
     }
@@ -198,12 +207,18 @@ impl Inner {
         encrypted.map_err(|error| SendError::broken(Step::Encrypting, &error))
     }
 
-    async fn hand_over(
-        &self,
-        connection: &mut AsyncSmtpConnection,
-        envelope: &Envelope,
-        bytes: &[u8],
-    ) -> Result<(), SendError> {
+    /// What is left is good manners.
+    async fn leave(&self, mut connection: AsyncSmtpConnection) {
+        let mut leaving = Deadline::new(self.clock.sleep(LEAVE_WITHIN));
+        let quit = async {
+            drop(connection.quit().await);
+            Ok(())
+        };
+        drop(leaving.race(Step::Content, quit).await);
+    }
+
+    /// Says who sends, where the server is to be told.
+    async fn sign_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), SendError> {
         if let Some(credentials) = &self.credentials {
             let offered = connection.server_info();
             if offered.get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
@@ -213,6 +228,16 @@ impl Inner {
             let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
             signed_in.map_err(|error| SendError::met(Step::SigningIn, &error))?;
         }
+        Ok(())
+    }
+
+    async fn hand_over(
+        &self,
+        connection: &mut AsyncSmtpConnection,
+        envelope: &Envelope,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        self.sign_in(connection).await?;
         let sender = commands::Mail::new(envelope.from().cloned(), Vec::new());
         let taken = connection.command(sender).await;
         taken.map_err(|error| SendError::met(Step::Sender, &error))?;

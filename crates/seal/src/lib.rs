@@ -16,5 +16,5 @@ pub use blind::BlindIndex;
 pub use error::SealError;
 pub use file::{CHUNK_BYTES, CHUNK_OVERHEAD, FileKey, FileOpener, FileSealer};
 pub use keyring::{KeySet, Keyring, MIGRATIONS, TABLES};
-pub use master::{KeySource, MasterKey, Voucher};
+pub use master::{KeyFound, KeySource, MasterKey, Voucher};
 pub use scope::{Month, Place, Scope};

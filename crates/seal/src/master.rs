@@ -10,7 +10,7 @@ use std::{
 use aws_lc_rs::{constant_time, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::entropy::Entropy;
-use store::{Database, Location};
+use store::{Database, Examination, Location, Row, StoreError};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -40,6 +40,17 @@ pub struct MasterKey {
 pub struct Voucher {
     fingerprint: String,
     key: hmac::Key,
+}
+
+/// What a look at the master key has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFound {
+    /// There is none, and none is needed yet.
+    Absent,
+    /// The key of this fingerprint, and nothing to prove it with.
+    Unproved(String),
+    /// The key of this fingerprint, with which the database was sealed.
+    Opens(String),
 }
 
 /// The length of a fingerprint in bytes: enough to tell keys apart, too little to be one.
@@ -92,26 +103,56 @@ impl MasterKey {
         entropy: &dyn Entropy,
     ) -> Result<Self, SealError> {
         let stored = Database::peek(location, "seal_wrapping_keys", READ_WRAPPING_KEYS).await?;
-        let in_use = stored.iter().any(|rows| !rows.is_empty());
+        let stored = stored.unwrap_or_default();
         let key = match source {
             KeySource::Text(text) => parse(text, TEXT_PLACE)?,
-            KeySource::File(path) => match read(path)? {
+            KeySource::File(path) => match read_needed(path, !stored.is_empty())? {
                 Some(key) => key,
-                None if in_use => {
-                    return Err(SealError::MasterKey(format!(
-                        "the master key {} is missing, and without it this database cannot be \
-                         read: restore the file from your backup of keys, or point seal.key_file \
-                         at it",
-                        path.display()
-                    )));
-                }
                 None => create(path, entropy)?,
             },
         };
         let master = Self::of(&key);
-        for row in stored.unwrap_or_default() {
+        master.check(source, &stored)?;
+        Ok(master)
+    }
+
+    /// The wrapping keys of a database: what a master key has to open.
+    pub async fn sealed_in(examination: &Examination) -> Result<Vec<Row>, StoreError> {
+        let rows = examination
+            .peek("seal_wrapping_keys", READ_WRAPPING_KEYS)
+            .await?;
+        Ok(rows.unwrap_or_default())
+    }
+
+    /// Looks at the key, and makes none: whether it is there, and opens these wrapping keys;
+    /// without them nothing tells whether it is the right one.
+    ///
+    /// # Errors
+    ///
+    /// What a start would say when it would refuse the key.
+    pub fn find(source: &KeySource, stored: Option<&[Row]>) -> Result<KeyFound, SealError> {
+        let stored = stored.unwrap_or_default();
+        let key = match source {
+            KeySource::Text(text) => Some(parse(text, TEXT_PLACE)?),
+            KeySource::File(path) => read_needed(path, !stored.is_empty())?,
+        };
+        let Some(key) = key else {
+            return Ok(KeyFound::Absent);
+        };
+        let master = Self::of(&key);
+        master.check(source, stored)?;
+        let fingerprint = master.voucher.fingerprint;
+        Ok(match stored.is_empty() {
+            true => KeyFound::Unproved(fingerprint),
+            false => KeyFound::Opens(fingerprint),
+        })
+    }
+
+    /// Refuses a key that does not open what is stored.
+    fn check(&self, source: &KeySource, stored: &[Row]) -> Result<(), SealError> {
+        for row in stored {
             let (id, wrapped) = (row.int(0)?, row.bytes(1)?);
-            if master.cipher.open(&wrapping_place(id), wrapped).is_none() {
+            if self.cipher.open(&wrapping_place(id), wrapped).is_none() {
                 return Err(SealError::MasterKey(format!(
                     "{} is not the master key that this database was sealed with: point \
                      seal.key_file at the right one",
@@ -119,7 +160,7 @@ impl MasterKey {
                 )));
             }
         }
-        Ok(master)
+        Ok(())
     }
 
     /// Reads the key that a copy needs, by its fingerprint; never makes one.
@@ -167,12 +208,26 @@ impl MasterKey {
 const TEXT_PLACE: &str = "the seal.key setting";
 
 impl KeySource {
-    fn place(&self) -> String {
+    /// Where it is, as it is told to people.
+    pub fn place(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Text(_) => TEXT_PLACE.to_owned(),
         }
     }
+}
+
+/// Reads the key of a file, which may be missing as long as nothing was sealed with it.
+fn read_needed(path: &Path, in_use: bool) -> Result<Option<KeyBytes>, SealError> {
+    let key = read(path)?;
+    if key.is_none() && in_use {
+        return Err(SealError::MasterKey(format!(
+            "the master key {} is missing, and without it this database cannot be read: restore \
+             the file from your backup of keys, or point seal.key_file at it",
+            path.display()
+        )));
+    }
+    Ok(key)
 }
 
 fn read(path: &Path) -> Result<Option<KeyBytes>, SealError> {

@@ -91,7 +91,7 @@ const WRITE_FACT: &str =
 
 pub(crate) const SQLITE_TABLE: &str =
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1";
-const POSTGRES_TABLE: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
+pub(crate) const POSTGRES_TABLE: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
      WHERE table_schema = current_schema() AND CAST(table_name AS TEXT) = $1";
 
 /// Two starting nodes migrate one after the other.
@@ -378,7 +378,7 @@ pub const UNFINISHED_MOVE: &str = "moving a deployment into this database was no
      on from there";
 
 /// Asked inside the migration's transaction: a restore or a move may begin beside a starting node.
-fn refuse_marked(mark: &str) -> StoreError {
+pub(crate) fn refuse_marked(mark: &str) -> StoreError {
     let sentence = match mark {
         MARK => {
             "a restore into this database was not finished, and it may hold only a part of the \
@@ -476,7 +476,7 @@ async fn migrate_postgres(
 
 /// Asked inside the migration's transaction, so that another deployment's database is left as
 /// it was.
-fn check_server_name(stored: &[Row], expected: &str) -> Result<(), StoreError> {
+pub(crate) fn check_server_name(stored: &[Row], expected: &str) -> Result<(), StoreError> {
     let stored = stored.first().map_or(Ok(""), |row| row.text(0))?;
     if stored == expected {
         return Ok(());

@@ -4,6 +4,7 @@
 //! - [`Log`]: the one way to change anything that others must learn of.
 //! - [`Coherent`]: a cache that the log keeps true.
 //! - [`LeasedCursor`]: background work along the log, done by one node at a time.
+//! - [`Examination`]: looks at a database without changing it.
 //!
 //! This crate knows no owner's tables: owners bring their migrations and register an
 //! [`Applier`] for each kind of change.
@@ -12,6 +13,7 @@ mod coherent;
 mod database;
 mod engine;
 mod error;
+mod examination;
 mod history;
 mod leased;
 mod log;
@@ -26,6 +28,10 @@ pub use coherent::Coherent;
 pub use database::{Database, DatabaseOptions, Location, Snapshot, UNFINISHED_MOVE};
 pub use engine::{Insert, LocalWrite, Reader, Tx, Writes};
 pub use error::StoreError;
+pub use examination::{
+    ClockDifference, Deployment, Examination, FileForm, HostFound, HostState, PostgresFacts,
+    Standby, quick_check,
+};
 pub use history::{Common, History, Mark};
 pub use leased::{Begin, LeasedCursor};
 pub use log::{

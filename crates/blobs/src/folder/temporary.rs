@@ -77,6 +77,19 @@ pub(super) fn probe(incoming: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes a file, reads it back, and removes it, whatever comes of it.
+pub(super) fn try_out(path: &Path) -> io::Result<()> {
+    const CONTENT: &[u8] = b"probe";
+    let mut file = create_new(path)?;
+    let tried = file.write_all(CONTENT).and_then(|()| file.sync_all());
+    let read = tried.and_then(|()| fs::read(path));
+    fs::remove_file(path)?;
+    match read? == CONTENT {
+        true => Ok(()),
+        false => Err(io::Error::other("it gives other bytes than it was given")),
+    }
+}
+
 /// Writes slices with as few calls as the system allows.
 fn write_all(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
     // Empty slices at the beginning would look like a file that takes nothing.

@@ -111,7 +111,7 @@ async fn comes_back(node: NodeId, incoming: &mut Subscriber) -> bool {
     false
 }
 
-async fn connect(
+pub(super) async fn connect(
     options: &NatsOptions,
     addresses: &[ServerAddr],
     troubles: Troubles,

@@ -41,6 +41,16 @@ pub(super) enum Command {
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks at everything that a server needs, beside a running one or without one, and says what
+    /// is wrong with it. Changes nothing.
+    Doctor {
+        /// Prints one JSON object instead of lines.
+        #[arg(long)]
+        json: bool,
+        /// Reads all of a SQLite database, too, which takes as long as it is large.
+        #[arg(long)]
+        thorough: bool,
+    },
     /// Manages people's accounts, beside a running server or without one.
     #[command(subcommand)]
     User(UserCommand),

@@ -4,6 +4,7 @@ mod administer;
 mod arguments;
 mod back_up;
 mod check_config;
+mod doctor;
 mod migrate;
 mod restore;
 mod send_notice;
@@ -53,6 +54,7 @@ fn execute(command: Command, sources: Sources) -> anyhow::Result<()> {
         Command::Config(ConfigCommand::Check { listen }) => {
             check_config::check_config(with_listen(sources, &listen))
         }
+        Command::Doctor { json, thorough } => block_on(doctor::doctor(sources, json, thorough)),
         Command::Serve { listen } => {
             let loaded = load(with_listen(sources, &listen))?;
             block_on(serve::serve(&loaded))

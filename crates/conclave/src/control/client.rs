@@ -152,6 +152,11 @@ impl Administrator {
     }
 }
 
+/// Whether a running server listens to commands; nothing is asked.
+pub(crate) async fn reach(data_dir: &Path) -> io::Result<()> {
+    connect(data_dir).await.map(drop)
+}
+
 async fn connect(data_dir: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(ShortDirectory::of(data_dir)?.entry(SOCKET)).await
 }

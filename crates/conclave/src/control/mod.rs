@@ -12,7 +12,7 @@ mod place;
 mod socket;
 
 pub(crate) use administration::Administration;
-pub(crate) use client::Administrator;
+pub(crate) use client::{Administrator, reach};
 pub(crate) use order::{
     Answer, CopyLine, DeadLetterLine, LaneLine, Order, Recipients, ReportLine, UserKind, UserLine,
 };

@@ -43,7 +43,8 @@ pub(super) fn mails(
     Ok(Some((mailroom, mailing)))
 }
 
-fn options(config: &Config) -> anyhow::Result<Option<Options>> {
+/// How the mail server is reached, where there is one.
+pub(crate) fn options(config: &Config) -> anyhow::Result<Option<Options>> {
     let mail = &config.mail;
     let (Some(host), Some(from)) = (&mail.host, &mail.from) else {
         return Ok(None);

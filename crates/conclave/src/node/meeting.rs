@@ -16,22 +16,32 @@ pub(super) fn join(
     entropy: &dyn Entropy,
 ) -> anyhow::Result<Bus> {
     let node = NodeId::generate(entropy);
+    match options(config, deployment(config, keyring))? {
+        None => Ok(Bus::in_process(node)),
+        Some(options) => Bus::nats(node, options).context("bus.url cannot be used"),
+    }
+}
+
+/// How NATS is reached, where there is one.
+pub(crate) fn options(
+    config: &Config,
+    deployment: [u8; 16],
+) -> anyhow::Result<Option<NatsOptions>> {
     let Some(url) = &config.bus.url else {
-        return Ok(Bus::in_process(node));
+        return Ok(None);
     };
     if config.bus.ca_file.is_some() {
         // The bus reads it by itself, and tries for ever what cannot be.
         roots("bus.ca_file", config.bus.ca_file.as_deref())?;
     }
-    let options = NatsOptions {
+    Ok(Some(NatsOptions {
         servers: url.hosts.clone(),
         credentials: credentials(url),
         tls: url.tls,
         ca_file: config.bus.ca_file.clone(),
         identity: identity(&config.bus)?,
-        deployment: deployment(config, keyring),
-    };
-    Bus::nats(node, options).context("bus.url cannot be used")
+        deployment,
+    }))
 }
 
 /// The certificate that this node shows, if it can be one.

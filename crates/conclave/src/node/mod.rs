@@ -21,8 +21,10 @@ use store::{Begin, LeasedCursor};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::owners::Owners;
 use self::{doors::Doors, mailing::Mails};
+pub(crate) use self::{
+    mailing::options as mail_options, meeting::options as bus_options, owners::Owners,
+};
 use crate::{
     Surroundings, configuration_record,
     control::{Administration, Socket},
@@ -157,7 +159,7 @@ impl Node {
         clock: &Arc<dyn Clock>,
     ) {
         let offer = Offer {
-            router: metrics_page::routes(counted.clone()),
+            router: metrics_page::routes(counted.clone(), self.owners.log.clone()),
             certificates: None,
             most_connections: METRICS_CONNECTIONS,
         };

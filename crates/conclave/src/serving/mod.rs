@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use health::health_routes;
 pub(crate) use long_polls::end_long_polls;
-pub(crate) use tls::Certificates;
+pub(crate) use tls::{Certificates, read as read_certificate};
 
 /// How long to wait before accepting again when the operating system refused.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

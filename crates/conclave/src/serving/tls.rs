@@ -130,7 +130,8 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
     })
 }
 
-fn read(files: &Tls) -> anyhow::Result<Arc<CertifiedKey>> {
+/// Reads both files, and sees that they belong together.
+pub(crate) fn read(files: &Tls) -> anyhow::Result<Arc<CertifiedKey>> {
     let (cert_file, key_file) = (files.cert_file.display(), files.key_file.display());
     let chain = CertificateDer::pem_file_iter(&files.cert_file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

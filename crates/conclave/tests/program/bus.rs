@@ -1,37 +1,14 @@
 //! NATS as an operator sees it: in the log and in the metrics.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-
 use testkit::{
-    eventually_within,
     server::{Engine, TestServer},
     servers::Nats,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+
+use crate::{
+    metrics::{assert_metrics_say, free_address},
+    printed, program, refusal, server,
 };
-
-use crate::{printed, program, refusal, server};
-
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap()
-}
-
-async fn assert_metrics_say(address: SocketAddr, line: &str) {
-    eventually_within(PATIENCE, line, || async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        let ask = b"GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-        stream.write_all(ask).await.ok()?;
-        let mut page = String::new();
-        stream.read_to_string(&mut page).await.ok()?;
-        page.lines().any(|found| found == line).then_some(())
-    })
-    .await;
-}
 
 #[tokio::test]
 async fn the_metrics_tell_whether_nats_is_there_and_nothing_tells_its_password() {

@@ -85,6 +85,23 @@ impl Connection {
         Self::prepared(raw)
     }
 
+    /// Opens a file that nobody writes meanwhile for reading only: nothing is made beside it.
+    pub(crate) fn open_unchanging(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let mut uri = "file:".to_owned();
+        for byte in path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+                byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+                byte => uri.push_str(&format!("%{byte:02x}")),
+            }
+        }
+        uri.push_str("?immutable=1");
+        Self::prepared(rusqlite::Connection::open_with_flags(uri, flags)?)
+    }
+
     /// Opens a file that nobody reads before it is finished, and nobody after a crash.
     pub(crate) fn open_unjournaled(path: &Path) -> Result<Self, StoreError> {
         let raw = rusqlite::Connection::open(path)?;

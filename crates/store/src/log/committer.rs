@@ -9,6 +9,7 @@ use super::{
     CommitError, Committed, Shared,
     attempt::{self, Failure},
     intent::Resolved,
+    standing::Waits,
     stopped, transaction,
 };
 use crate::{
@@ -34,6 +35,8 @@ const ATTEMPTS: u32 = 6;
 pub(crate) struct Queued {
     pub(crate) intent: Resolved,
     pub(crate) answer: oneshot::Sender<Result<Committed, CommitError>>,
+    /// It is counted as long as this is there.
+    pub(super) _waits: Waits,
 }
 
 pub(crate) type LocalAnswer = oneshot::Sender<Result<Vec<Vec<Row>>, StoreError>>;

@@ -7,6 +7,7 @@ mod committer;
 mod epoch;
 mod intent;
 mod lately;
+mod standing;
 mod tail;
 mod touched;
 mod transaction;
@@ -32,6 +33,7 @@ pub use self::{
 use self::{
     applier::{ErasedApplier, Registered},
     committer::{Committer, Job, Queued},
+    standing::Standing,
     tail::{Tail, Waiting},
 };
 
@@ -115,6 +117,8 @@ pub(crate) struct Shared {
     committed: watch::Sender<Pos>,
     /// The background work that this node does for all.
     held: Mutex<Vec<Lease>>,
+    /// What is measured of all this.
+    standing: Standing,
 }
 
 /// Collects the appliers, in the order in which they run inside a batch.
@@ -149,6 +153,7 @@ impl LogBuilder {
 
     /// Starts the committer; a database has one log in a process.
     pub async fn start(self) -> Result<Log, StoreError> {
+        let began = self.clock.uptime();
         let head = self.database.snapshot().await?.head();
         let (batches, _) = broadcast::channel(SUBSCRIBED);
         let shared = Arc::new(Shared {
@@ -161,10 +166,12 @@ impl LogBuilder {
             batches,
             committed: watch::Sender::new(Pos::START),
             held: Mutex::default(),
+            standing: Standing::default(),
         });
         if let Some(history) = shared.database.history() {
             history.begin(&shared.database).await?;
         }
+        shared.standing.confirm(began);
         let (jobs, queue) = mpsc::channel(QUEUE);
         Committer::start(Arc::clone(&shared), queue)?;
         let waiting = match &*shared.database.engine {
@@ -194,6 +201,7 @@ impl Log {
         let queued = Queued {
             intent: intent.resolve(&self.shared.kinds),
             answer,
+            _waits: self.shared.standing.wait(),
         };
         self.jobs
             .send(Job::Commit(queued))

@@ -58,6 +58,7 @@ impl Tail {
             while let Ok(next) = waiting.try_recv() {
                 group.push(next);
             }
+            let began = self.shared.clock.uptime();
             let reading = tokio::time::timeout(GIVE_UP_AFTER, self.catch_up());
             let confirmed = reading.await.unwrap_or_else(|_| {
                 let sentence = "the head of the log was not answered".to_owned();
@@ -69,6 +70,8 @@ impl Tail {
                     "the head of the log could not be read"
                 );
                 self.session = None;
+            } else {
+                self.shared.standing.confirm(began);
             }
             for answer in group.into_iter().filter_map(|waiting| waiting.answer) {
                 drop(answer.send(confirmed.clone()));

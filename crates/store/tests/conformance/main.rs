@@ -31,6 +31,7 @@ macro_rules! conformance {
 }
 
 mod batches;
+mod examination;
 mod failures;
 mod leases;
 mod local;

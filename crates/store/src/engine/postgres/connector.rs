@@ -10,7 +10,9 @@ use std::{
 
 use futures_util::{StreamExt, stream::poll_fn};
 use tokio::sync::watch;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, tls::MakeTlsConnect};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, NoTls, Socket, config::Host, tls::MakeTlsConnect,
+};
 
 use super::{
     Role, Session,
@@ -85,6 +87,25 @@ impl Connector {
         Err(failure)
     }
 
+    /// Each host by itself, with its name.
+    pub(crate) fn apart(&self) -> Vec<(String, Self)> {
+        let names = self.hosts.iter().map(|host| match name_of(host) {
+            Some((name, port)) => format!("{name}:{port}"),
+            None => "the socket of this machine".to_owned(),
+        });
+        let alone = self.hosts.iter().map(|host| Self {
+            hosts: [host.clone()].into(),
+            first: Arc::default(),
+            ..self.clone()
+        });
+        names.zip(alone).collect()
+    }
+
+    /// The names and ports of the hosts that are reached over the network.
+    pub(crate) fn names(&self) -> Vec<(String, u16)> {
+        self.hosts.iter().filter_map(name_of).collect()
+    }
+
     async fn connect_in_time(&self, host: usize, role: Role) -> Result<Session, StoreError> {
         let patience = match self.hosts.len() {
             1 => CONNECT_WITHIN,
@@ -111,6 +132,16 @@ impl Connector {
             session.belongs_to(host, self.primary.subscribe());
         }
         Ok(session)
+    }
+}
+
+/// Where a host is, as the URL has it.
+fn name_of(host: &Config) -> Option<(String, u16)> {
+    let port = host.get_ports().first().copied().unwrap_or(5_432);
+    match (host.get_hosts().first(), host.get_hostaddrs().first()) {
+        (Some(Host::Tcp(name)), _) => Some((name.clone(), port)),
+        (None, Some(address)) => Some((address.to_string(), port)),
+        (Some(Host::Unix(_)) | None, _) => None,
     }
 }
 
