@@ -11,6 +11,7 @@
     reason = "a helper of tests panics as a test does"
 )]
 
+mod balancers;
 mod bus;
 mod cluster;
 mod commits;

@@ -64,7 +64,7 @@ async fn is_left_first(client: &Client) {
 }
 
 /// Waits for news that do not come; says in the end whether that was answered as it should be.
-async fn quiet_poll(client: Client) -> impl Future<Output = bool> + use<> {
+pub(crate) async fn quiet_poll(client: Client) -> impl Future<Output = bool> + use<> {
     const NOTHING: &str = "filter=%7B%22room%22%3A%7B%22rooms%22%3A%5B%5D%7D%2C%22presence%22%3A%7B%22types%22%3A%5B%5D%7D%2C%22account_data%22%3A%7B%22types%22%3A%5B%5D%7D%7D";
     let first = format!("/_matrix/client/v3/sync?timeout=0&{NOTHING}");
     let first = eventually_within(PATIENCE, "a first sync", || async {

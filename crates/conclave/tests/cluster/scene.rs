@@ -39,6 +39,16 @@ impl Scene {
         }
     }
 
+    /// The same people and room, asked at other addresses.
+    pub(crate) fn moved_to(&self, addresses: Vec<SocketAddr>) -> Self {
+        let people = self.people.iter().map(|person| person.at(addresses[0]));
+        Self {
+            people: people.collect(),
+            room: self.room.clone(),
+            addresses,
+        }
+    }
+
     pub(crate) fn nodes(&self) -> usize {
         self.addresses.len()
     }
@@ -128,5 +138,6 @@ pub(crate) async fn ask(client: &Client, method: &str, path: &str, body: &Value)
 /// Whatever befalls servers is no fault of who asks: a client that is told so would give up, or
 /// sign out.
 pub(crate) fn is_blamed(error: &io::Error) -> bool {
-    error.to_string().starts_with("http/1.0 4")
+    let said = error.to_string();
+    said.starts_with("http/1.0 4") || said.starts_with("http/1.1 4")
 }

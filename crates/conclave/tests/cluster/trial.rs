@@ -1,6 +1,6 @@
 //! One fault under load, from the people in the room to the reading at every node.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use testkit::eventually_within;
 
@@ -26,9 +26,14 @@ pub(crate) struct Trial {
 impl Trial {
     /// Sets the scene, and has everybody begin.
     pub(crate) async fn begin(fault: &str, cluster: &Cluster) -> Self {
+        Self::begin_at(fault, cluster.addresses()).await
+    }
+
+    /// The same, for people who ask at other addresses than the nodes' own.
+    pub(crate) async fn begin_at(fault: &str, addresses: Vec<SocketAddr>) -> Self {
         let seed = seed();
         let report = Report::new(fault, seed);
-        let scene = Arc::new(Scene::set(cluster.addresses()).await);
+        let scene = Arc::new(Scene::set(addresses).await);
         let load = Load::start(&scene, seed).await;
         load.goes_on(ANSWERS).await;
         Self {
@@ -49,6 +54,7 @@ impl Trial {
         } = self;
         load.goes_on(ANSWERS).await;
         let seen = load.finish().await;
+        let scene = scene.moved_to(cluster.addresses());
         for node in 0..scene.nodes() {
             let client = scene.at(0, node);
             eventually_within(PATIENCE, "every node is ready", || async {
