@@ -39,8 +39,11 @@ const ASKERS: usize = 6;
 /// How many wait for news meanwhile.
 const POLLS: usize = 4;
 
-/// What is promised for a request that a killed node had: another answers it by then.
-const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(2);
+/// What is promised for a request that a killed node had: another answers it by then. In the short
+/// form, which runs beside other tests, only whether it is answered at all is judged.
+fn taken_over_within() -> Duration {
+    by_form(Duration::from_secs(30), Duration::from_secs(2))
+}
 
 /// Longer than either balancer leaves a node alone that is back.
 const SEEN_AGAIN_AFTER: Duration = Duration::from_secs(4);
@@ -103,7 +106,7 @@ async fn nodes_leave_and_die_behind(kind: BalancerKind) {
     let questions = asked.end().await;
     trial.report.note("asked by who notes failures", questions);
     assert!(
-        took.iter().all(|took| *took <= TAKEN_OVER_WITHIN),
+        took.iter().all(|took| *took <= taken_over_within()),
         "{took:?}"
     );
     trial.report.note_times("taken over after a kill", took);
