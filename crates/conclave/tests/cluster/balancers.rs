@@ -49,7 +49,7 @@ fn taken_over_within() -> Duration {
 const SEEN_AGAIN_AFTER: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_haproxy_nobody_notices_a_node_that_leaves_and_asking_again_cures_one_that_dies() {
+async fn behind_haproxy_nobody_notices_a_node_that_leaves_and_only_a_post_one_that_dies() {
     nodes_leave_and_die_behind(BalancerKind::Haproxy).await;
 }
 
@@ -128,12 +128,9 @@ fn assert_forgivable(kind: BalancerKind, fault: Fault, failures: &[Failure]) {
     let is_forgivable = |failure: &&Failure| {
         let may_fail = match (kind, fault) {
             (BalancerKind::Haproxy, Fault::Leaves) => false,
-            // What a process had not yet read when it was killed is reset by the kernel, and
-            // HAProxy asks again what ended, and not what was reset.
-            (BalancerKind::Haproxy, Fault::Dies) => true,
-            // It finds out by a connection that it has kept. A POST may have been done, and only
-            // its asker knows whether to ask again.
-            (BalancerKind::Nginx, _) => failure.method == "POST",
+            // It may have been done, and only its asker knows whether to ask again. nginx finds
+            // out that a node has left by a connection that it has kept.
+            _ => failure.method == "POST",
         };
         may_fail && failure.told == "answered with 502" && failure.is_cured
     };
