@@ -38,7 +38,6 @@ const WITH_LOG: u8 = 2;
 /// A database that is looked at.
 pub struct Examination(Looking);
 
-#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Looking {
     Sqlite(sqlite::Connection),
     Postgres(Session),

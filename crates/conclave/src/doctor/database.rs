@@ -46,7 +46,6 @@ async fn checks(scene: &Scene<'_>, findings: &mut Findings) {
 }
 
 /// The database; the inner `None` when there is no file yet, the outer when it cannot be opened.
-#[expect(clippy::option_option, reason = "no file and a broken one differ")]
 async fn opened(scene: &Scene<'_>, findings: &mut Findings) -> Option<Option<Examination>> {
     let options = storage::options(&scene.loaded.config);
     let shown = storage::shown(scene.loaded);
