@@ -201,12 +201,21 @@ fn said(error: &Error) -> String {
         }) if presented.is_empty() => "it is for no name".to_owned(),
         Error::InvalidCertificate(CertificateError::NotValidForNameContext {
             presented, ..
-        }) => format!("it is for {}", presented.join(", ")),
+        }) => {
+            let names = presented.iter().map(|name| bare(name));
+            format!("it is for {}", names.collect::<Vec<_>>().join(", "))
+        }
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "its issuer is not known".to_owned()
         }
         other => other.to_string(),
     }
+}
+
+/// The library tells names with their kind: `DnsName("example.org")`.
+fn bare(name: &str) -> &str {
+    let (_, name) = name.split_once('(').unwrap_or(("", name));
+    name.trim_end_matches(')').trim_matches('"')
 }
 
 fn since_epoch(moment: Timestamp) -> Duration {

@@ -1,6 +1,6 @@
 //! Certificates: in files, and as whoever connects is shown them.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 
 use testkit::{
     eventually_within,
@@ -36,6 +36,7 @@ pub(super) fn install(folder: &Path, [certificate, key]: [&str; 2]) -> (String, 
     let (own, private) = (folder.join("cert.pem"), folder.join("key.pem"));
     fs::write(&own, certificate).unwrap();
     fs::write(&private, key).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     (text(&own), text(&private))
 }
@@ -90,6 +91,14 @@ async fn files_are_judged_by_time_name_and_key() {
             "warning  certificate: nobody whom this machine trusts vouches for ",
             "",
         );
+    let key = folder.path().join("key.pem");
+    fs::set_permissions(key, fs::Permissions::from_mode(0o644)).unwrap();
+    let part = "server.tls.key_file";
+    let report = examine(&server).await;
+    report.says(
+        "warning  certificate: everybody on this machine may read ",
+        part,
+    );
 }
 
 /// What a server shows whom it is asked by, when this file vouches for it.
@@ -124,8 +133,9 @@ async fn what_a_running_server_shows_is_judged_and_its_answers_are_read() {
         server.launch();
         let report = eventually_within(PATIENCE, "the server shows its certificate", || async {
             let report = shown(&server, folder.path()).await;
-            let shows = report.lines.iter().any(|line| line.contains("shows"));
-            shows.then_some(report)
+            let has = |part: &str| report.lines.iter().any(|line| line.contains(part));
+            let is_up = has("server: one runs") && has("shows");
+            is_up.then_some(report)
         })
         .await;
         let port = server.address().port();
