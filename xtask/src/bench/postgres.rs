@@ -1,9 +1,9 @@
 //! Servers on one PostgreSQL, and three nodes of ours beside one.
 //!
-//! All of them stay up while one after another has its turn; each deployment has a database of its
-//! own.
+//! Those that are compared stay up while one after the other has its turn; each deployment has a
+//! database of its own.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
 use anyhow::Context as _;
 use testkit::servers::{Nats, Postgres};
@@ -13,6 +13,7 @@ use super::{
     part::Part,
     server::{Kind, Running, Shared},
     side::Side,
+    sides,
 };
 use crate::servers;
 
@@ -28,40 +29,45 @@ const FEW_DELIVERIES: u32 = 20;
 impl Bench<'_> {
     /// Everything of this file that was asked for; says whether nothing was lost.
     pub(super) fn on_postgres(&self) -> anyhow::Result<bool> {
-        let [beside, send, delivery] =
-            [Part::PostgresSend, Part::ClusterSend, Part::ClusterDelivery]
-                .map(|part| self.wants(part));
-        if !(beside || send || delivery) {
+        let beside = self.wants(Part::PostgresSend);
+        let cluster = self.wants(Part::ClusterSend) || self.wants(Part::ClusterDelivery);
+        if !(beside || cluster) {
             return Ok(true);
         }
         servers::provide_cluster()?;
         let mut postgres = Postgres::start().context("this part needs a PostgreSQL server")?;
-        let one = [self.start_on(&mut postgres, &self.ours, "conclave")?];
         let mut clean = true;
         if beside {
-            let theirs = self.theirs.as_ref();
-            let theirs = theirs.map(|kind| self.start_on(&mut postgres, kind, "synapse"));
-            let mut sides = vec![Side::of(&one)];
-            let theirs = theirs.transpose()?;
-            sides.extend(
-                theirs
-                    .as_ref()
-                    .map(|one| Side::of(std::slice::from_ref(one))),
-            );
-            let title = "send on PostgreSQL: 20 rooms, 64 connections";
-            clean &= self.send(title, &sides, &postgres)?;
+            clean &= self.beside(&mut postgres)?;
         }
-        if send || delivery {
-            let nats = Nats::start().context("a cluster needs a NATS server")?;
-            let cluster = self.start_cluster(&mut postgres, &nats)?;
-            if send {
-                let sides = [Side::of(&cluster), Side::of(&one)];
-                let title = "send to three nodes on PostgreSQL, against one";
-                clean &= self.send(title, &sides, &postgres)?;
-            }
-            if delivery {
-                clean &= self.deliver(&cluster, &one)?;
-            }
+        if cluster {
+            clean &= self.cluster(&mut postgres)?;
+        }
+        Ok(clean)
+    }
+
+    /// One node, and Synapse.
+    fn beside(&self, postgres: &mut Postgres) -> anyhow::Result<bool> {
+        let mut servers = Vec::new();
+        for kind in self.kinds() {
+            servers.push(self.start_on(postgres, kind, kind.name())?);
+        }
+        let title = "send on PostgreSQL: 20 rooms, 64 connections";
+        self.send(title, &sides(&servers), postgres)
+    }
+
+    /// Three nodes, and one whose database was empty when theirs was.
+    fn cluster(&self, postgres: &mut Postgres) -> anyhow::Result<bool> {
+        let nats = Nats::start().context("a cluster needs a NATS server")?;
+        let nodes = self.start_nodes(postgres, &nats)?;
+        let one = [self.start_on(postgres, &self.ours, "alone")?];
+        let mut clean = true;
+        if self.wants(Part::ClusterSend) {
+            let title = "send to three nodes on PostgreSQL, against one";
+            clean &= self.send(title, &[Side::of(&nodes), Side::of(&one)], postgres)?;
+        }
+        if self.wants(Part::ClusterDelivery) {
+            clean &= self.deliver(&nodes, &one)?;
         }
         Ok(clean)
     }
@@ -110,7 +116,7 @@ impl Bench<'_> {
     }
 
     /// The first node makes the tables and the master key of all.
-    fn start_cluster(&self, postgres: &mut Postgres, nats: &Nats) -> anyhow::Result<Vec<Running>> {
+    fn start_nodes(&self, postgres: &mut Postgres, nats: &Nats) -> anyhow::Result<Vec<Running>> {
         let mut shared = Shared {
             database: Some(postgres.create_database("cluster")?),
             bus: Some(nats.url()),
@@ -118,7 +124,7 @@ impl Bench<'_> {
         };
         let mut nodes = Vec::new();
         for number in 0..NODES {
-            let folder: PathBuf = self.folder(&format!("node-{number}"))?;
+            let folder = self.folder(&format!("node-{number}"))?;
             nodes.push(self.ours.start_sharing(&folder, &shared)?);
             shared
                 .key_file

@@ -17,8 +17,8 @@ impl Side {
         }
     }
 
-    /// The same deployment where these nodes alone are asked. What it takes is still what all of
-    /// its nodes take.
+    /// The same deployment where only so many of the nodes are asked. What it takes is still what
+    /// all of them take.
     pub(super) fn asked_at(nodes: &[Running], asked: usize) -> Self {
         let mut side = Self::of(nodes);
         side.urls.truncate(asked);
