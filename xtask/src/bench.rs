@@ -6,7 +6,9 @@
 mod large;
 mod messages;
 mod part;
+mod postgres;
 mod server;
+mod side;
 
 use std::{
     fs,
@@ -19,6 +21,7 @@ use anyhow::{Context as _, ensure};
 use self::{
     part::Part,
     server::{Kind, Running},
+    side::Side,
 };
 use crate::{
     cargo::{cargo, release_folder},
@@ -57,6 +60,11 @@ pub(crate) struct Options {
 
 /// Builds what is needed and puts the loads on; says whether nothing was lost on the way.
 pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
+    let wants = |part: Part| part.is_among(&options.only);
+    let theirs = options.synapse.clone().map(Kind::Synapse);
+    if let Some(theirs) = theirs.as_ref().filter(|_| wants(Part::PostgresSend)) {
+        theirs.require_postgres()?;
+    }
     let mut build = vec!["build", "--release", "-p", "loadgen"];
     if options.program.is_none() {
         build.extend(["-p", "conclave"]);
@@ -70,13 +78,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     let bench = Bench {
         options,
         ours: Kind::Conclave(program.unwrap_or_else(|| bin.join("conclave"))),
-        theirs: options.synapse.clone().map(Kind::Synapse),
+        theirs,
         loadgen: bin.join("loadgen"),
         scratch: tempfile::tempdir()?,
     };
     let messages = bench.messages()?;
     let large = bench.large()?;
-    Ok(messages && large)
+    let postgres = bench.on_postgres()?;
+    Ok(messages && large && postgres)
 }
 
 struct Bench<'a> {
@@ -104,8 +113,13 @@ impl Bench<'_> {
     }
 
     fn load(&self, title: &str, servers: &[Running], load: &[&str]) -> anyhow::Result<bool> {
+        self.load_sides(title, &sides(servers), load)
+    }
+
+    /// The same where a server has several nodes.
+    fn load_sides(&self, title: &str, sides: &[Side], load: &[&str]) -> anyhow::Result<bool> {
         say(format_args!("== {title}"));
-        let status = self.command(title, servers, load).status();
+        let status = self.command(title, sides, load).status();
         Ok(status.context("cannot start loadgen")?.success())
     }
 
@@ -116,20 +130,14 @@ impl Bench<'_> {
         servers: &[Running],
         load: &[&str],
     ) -> anyhow::Result<bool> {
-        let mut command = self.command(title, servers, load);
+        let mut command = self.command(title, &sides(servers), load);
         let status = command.stdout(Stdio::null()).status();
         Ok(status.context("cannot start loadgen")?.success())
     }
 
-    fn command(&self, title: &str, servers: &[Running], load: &[&str]) -> Command {
+    fn command(&self, title: &str, sides: &[Side], load: &[&str]) -> Command {
         let mut command = Command::new(&self.loadgen);
-        for (server, flags) in servers
-            .iter()
-            .zip([["--url", "--pid"], ["--against", "--against-pid"]])
-        {
-            command.arg(flags[0]).arg(&server.url);
-            command.arg(flags[1]).arg(server.pid().to_string());
-        }
+        command.args(side::arguments(sides));
         command.args(["--rounds", &self.options.rounds.to_string()]);
         if let Some(folder) = &self.options.json {
             let name: String = title
@@ -147,4 +155,10 @@ impl Bench<'_> {
         fs::create_dir(&folder)?;
         Ok(folder)
     }
+}
+
+/// Servers of one node each.
+fn sides(servers: &[Running]) -> Vec<Side> {
+    let alone = |server| Side::of(std::slice::from_ref(server));
+    servers.iter().map(alone).collect()
 }

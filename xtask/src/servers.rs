@@ -46,6 +46,13 @@ pub(crate) fn provide(engine: Engine) -> anyhow::Result<()> {
     install(missing_for(engine).into_iter().collect())
 }
 
+/// Installs what a cluster needs that is started by who asks.
+pub(crate) fn provide_cluster() -> anyhow::Result<()> {
+    let nats_server = (!Nats::is_installed()).then_some("nats-server");
+    let missing = missing_for(Engine::Postgres);
+    install(missing.into_iter().chain(nats_server).collect())
+}
+
 /// Installs what fetches the packages of the JavaScript client.
 pub(crate) fn provide_npm() -> anyhow::Result<()> {
     let installed = Command::new("npm")

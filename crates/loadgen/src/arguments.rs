@@ -24,18 +24,19 @@ pub(crate) struct Arguments {
 /// Whom to measure. Registration must be open on both, and rate limits off.
 #[derive(Args)]
 pub(crate) struct Servers {
-    /// The server's base URL, such as `http://127.0.0.1:8008`.
+    /// The server's base URL, such as `http://127.0.0.1:8008`; given several times, those of the
+    /// nodes of one deployment.
+    #[arg(long = "url", required = true)]
+    pub(crate) urls: Vec<Url>,
+    /// Its process, for CPU time and memory; given several times, all of them together.
+    #[arg(long = "pid")]
+    pub(crate) pids: Vec<u32>,
+    /// Another server's base URL, or its nodes': both are measured in turn, never at once.
     #[arg(long)]
-    pub(crate) url: Url,
-    /// Its process, for CPU time and memory.
-    #[arg(long)]
-    pub(crate) pid: Option<u32>,
-    /// Another server's base URL: both are measured in turn, never at once.
-    #[arg(long)]
-    pub(crate) against: Option<Url>,
-    /// The other server's process.
-    #[arg(long)]
-    pub(crate) against_pid: Option<u32>,
+    pub(crate) against: Vec<Url>,
+    /// The other server's process, or processes.
+    #[arg(long = "against-pid")]
+    pub(crate) against_pids: Vec<u32>,
     /// How often each server has its turn.
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: u32,
@@ -68,6 +69,13 @@ pub(crate) enum Load {
     Memory(Memory),
 }
 
+impl Load {
+    /// Whether its connections are spread over the nodes of a deployment.
+    pub(crate) fn is_spread(&self) -> bool {
+        matches!(self, Self::Send(_) | Self::FanOut(_))
+    }
+}
+
 #[derive(Args, Clone)]
 pub(crate) struct Send {
     /// How many rooms.
@@ -91,6 +99,10 @@ pub(crate) struct Send {
     /// Mixes in receipts, typing and messages to devices: one of each for four messages.
     #[arg(long)]
     pub(crate) mixed: bool,
+    /// The process of the database server that the servers share, for its CPU time and that of
+    /// its children.
+    #[arg(long)]
+    pub(crate) database_pid: Option<u32>,
 }
 
 #[derive(Args, Clone)]
@@ -111,4 +123,31 @@ pub(crate) struct Files {
     /// How many files go up and down in one turn.
     #[arg(long, default_value_t = 4)]
     pub(crate) count: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["loadgen"].into_iter().chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn a_side_has_one_address_or_one_for_each_node() {
+        let line = "--url http://a --pid 1 --url http://b --pid 2 --against http://c send";
+        let servers = parse(line).unwrap().servers;
+        assert_eq!((servers.urls.len(), servers.against.len()), (2, 1));
+        assert_eq!((servers.pids, servers.against_pids), (vec![1, 2], vec![]));
+        assert!(parse("send").is_err());
+        assert!(parse("--against http://c send").is_err());
+    }
+
+    #[test]
+    fn sending_and_fan_out_are_spread_over_nodes() {
+        let spread = |load| parse(&format!("--url http://a {load}")).unwrap().load;
+        assert!(spread("send --database-pid 7").is_spread());
+        assert!(spread("fan-out").is_spread());
+        assert!(!spread("hold").is_spread());
+    }
 }

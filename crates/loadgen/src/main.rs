@@ -10,6 +10,7 @@ mod http;
 mod load;
 mod matrix;
 mod moment;
+mod nodes;
 mod process;
 mod report;
 mod stage;

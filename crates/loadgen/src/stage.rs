@@ -6,11 +6,12 @@ use url::Url;
 use crate::{
     crowd::{HANDS, share_out},
     matrix::{Client, Person},
+    nodes::Nodes,
 };
 
 /// One server with people and rooms.
 pub(crate) struct Stage {
-    pub(crate) url: Url,
+    pub(crate) nodes: Nodes,
     pub(crate) rooms: Vec<Room>,
 }
 
@@ -37,7 +38,13 @@ pub(crate) async fn join(url: &Url, people: &[Person], room: &str) -> Result<()>
 
 impl Stage {
     /// Makes rooms of so many members each, out of twice as many people.
-    pub(crate) async fn build(url: &Url, run: &str, rooms: usize, members: usize) -> Result<Self> {
+    pub(crate) async fn build(
+        nodes: &Nodes,
+        run: &str,
+        rooms: usize,
+        members: usize,
+    ) -> Result<Self> {
+        let url = nodes.first();
         let people = people(url, run, members * 2).await?;
         let mut built = Vec::with_capacity(rooms);
         for index in 0..rooms {
@@ -57,7 +64,7 @@ impl Stage {
             built.push(Room { room_id, members });
         }
         Ok(Self {
-            url: url.clone(),
+            nodes: nodes.clone(),
             rooms: built,
         })
     }

@@ -53,6 +53,16 @@ async fn a_cluster_syncs_to_disk_survives_a_crash_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_server_makes_databases_by_name_and_each_name_once() {
+    let mut cluster = Postgres::start().unwrap();
+    let url = cluster.create_database("bench").unwrap();
+    let form = "SELECT current_database() || ' ' || datcollate || ' ' || datctype || ' ' ||
+        pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()";
+    assert_eq!(ask(&url, form).await.unwrap(), "bench C C UTF8");
+    assert!(cluster.create_database("bench").is_err());
+}
+
+#[tokio::test]
 async fn each_test_has_a_database_of_its_own() {
     let (one, other) = tokio::join!(database(), database());
     assert_ne!(one.url, other.url);

@@ -35,6 +35,12 @@ pub(super) enum Part {
     LargeRoom,
     /// The memory of 10,000 people in 10,000 rooms.
     Memory,
+    /// Messages to servers on one PostgreSQL.
+    PostgresSend,
+    /// Messages to three nodes on PostgreSQL, and to one.
+    ClusterSend,
+    /// A message to a held sync at another node than the sender's.
+    ClusterDelivery,
 }
 
 impl Part {

@@ -30,8 +30,8 @@ mode = "open"
 enabled = false
 "#;
 
-/// What differs from the configuration that Synapse generates: SQLite, registration, no limits, and
-/// cheap passwords. Thousands of people are registered before a measurement, never within one.
+/// What differs from the configuration that Synapse generates: registration, no limits, and cheap
+/// passwords. Thousands of people are registered before a measurement, never within one.
 const SYNAPSE: &str = r#"server_name: localhost
 report_stats: false
 pid_file: {folder}/homeserver.pid
@@ -40,9 +40,7 @@ listeners:
     bind_addresses: ["127.0.0.1"]
     type: http
     resources: [{names: [client]}]
-database:
-  name: sqlite3
-  args: {database: "{folder}/homeserver.db"}
+database: {database}
 log_config: "{folder}/log.yaml"
 media_store_path: "{folder}/media"
 signing_key_path: "{folder}/signing.key"
@@ -66,6 +64,12 @@ rc_presence: {per_user: *free}
 rc_media_create: *free
 "#;
 
+const SYNAPSE_ON_SQLITE: &str = r#"{name: sqlite3, args: {database: "{folder}/homeserver.db"}}"#;
+
+/// The sizes of its pool are those of its documentation.
+const SYNAPSE_ON_POSTGRES: &str =
+    r#"{name: psycopg2, args: {dsn: "{database_url}", cp_min: 5, cp_max: 10}}"#;
+
 const SYNAPSE_LOG: &str = "version: 1\nroot: {level: ERROR}\ndisable_existing_loggers: false\n";
 
 /// Which server, and where its program is.
@@ -74,6 +78,41 @@ pub(super) enum Kind {
     Conclave(PathBuf),
     /// A Python environment.
     Synapse(PathBuf),
+}
+
+/// What a server shares with others. By default that is nothing, and it keeps its data in SQLite.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    /// The URL of its database on PostgreSQL.
+    pub(super) database: Option<String>,
+    /// The URL of the NATS server of its deployment.
+    pub(super) bus: Option<String>,
+    /// The master key of its deployment, when another node made it.
+    pub(super) key_file: Option<PathBuf>,
+}
+
+impl Shared {
+    /// The sections of our own configuration that say so.
+    fn sections(&self) -> String {
+        let values = [
+            ("database", "url", self.database.clone()),
+            ("bus", "url", self.bus.clone()),
+            (
+                "seal",
+                "key_file",
+                self.key_file
+                    .as_ref()
+                    .map(|file| file.display().to_string()),
+            ),
+        ];
+        values
+            .into_iter()
+            .filter_map(|(section, key, value)| {
+                let value = toml::Value::String(value?);
+                Some(format!("[{section}]\n{key} = {value}\n"))
+            })
+            .collect()
+    }
 }
 
 /// A server that answers; it is killed when this is dropped.
@@ -96,17 +135,40 @@ impl Kind {
 
     /// Starts the server with its data in `folder`, and waits until it answers.
     pub(super) fn start(&self, folder: &Path) -> anyhow::Result<Running> {
-        self.start_at(folder, free_ports()?)
+        self.start_at(folder, free_ports()?, &Shared::default())
+    }
+
+    /// The same for a server that shares something with others.
+    pub(super) fn start_sharing(&self, folder: &Path, shared: &Shared) -> anyhow::Result<Running> {
+        self.start_at(folder, free_ports()?, shared)
+    }
+
+    /// Says what is missing here to start it on PostgreSQL.
+    pub(super) fn require_postgres(&self) -> anyhow::Result<()> {
+        let Self::Synapse(environment) = self else {
+            return Ok(());
+        };
+        let python = environment.join("bin/python");
+        let asked = Command::new(&python)
+            .args(["-c", "import psycopg2"])
+            .output();
+        let asked = asked.with_context(|| format!("cannot start {}", python.display()))?;
+        ensure!(
+            asked.status.success(),
+            "Synapse cannot speak to PostgreSQL: run `{} install psycopg2-binary`",
+            environment.join("bin/pip").display()
+        );
+        Ok(())
     }
 
     /// Stops a server by itself and starts it again, with the same data, on the same ports.
     pub(super) fn restart(&self, running: Running, folder: &Path) -> anyhow::Result<Running> {
         let ports = running.ports;
         running.stop()?;
-        self.start_at(folder, ports)
+        self.start_at(folder, ports, &Shared::default())
     }
 
-    fn start_at(&self, folder: &Path, ports: [u16; 2]) -> anyhow::Result<Running> {
+    fn start_at(&self, folder: &Path, ports: [u16; 2], shared: &Shared) -> anyhow::Result<Running> {
         let [port, second_port] = ports;
         let place = folder.to_str().context("a folder without a name")?;
         let fill = |text: &str| {
@@ -117,7 +179,7 @@ impl Kind {
         let mut command = match self {
             Self::Conclave(program) => {
                 let config = folder.join("conclave.toml");
-                fs::write(&config, fill(CONCLAVE))?;
+                fs::write(&config, fill(CONCLAVE) + &shared.sections())?;
                 let mut command = Command::new(program);
                 command.args(["serve", "--config"]).arg(config);
                 command.arg("--data-dir").arg(folder.join("data"));
@@ -125,7 +187,11 @@ impl Kind {
             }
             Self::Synapse(environment) => {
                 let config = folder.join("homeserver.yaml");
-                fs::write(&config, fill(SYNAPSE))?;
+                let database = match &shared.database {
+                    Some(url) => SYNAPSE_ON_POSTGRES.replace("{database_url}", url),
+                    None => fill(SYNAPSE_ON_SQLITE),
+                };
+                fs::write(&config, fill(SYNAPSE).replace("{database}", &database))?;
                 fs::write(folder.join("log.yaml"), SYNAPSE_LOG)?;
                 let python = environment.join("bin/python");
                 let made = synapse(&python, &config).arg("--generate-keys").output()?;
@@ -222,4 +288,48 @@ fn free_ports() -> anyhow::Result<[u16; 2]> {
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
     ];
     Ok([taken[0].local_addr()?.port(), taken[1].local_addr()?.port()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_told_what_it_shares_and_nothing_else() {
+        assert_eq!(Shared::default().sections(), "");
+        let alone = Shared {
+            database: Some("postgres://p@h/one".into()),
+            ..Shared::default()
+        };
+        assert_eq!(
+            alone.sections(),
+            "[database]\nurl = \"postgres://p@h/one\"\n"
+        );
+        let node = Shared {
+            bus: Some("nats://h".into()),
+            key_file: Some("/f/master.key".into()),
+            ..alone
+        };
+        let table: toml::Table = node.sections().parse().unwrap();
+        assert_eq!(table["bus"]["url"].as_str(), Some("nats://h"));
+        assert_eq!(table["seal"]["key_file"].as_str(), Some("/f/master.key"));
+        assert_eq!(table.len(), 3);
+    }
+
+    #[test]
+    fn an_environment_without_python_or_psycopg2_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let synapse = Kind::Synapse(folder.path().into());
+        assert!(synapse.require_postgres().is_err());
+        let bin = folder.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink("/bin/false", bin.join("python")).unwrap();
+        let refusal = synapse.require_postgres().unwrap_err().to_string();
+        assert!(
+            refusal.ends_with("/bin/pip install psycopg2-binary`"),
+            "{refusal}"
+        );
+        let ours = Kind::Conclave("conclave".into());
+        assert!(ours.require_postgres().is_ok());
+    }
 }

@@ -51,7 +51,8 @@ pub(crate) struct Account {
 
 #[derive(Args, Clone)]
 pub(crate) struct FanOut {
-    /// How many people wait.
+    /// How many people wait: at the nodes apart from the first, where the sender is, if there are
+    /// others.
     #[arg(long, default_value_t = 100)]
     pub(crate) listeners: usize,
     /// How many messages make one turn; each is sent when everybody waits again.

@@ -176,7 +176,7 @@ impl Room {
 
 impl Stage {
     async fn build(server: &mut Server, run: &str, load: &Account) -> Result<Self> {
-        let url = &server.url;
+        let url = server.nodes.first();
         let writer = Client::register(url, &format!("load-{run}-writer")).await?;
         let shared = load.few.min(load.rooms);
         let [many, few] = ["many", "few"].map(|who| format!("load-{run}-{who}"));

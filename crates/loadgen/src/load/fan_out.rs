@@ -38,8 +38,9 @@ struct Listener {
 pub(super) async fn run(servers: &mut [Server], load: &FanOut, rounds: u32) -> Result<()> {
     let run = run_name()?;
     let mut stages = Vec::new();
-    for server in &*servers {
-        stages.push(Stage::build(server, &run, load).await?);
+    for (number, server) in servers.iter().enumerate() {
+        // Both may be nodes of one deployment.
+        stages.push(Stage::build(server, &format!("{run}-{number}"), load).await?);
     }
     for _ in 0..rounds {
         for (server, stage) in servers.iter_mut().zip(&mut stages) {
@@ -73,14 +74,14 @@ async fn turn(server: &mut Server, stage: &mut Stage, load: &FanOut) -> Result<(
 
 impl Stage {
     async fn build(server: &Server, run: &str, load: &FanOut) -> Result<Self> {
-        let url = &server.url;
+        let url = server.nodes.first();
         let mut people = stage::people(url, run, load.listeners + 1).await?;
         let owner = people.remove(0);
         let mut sender = Client::new(url, &owner).await?;
         let room_id = sender.create_room(&format!("Room of {run}")).await?;
         stage::join(url, &people, &room_id).await?;
         let mut listeners = Vec::new();
-        for person in &people {
+        for (person, url) in people.iter().zip(server.nodes.spread_beyond_first()) {
             let client = Client::new(url, person).await?;
             listeners.push(Listener::begin(client).await?);
         }

@@ -10,7 +10,6 @@ use crate::{
     arguments::Files,
     matrix::{Client, text},
     moment,
-    process::Process,
     report::{count, mib},
 };
 
@@ -19,7 +18,7 @@ pub(super) async fn run(servers: &mut [Server], load: &Files, rounds: u32) -> Re
     let content = content(load.size_mib);
     let mut clients = Vec::new();
     for server in &*servers {
-        clients.push(Client::register(&server.url, &format!("load-{run}")).await?);
+        clients.push(Client::register(server.nodes.first(), &format!("load-{run}")).await?);
     }
     for _ in 0..rounds {
         for (server, client) in servers.iter_mut().zip(&mut clients) {
@@ -45,19 +44,18 @@ async fn turn(
     content: &Bytes,
 ) -> Result<()> {
     let gib = count(load.size_mib * load.count) / 1024.0;
-    let used = |process: Option<Process>| process.map(Process::cpu_time).transpose();
-    let (began, before) = (moment::now(), used(server.process)?);
+    let (began, before) = (moment::now(), server.cpu_time()?);
     let mut files = Vec::new();
     for _ in 0..load.count {
         files.push(upload(client, content.clone()).await?);
     }
-    let (half, between) = (moment::now(), used(server.process)?);
+    let (half, between) = (moment::now(), server.cpu_time()?);
     for file in &files {
         if !download_equals(client, file, content).await? {
             server.faults.altered += 1;
         }
     }
-    let after = used(server.process)?;
+    let after = server.cpu_time()?;
     let figures = &mut server.figures;
     figures.add(
         "upload, MiB per second",
@@ -73,10 +71,10 @@ async fn turn(
         figures.add("upload, server CPU per GiB, s", up / gib);
         figures.add("download, server CPU per GiB, s", down / gib);
     }
-    if let Some(process) = server.process {
+    if let Some(processes) = &server.processes {
         figures.add(
             "resident after the files, MiB",
-            mib(process.resident_bytes()?),
+            mib(processes.resident_bytes()?),
         );
     }
     Ok(())

@@ -26,7 +26,7 @@ pub(super) async fn run(servers: &mut [Server], load: &History, rounds: u32) -> 
     let run = run_name()?;
     let mut stages = Vec::new();
     for (server, events) in servers.iter().zip(sizes(load.events, load.against_events)) {
-        stages.push(Stage::build(&server.url, &run, events, load).await?);
+        stages.push(Stage::build(server.nodes.first(), &run, events, load).await?);
     }
     for _ in 0..rounds {
         for (server, stage) in servers.iter_mut().zip(&mut stages) {

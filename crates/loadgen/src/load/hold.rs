@@ -25,16 +25,17 @@ const SETTLED_AFTER: Duration = Duration::from_secs(5);
 pub(super) async fn run(servers: &mut [Server], load: &Hold) -> Result<()> {
     let run = run_name()?;
     for server in servers {
-        let people = stage::people(&server.url, &run, load.people).await?;
-        let process = server
-            .process
+        let people = stage::people(server.nodes.first(), &run, load.people).await?;
+        let processes = server
+            .processes
+            .as_ref()
             .context("memory is measured of a process: give --pid and --against-pid")?;
         moment::pause(SETTLED_AFTER).await;
-        let before = process.resident_bytes()?;
+        let before = processes.resident_bytes()?;
         let held = Arc::new(Semaphore::new(0));
         let mut polls = JoinSet::new();
         for index in 0..load.connections {
-            let (url, held) = (server.url.clone(), Arc::clone(&held));
+            let (url, held) = (server.nodes.first().clone(), Arc::clone(&held));
             let person = people[index % people.len()].clone();
             let mut client = Client::new(&url, &person).await?;
             let path = "/_matrix/client/v3/sync?timeout=0";
@@ -54,7 +55,7 @@ pub(super) async fn run(servers: &mut [Server], load: &Hold) -> Result<()> {
             ended??;
             bail!("a poll that nothing wakes was answered");
         }
-        let grown = process.resident_bytes()?.saturating_sub(before);
+        let grown = processes.resident_bytes()?.saturating_sub(before);
         let each = mib(grown) * 1024.0 / count(load.connections);
         server.figures.add("memory per held poll, KiB", each);
         server.figures.add("resident before, MiB", mib(before));

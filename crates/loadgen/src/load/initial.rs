@@ -51,7 +51,7 @@ pub(super) async fn run(servers: &mut [Server], load: &Initial, rounds: u32) -> 
     let run = run_name()?;
     let mut companies = Vec::new();
     for server in &*servers {
-        companies.push(Company::gather(&server.url, &run, load).await?);
+        companies.push(Company::gather(server.nodes.first(), &run, load).await?);
     }
     for round in 0..rounds {
         for (server, company) in servers.iter_mut().zip(&companies) {
@@ -77,7 +77,7 @@ async fn again(servers: &mut [Server], file: &Path) -> Result<()> {
     for (server, kept) in servers.iter_mut().zip(&mut kept) {
         let restarts = kept.figures.rounds(AFTER_A_RESTART);
         let person = kept.company.someone(restarts);
-        let mut client = Client::new(&server.url, person).await?;
+        let mut client = Client::new(server.nodes.first(), person).await?;
         let measured = kept.company.sync(&mut client, restarts).await?;
         kept.figures.add(AFTER_A_RESTART, millis(measured.took));
         kept.faults.add(measured.faults);
@@ -92,7 +92,7 @@ async fn turn(server: &mut Server, company: &Company, load: &Initial, round: u32
     let mut bytes = 0;
     let before = server.cpu_time()?;
     for index in 0..load.syncs {
-        let mut client = Client::new(&server.url, company.someone(index)).await?;
+        let mut client = Client::new(server.nodes.first(), company.someone(index)).await?;
         let number = usize::try_from(round)? * load.syncs + index;
         let measured = company.sync(&mut client, number).await?;
         latencies.push(measured.took);

@@ -18,7 +18,7 @@ pub(super) async fn run(servers: &mut [Server], load: &Joins, rounds: u32) -> Re
     let run = run_name()?;
     let mut crowds = Vec::new();
     for (server, people) in servers.iter().zip(sizes(load.people, load.against_people)) {
-        crowds.push(stage::people(&server.url, &run, people + 1).await?);
+        crowds.push(stage::people(server.nodes.first(), &run, people + 1).await?);
     }
     for round in 0..rounds {
         for (server, people) in servers.iter_mut().zip(&crowds) {
@@ -29,7 +29,7 @@ pub(super) async fn run(servers: &mut [Server], load: &Joins, rounds: u32) -> Re
 }
 
 async fn turn(server: &mut Server, people: &[Person], load: &Joins, name: &str) -> Result<()> {
-    let url = server.url.clone();
+    let url = server.nodes.first().clone();
     let (owner, others) = people.split_at(1);
     let mut owner = Client::new(&url, &owner[0]).await?;
     let room = owner.create_room(name).await?;

@@ -102,7 +102,7 @@ fn add(server: &mut Server, what: &str, [mut large, mut small]: [Vec<Duration>; 
 
 impl Room {
     async fn build(server: &Server, name: &str, members: usize) -> Result<Self> {
-        let url = &server.url;
+        let url = server.nodes.first();
         let members = stage::people(url, name, members).await?;
         let (owner, others) = members.split_first().context("a room without members")?;
         let mut sender = Client::new(url, owner).await?;

@@ -18,7 +18,7 @@ use crate::{
     faults::Faults,
     matrix::{Client, Person, message},
     moment,
-    process::Process,
+    process::Processes,
     report::mib,
     stage,
     sync::{self, Members},
@@ -58,13 +58,14 @@ pub(super) async fn run(servers: &mut [Server], load: &Memory) -> Result<()> {
             rooms: load.rooms,
             members: load.members.min(load.people),
         };
-        let process = server
-            .process
+        let processes = server
+            .processes
+            .clone()
             .context("memory is measured of a process: give --pid and --against-pid")?;
-        let url = server.url.clone();
+        let url = server.nodes.first().clone();
         server
             .figures
-            .add("resident before, MiB", mib(process.resident_bytes()?));
+            .add("resident before, MiB", mib(processes.resident_bytes()?));
         let people = stage::people(&url, &run, plan.people).await?;
         let rooms = fill(&url, &plan, &people).await?;
         let world = World {
@@ -73,18 +74,20 @@ pub(super) async fn run(servers: &mut [Server], load: &Memory) -> Result<()> {
             people,
             rooms,
         };
-        process.settle().await?;
+        processes.settle().await?;
         server.figures.add(
             "resident with all of them, MiB",
-            mib(process.resident_bytes()?),
+            mib(processes.resident_bytes()?),
         );
         let syncers = world.arrive(server, load.syncing).await?;
         server.figures.add(
             "resident after the initial syncs, MiB",
-            mib(process.resident_bytes()?),
+            mib(processes.resident_bytes()?),
         );
-        let syncers = world.talk(server, process, syncers, load.messages).await?;
-        hold(server, process, syncers).await?;
+        let syncers = world
+            .talk(server, &processes, syncers, load.messages)
+            .await?;
+        hold(server, &processes, syncers).await?;
         server.faults.add(world.read_back().await?);
     }
     Ok(())
@@ -150,7 +153,7 @@ impl World {
     async fn talk(
         &self,
         server: &mut Server,
-        process: Process,
+        processes: &Processes,
         syncers: Vec<Syncer>,
         messages: usize,
     ) -> Result<Vec<Syncer>> {
@@ -165,7 +168,7 @@ impl World {
                 anyhow::Ok(syncer)
             });
         }
-        let mut highest = process.resident_bytes()?;
+        let mut highest = processes.resident_bytes()?;
         let mut sent = Vec::new();
         let mut client = Client::new(&self.url, &self.people[0]).await?;
         for (number, room) in chosen.iter().enumerate() {
@@ -175,7 +178,7 @@ impl World {
             let event_id = author.send(connection, room_id, &txn, &content).await?;
             sent.push((*room, format!("{room_id} {event_id}")));
             if number % LOOK_EVERY == 0 {
-                highest = highest.max(process.resident_bytes()?);
+                highest = highest.max(processes.resident_bytes()?);
             }
         }
         let mut syncers = Vec::new();
@@ -188,7 +191,7 @@ impl World {
             server.faults.add(Faults::in_any_order(&own, &syncer.told));
             syncers.push(syncer);
         }
-        highest = highest.max(process.resident_bytes()?);
+        highest = highest.max(processes.resident_bytes()?);
         server
             .figures
             .add("resident while they sync, highest, MiB", mib(highest));
@@ -220,17 +223,17 @@ impl World {
 }
 
 /// Holds everybody's sync, and measures.
-async fn hold(server: &mut Server, process: Process, syncers: Vec<Syncer>) -> Result<()> {
+async fn hold(server: &mut Server, processes: &Processes, syncers: Vec<Syncer>) -> Result<()> {
     let mut polls = JoinSet::new();
     for mut syncer in syncers {
         polls.spawn(async move { syncer.poll().await.map(drop) });
     }
     // Tasks begin when this one waits.
     moment::pause(HELD / 10).await;
-    process.settle().await?;
+    processes.settle().await?;
     server.figures.add(
         "resident with all syncs held, MiB",
-        mib(process.resident_bytes()?),
+        mib(processes.resident_bytes()?),
     );
     polls.abort_all();
     while polls.join_next().await.is_some() {}

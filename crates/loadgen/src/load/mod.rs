@@ -13,14 +13,15 @@ mod send;
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use url::Url;
 
 use crate::{
     arguments::{Arguments, Load},
     faults::Faults,
     moment,
-    process::Process,
+    nodes::Nodes,
+    process::Processes,
     report::{Figures, Measured, Report},
 };
 
@@ -29,22 +30,31 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
 /// One of the servers, and what was measured of it so far.
 pub(crate) struct Server {
-    pub(crate) url: Url,
-    pub(crate) process: Option<Process>,
+    pub(crate) nodes: Nodes,
+    pub(crate) processes: Option<Processes>,
     pub(crate) figures: Figures,
     pub(crate) faults: Faults,
 }
 
 impl Server {
+    fn new(urls: &[Url], pids: &[u32]) -> Result<Self> {
+        Ok(Self {
+            nodes: Nodes::new(urls)?,
+            processes: Processes::new(pids.to_vec()),
+            figures: Figures::default(),
+            faults: Faults::default(),
+        })
+    }
+
     /// CPU time so far, if the process is known.
     fn cpu_time(&self) -> Result<Option<Duration>> {
-        self.process.map(Process::cpu_time).transpose()
+        self.processes.as_ref().map(Processes::cpu_time).transpose()
     }
 
     /// Waits until the server has nothing left to do.
     async fn settle(&self) -> Result<()> {
-        match self.process {
-            Some(process) => process.settle().await,
+        match &self.processes {
+            Some(processes) => processes.settle().await,
             None => {
                 moment::pause(SETTLED_AFTER).await;
                 Ok(())
@@ -55,21 +65,17 @@ impl Server {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Report> {
     let asked = &arguments.servers;
-    let first = Some((&asked.url, asked.pid));
-    let second = asked.against.as_ref().map(|url| (url, asked.against_pid));
-    let mut servers: Vec<Server> = first
-        .into_iter()
-        .chain(second)
-        .map(|(url, pid)| Server {
-            url: url.clone(),
-            process: pid.map(Process::new),
-            figures: Figures::default(),
-            faults: Faults::default(),
-        })
-        .collect();
+    let mut servers = vec![Server::new(&asked.urls, &asked.pids)?];
+    if !asked.against.is_empty() {
+        servers.push(Server::new(&asked.against, &asked.against_pids)?);
+    }
+    ensure!(
+        arguments.load.is_spread() || servers.iter().all(|server| server.nodes.is_alone()),
+        "this load is not spread over nodes: give one --url, and one --against"
+    );
     put_on(&mut servers, &arguments.load, asked.rounds).await?;
     let measured = servers.into_iter().map(|server| Measured {
-        url: server.url.to_string(),
+        url: server.nodes.to_string(),
         figures: server.figures,
         faults: server.faults,
     });

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use hyper::Method;
 use serde_json::{Map, json};
 use tokio::task::JoinSet;
+use url::Url;
 
 use super::{Server, run_name};
 use crate::{
@@ -17,7 +18,8 @@ use crate::{
     faults::Faults,
     matrix::{Client, escaped},
     moment,
-    report::{count, mib},
+    process::{Meter, Processes},
+    report::{count, mib, millis},
     stage::Stage,
 };
 
@@ -43,26 +45,49 @@ pub(super) async fn run(servers: &mut [Server], load: &Send, rounds: u32) -> Res
     let run = run_name()?;
     let mut stages = Vec::new();
     for server in &mut *servers {
-        let stage = Stage::build(&server.url, &run, load.rooms, load.members).await?;
+        let stage = Stage::build(&server.nodes, &run, load.rooms, load.members).await?;
         stages.push(Arc::new(stage));
     }
     let mut told: Vec<Vec<Told>> = servers.iter().map(|_| Vec::new()).collect();
+    let database = load.database_pid.map(|pid| vec![pid]);
+    let database = database.and_then(Processes::new);
     for round in 0..rounds {
-        for (index, server) in servers.iter_mut().enumerate() {
-            let said = turn(server, &stages[index], load, round).await?;
+        for index in 0..servers.len() {
+            let waiting = others(servers, index);
+            let beside = Beside {
+                database: database.as_ref().map(Processes::meter).transpose()?,
+                waiting: waiting.as_ref().map(Processes::meter).transpose()?,
+            };
+            let server = &mut servers[index];
+            let said = turn(server, &stages[index], load, round, &beside).await?;
             told[index].extend(said);
         }
     }
     for ((server, stage), told) in servers.iter_mut().zip(&stages).zip(&told) {
         server.faults.add(read_back(stage, told).await?);
-        if let Some(process) = server.process {
+        if let Some(processes) = &server.processes {
             server.figures.add(
                 "resident after reading back, MiB",
-                mib(process.resident_bytes()?),
+                mib(processes.resident_bytes()?),
             );
         }
     }
     Ok(())
+}
+
+/// The processes of all servers but one.
+fn others(servers: &[Server], one: usize) -> Option<Processes> {
+    let (before, after) = servers.split_at(one);
+    let others = before.iter().chain(after.iter().skip(1));
+    let known = others.filter_map(|server| server.processes.clone());
+    known.reduce(|all, other| all.and(&other))
+}
+
+/// What is measured in a turn besides the server whose turn it is.
+struct Beside<'a> {
+    database: Option<Meter<'a>>,
+    /// Servers that have nothing to do, and are to disturb nobody.
+    waiting: Option<Meter<'a>>,
 }
 
 async fn turn(
@@ -70,10 +95,12 @@ async fn turn(
     stage: &Arc<Stage>,
     load: &Send,
     round: u32,
+    beside: &Beside<'_>,
 ) -> Result<Vec<Told>> {
-    let before = server
-        .process
-        .map(|process| process.cpu_time())
+    let own = server
+        .processes
+        .as_ref()
+        .map(Processes::meter)
         .transpose()?;
     let began = moment::now();
     let end = match load.messages {
@@ -81,9 +108,9 @@ async fn turn(
         None => End::At(began + Duration::from_secs(load.seconds)),
     };
     let mut senders = JoinSet::new();
-    for number in 0..load.connections {
-        let (stage, load) = (Arc::clone(stage), load.clone());
-        senders.spawn(async move { sender(&stage, &load, (round, number), end).await });
+    for (number, url) in (0..load.connections).zip(stage.nodes.spread()) {
+        let (stage, load, url) = (Arc::clone(stage), load.clone(), url.clone());
+        senders.spawn(async move { sender(&stage, &url, &load, (round, number), end).await });
     }
     let mut told = Vec::new();
     while let Some(said) = senders.join_next().await {
@@ -102,10 +129,20 @@ async fn turn(
     if others > 0 {
         figures.add("other requests, per second", count(others) / took);
     }
-    if let (Some(process), Some(before)) = (server.process, before) {
-        let used = process.cpu_time()?.saturating_sub(before).as_secs_f64();
+    if let Some(own) = own {
+        let used = own.used()?.as_secs_f64();
         figures.add("server CPU per 1,000 messages, s", used / sent * 1e3);
-        let resident = mib(process.resident_bytes()?);
+    }
+    if let Some(database) = &beside.database {
+        let used = database.used()?.as_secs_f64();
+        figures.add("database CPU per 1,000 messages, s", used / sent * 1e3);
+    }
+    if let Some(waiting) = &beside.waiting {
+        let used = millis(waiting.used()?);
+        figures.add("CPU of who waits, per second, ms", used / took);
+    }
+    if let Some(processes) = &server.processes {
+        let resident = mib(processes.resident_bytes()?);
         figures.add("resident after the turn, MiB", resident);
     }
     Ok(told)
@@ -113,6 +150,7 @@ async fn turn(
 
 async fn sender(
     stage: &Stage,
+    url: &Url,
     load: &Send,
     (round, number): (u32, usize),
     end: End,
@@ -121,7 +159,7 @@ async fn sender(
     let members = &stage.rooms[room].members;
     let sender = &members[(number / stage.rooms.len()) % members.len()];
     let room_id = &stage.rooms[room].room_id;
-    let mut client = Client::new(&stage.url, sender).await?;
+    let mut client = Client::new(url, sender).await?;
     let mut told = Told {
         room,
         messages: Vec::new(),
@@ -181,12 +219,20 @@ async fn other(client: &mut Client, room: &str, event_id: &str, index: usize) ->
     Ok(1)
 }
 
-/// Compares each room with what was acknowledged.
+/// Compares each room with what was acknowledged, at each node: also what was written at another.
 async fn read_back(stage: &Stage, told: &[Told]) -> Result<Faults> {
+    let mut faults = Faults::default();
+    for url in stage.nodes.all() {
+        faults.add(read_back_at(url, stage, told).await?);
+    }
+    Ok(faults)
+}
+
+async fn read_back_at(url: &Url, stage: &Stage, told: &[Told]) -> Result<Faults> {
     let mut faults = Faults::default();
     for (index, room) in stage.rooms.iter().enumerate() {
         let reader = room.members.first().context("a room without members")?;
-        let mut client = Client::new(&stage.url, reader).await?;
+        let mut client = Client::new(url, reader).await?;
         let timeline = client.timeline(&room.room_id).await?;
         let mut places: HashMap<&str, (usize, &str)> = HashMap::new();
         let mut bodies: HashMap<&str, usize> = HashMap::new();

@@ -141,6 +141,15 @@ impl Postgres {
         self.port
     }
 
+    /// Makes an empty database, in UTF-8 and with the order of bytes, and gives its URL.
+    pub fn create_database(&mut self, name: &str) -> Result<String, ServerError> {
+        self.supervisor.order_for("database", name)?;
+        Ok(format!(
+            "postgres://postgres@127.0.0.1:{}/{name}",
+            self.port
+        ))
+    }
+
     /// Where the cluster keeps its files: readable once it is stopped, until this is dropped.
     pub fn data_dir(&self) -> PathBuf {
         self.supervisor.directory().join("data")

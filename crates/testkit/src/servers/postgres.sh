@@ -50,6 +50,12 @@ follow() {
     echo "port = $port" >>"$dir/data/postgresql.conf"
 }
 
+# Under the name that the order has behind it.
+create_database() {
+    "$bin/createdb" --host=127.0.0.1 --port="$port" --username=postgres --no-password \
+        --template=template0 --encoding=UTF8 --locale=C "$1"
+}
+
 # As many as `*` names: one of them has to have a commit on disk before it is acknowledged.
 synchronous() {
     echo "synchronous_standby_names = '*'" >>"$dir/data/postgresql.conf"
@@ -97,7 +103,7 @@ start_again() {
 }
 
 killed=false
-while read -r order; do
+while read -r order name; do
     case $order in
         start) if $killed; then killed=false; start_again; else start; fi ;;
         stop) stop fast ;;
@@ -106,6 +112,7 @@ while read -r order; do
         asynchronous) asynchronous ;;
         reload) reload ;;
         promote) promote ;;
+        database) create_database "$name" ;;
         kill) killed=true; kill_first ;;
         *) false ;;
     esac </dev/null >>"$dir/log" 2>&1 && echo ok || echo failed

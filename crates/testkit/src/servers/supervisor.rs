@@ -75,7 +75,20 @@ impl Supervisor {
 
     /// Gives an order and waits for its answer: what stands behind `ok`.
     pub(super) fn order(&mut self, act: &'static str) -> Result<String, ServerError> {
-        let answer = self.exchange(act).map_err(|source| ServerError::Io {
+        self.order_line(act, act)
+    }
+
+    /// Gives an order that is about something with a name, of one word.
+    pub(super) fn order_for(
+        &mut self,
+        act: &'static str,
+        name: &str,
+    ) -> Result<String, ServerError> {
+        self.order_line(act, &format!("{act} {name}"))
+    }
+
+    fn order_line(&mut self, act: &'static str, line: &str) -> Result<String, ServerError> {
+        let answer = self.exchange(line).map_err(|source| ServerError::Io {
             what: "talk to a throw-away server's script",
             source,
         })?;
@@ -117,9 +130,9 @@ impl Supervisor {
         })
     }
 
-    fn exchange(&mut self, act: &str) -> io::Result<String> {
+    fn exchange(&mut self, line: &str) -> io::Result<String> {
         let orders = self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        writeln!(orders, "{act}")?;
+        writeln!(orders, "{line}")?;
         let mut answer = String::new();
         self.answers.read_line(&mut answer)?;
         Ok(answer)
