@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     appservice::{Appservice, Hash, Service},
+    complaint::complaint,
     files::BadRegistration,
     namespace::Namespace,
 };
@@ -22,6 +23,9 @@ pub const MAX_TOKEN_BYTES: usize = 1024;
 
 /// The longest id of a service, and of a protocol.
 const MAX_ID_BYTES: usize = 255;
+
+/// How many expressions a file has, at most: each may take a MiB when it is compiled.
+const MAX_EXPRESSIONS: usize = 500;
 
 /// A registration as it stands in its file. Keys that are not known are passed over: bridges write
 /// those of other servers beside them.
@@ -114,11 +118,12 @@ pub(crate) fn read(
 ) -> Result<Registered, Vec<BadRegistration>> {
     let written: Written = serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map(|location| location.line());
-        vec![BadRegistration::new(file, line, syntax(&error))]
+        vec![BadRegistration::new(file, line, complaint(&error))]
     })?;
     let mut judge = Judge {
         file,
         refused: Vec::new(),
+        expressions: 0,
     };
     let lines = Lines {
         id: line(&written.id),
@@ -173,19 +178,11 @@ fn line<T>(spanned: &Spanned<T>) -> u64 {
     spanned.referenced.line()
 }
 
-/// What the parser says, in one line and without any of the file's text.
-fn syntax(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let first = text.lines().next().unwrap_or_default();
-    // Where it is, is said before.
-    let said = first.split(" at line ").next().unwrap_or(first);
-    format!("this is no registration: {}", said.trim_end_matches(" at"))
-}
-
 /// Gathers what is wrong with one file.
 struct Judge<'a> {
     file: &'a str,
     refused: Vec<BadRegistration>,
+    expressions: usize,
 }
 
 impl Judge<'_> {
@@ -268,6 +265,12 @@ impl Judge<'_> {
     fn namespaces(&mut self, kind: &str, written: Option<Vec<WrittenNamespace>>) -> Vec<Namespace> {
         let mut namespaces = Vec::new();
         for WrittenNamespace { regex, exclusive } in written.unwrap_or_default() {
+            self.expressions += 1;
+            if self.expressions > MAX_EXPRESSIONS {
+                let reason = format!("namespaces have more than {MAX_EXPRESSIONS} expressions");
+                self.refuse(line(&regex), reason);
+                break;
+            }
             match Namespace::new(&regex.value, exclusive) {
                 Ok(namespace) => namespaces.push(namespace),
                 Err(reason) => {

@@ -9,6 +9,7 @@
 
 mod appservice;
 mod appservices;
+mod complaint;
 mod contradictions;
 mod file;
 mod files;

@@ -174,6 +174,11 @@ fn what_is_missing_or_no_yaml_is_told_without_secrets() {
             "as_token: as-secret-one\nas_token: as-secret-one",
             "",
         ),
+        (
+            "as_token: as-secret-one",
+            "as_token: a\nas-secret-one: 1\nas-secret-one: 2",
+            "a key stands twice",
+        ),
         ("namespaces:", "namespaces: none\nothers:", ""),
         ("rate_limited: false", "rate_limited: as-secret-one", ""),
     ] {
@@ -204,6 +209,10 @@ fn what_is_missing_or_no_yaml_is_told_without_secrets() {
 
 #[test]
 fn hostile_files_neither_hang_nor_grow() {
+    let expressions = "  - regex: '@a'\n".repeat(501);
+    let many = BRIDGE.replacen("  rooms: []\n", &format!("  rooms:\n{expressions}"), 1);
+    let told = "namespaces have more than 500 expressions";
+    assert!(refusal(&[("b.yaml", &many)]).contains(told));
     let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n\
                 c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n\
                 e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\

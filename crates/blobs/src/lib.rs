@@ -26,6 +26,15 @@ pub use id::BlobId;
 use s3::S3;
 pub use s3::S3Options;
 
+/// What is read of an S3's answers by code of our own.
+pub mod s3_answer {
+    pub use crate::s3::{
+        said::Said,
+        sweep::blob_at,
+        uploads::{ListedUpload, UploadsPage},
+    };
+}
+
 /// Where blobs are kept. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {

@@ -2,9 +2,10 @@
 //! written is an upload that S3 shows to nobody.
 
 mod probe;
-mod said;
-mod sweep;
+pub(crate) mod said;
+pub(crate) mod sweep;
 mod upload;
+pub(crate) mod uploads;
 mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -11,6 +11,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/application-service-api/
 
+mod acquaintances;
 mod asking;
 mod bridging;
 mod ephemera;

@@ -1,5 +1,7 @@
 //! What letters tell a service, at the moment at which they are delivered.
 
+use std::sync::Arc;
+
 use appservices::Appservice;
 use keys::ToldMessage;
 use model::{
@@ -13,6 +15,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use store::{Batch, Pos, Snapshot, StoreError};
 
 use crate::{
+    acquaintances::Acquaintances,
     bridging::Inner,
     following::speaks_for_devices,
     transaction::{Content, KeysLeft},
@@ -31,7 +34,18 @@ impl Telling<'_> {
     pub(crate) async fn add(&self, content: &mut Content, pos: Pos) -> Result<(), StoreError> {
         let rooms = &self.inner.rooms;
         if let Some((room, event)) = rooms.event_of(self.snapshot, pos).await? {
-            content.tell(self.event(&room, &event).await?);
+            let replaced = self.replaced(&room, &event).await?;
+            if self.appservice.wants_device_data() {
+                let acquaintances = Acquaintances::of(self);
+                let change = acquaintances.changed_by(&room, &event.pdu, replaced.as_deref(), pos);
+                for (user_id, shares) in change.await? {
+                    match shares {
+                        true => content.ask_again(user_id),
+                        false => content.forget(user_id),
+                    }
+                }
+            }
+            content.tell(self.event(&room, &event, replaced.as_deref()).await?);
             return Ok(());
         }
         let Some(batch) = self.snapshot.batch_of(pos).await? else {
@@ -50,7 +64,12 @@ impl Telling<'_> {
     }
 
     /// An event as clients see it, with the state that it replaced and what redacted it.
-    async fn event(&self, room: &Room, event: &StoredEvent) -> Result<Box<RawValue>, StoreError> {
+    async fn event(
+        &self,
+        room: &Room,
+        event: &StoredEvent,
+        replaced: Option<&Pdu>,
+    ) -> Result<Box<RawValue>, StoreError> {
         let (rooms, snapshot) = (&self.inner.rooms, self.snapshot);
         let because = match &event.redacted_by {
             Some(by) => rooms.event(snapshot, room, by).await?,
@@ -63,21 +82,29 @@ impl Telling<'_> {
             };
             raw(text(&because.pdu, &room.room_id, unsigned))
         });
-        let replaced = match event.pdu.state_slot() {
-            Some((kind, key)) => {
-                let replaced = rooms.state_event_before(snapshot, room, kind, key, event.ord);
-                replaced.await?
-            }
-            None => None,
-        };
         let unsigned = Unsigned {
             age: Some(self.age(&event.pdu)),
-            prev_content: replaced.as_ref().map(|replaced| replaced.content()),
-            replaces_state: replaced.as_ref().map(|replaced| replaced.event_id()),
+            prev_content: replaced.map(|replaced| replaced.content()),
+            replaces_state: replaced.map(|replaced| replaced.event_id()),
             redacted_because: because.as_deref(),
             ..Unsigned::default()
         };
         Ok(raw(text(&event.pdu, &room.room_id, unsigned)))
+    }
+
+    /// The state that an event replaced.
+    async fn replaced(
+        &self,
+        room: &Room,
+        event: &StoredEvent,
+    ) -> Result<Option<Arc<Pdu>>, StoreError> {
+        let Some((kind, key)) = event.pdu.state_slot() else {
+            return Ok(None);
+        };
+        let rooms = &self.inner.rooms;
+        rooms
+            .state_event_before(self.snapshot, room, kind, key, event.ord)
+            .await
     }
 
     fn age(&self, pdu: &Pdu) -> i64 {
@@ -165,7 +192,7 @@ impl Telling<'_> {
                         .await?;
                 }
             }
-            content.changed.insert(user_id);
+            content.ask_again(user_id);
         }
         Ok(())
     }

@@ -27,8 +27,10 @@ pub(crate) struct Content {
     pub(crate) to_device: Vec<Value>,
     /// Where these wait, to be removed once they were taken.
     pub(crate) messages: Vec<ToldMessage>,
-    /// Whose devices or keys changed.
-    pub(crate) changed: BTreeSet<OwnedUserId>,
+    /// Whose devices or keys changed, or who came to share a room with the service.
+    changed: BTreeSet<OwnedUserId>,
+    /// Who shares none with it any longer.
+    left: BTreeSet<OwnedUserId>,
     /// By user and device: which keys are left.
     pub(crate) keys: BTreeMap<(OwnedUserId, String), KeysLeft>,
 }
@@ -72,7 +74,7 @@ type ByDevice<T> = BTreeMap<String, BTreeMap<String, T>>;
 #[derive(Serialize)]
 struct DeviceLists<'a> {
     changed: &'a BTreeSet<OwnedUserId>,
-    left: [OwnedUserId; 0],
+    left: &'a BTreeSet<OwnedUserId>,
 }
 
 impl Content {
@@ -81,12 +83,25 @@ impl Content {
             && self.ephemeral.is_empty()
             && self.to_device.is_empty()
             && self.changed.is_empty()
+            && self.left.is_empty()
     }
 
     /// How large it is, about.
     pub(crate) fn size_bytes(&self) -> usize {
-        let rest = self.ephemeral.len() + self.changed.len() + self.keys.len();
+        let rest = self.ephemeral.len() + self.changed.len() + self.left.len() + self.keys.len();
         self.told_bytes + 512 * rest
+    }
+
+    /// The service has to ask for somebody's keys again.
+    pub(crate) fn ask_again(&mut self, user_id: OwnedUserId) {
+        self.left.remove(&user_id);
+        self.changed.insert(user_id);
+    }
+
+    /// The service needs to know nothing of somebody's keys any more.
+    pub(crate) fn forget(&mut self, user_id: OwnedUserId) {
+        self.changed.remove(&user_id);
+        self.left.insert(user_id);
     }
 
     /// Adds an event.
@@ -120,14 +135,15 @@ impl Content {
                 .or_default()
                 .insert(name, &left.unused_fallback);
         }
+        let has_lists = !self.changed.is_empty() || !self.left.is_empty();
         let body = Body {
             events: &self.events,
             ephemeral: &self.ephemeral,
             msc2409_ephemeral: &self.ephemeral,
             msc2409_to_device: &self.to_device,
-            msc3202_device_lists: (!self.changed.is_empty()).then_some(DeviceLists {
+            msc3202_device_lists: has_lists.then_some(DeviceLists {
                 changed: &self.changed,
-                left: [],
+                left: &self.left,
             }),
             msc3202_device_one_time_keys_count: &counts,
             msc3202_device_unused_fallback_key_types: &unused,

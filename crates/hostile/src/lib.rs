@@ -18,9 +18,12 @@ mod image;
 mod media_type;
 mod node;
 mod page;
+mod plain_pattern;
 mod push_rules;
+mod registration_file;
 mod request_body;
 mod room;
+mod s3_answer;
 mod search_term;
 mod text;
 mod tokens;
@@ -28,14 +31,15 @@ mod tokens;
 pub use self::{
     bus_message::bus_message, config_file::config_file, credentials::credentials, event::event,
     filter::filter, image::image, media_type::media_type, page::page, push_rules::push_rules,
-    request_body::request_body, room::room, search_term::search_term, tokens::tokens,
+    registration_file::registration_file, request_body::request_body, room::room,
+    s3_answer::s3_answer, search_term::search_term, tokens::tokens,
 };
 
 /// A property of any bytes: it returns where it holds, and panics where it does not.
 pub type Property = fn(&[u8]);
 
 /// Every property, by the name of its fuzz target and of the folder with its findings.
-pub const PROPERTIES: [(&str, Property); 13] = [
+pub const PROPERTIES: [(&str, Property); 15] = [
     ("bus_message", bus_message),
     ("config_file", config_file),
     ("credentials", credentials),
@@ -45,8 +49,10 @@ pub const PROPERTIES: [(&str, Property); 13] = [
     ("media_type", media_type),
     ("page", page),
     ("push_rules", push_rules),
+    ("registration_file", registration_file),
     ("request_body", request_body),
     ("room", room),
+    ("s3_answer", s3_answer),
     ("search_term", search_term),
     ("tokens", tokens),
 ];

@@ -153,8 +153,10 @@ properties! {
     media_type: 10_000,
     page: 5_000,
     push_rules: 500,
+    registration_file: 1_000,
     request_body: 600,
     room: 500,
+    s3_answer: 10_000,
     search_term: 10_000,
     tokens: 20_000,
 }

@@ -1,6 +1,6 @@
 //! What who follows the log reads of rooms: no more than stands in clear.
 
-use ruma::events::room::member::MembershipState;
+use ruma::{UserId, events::room::member::MembershipState};
 use store::{Pos, Reader, StoreError};
 
 use crate::Rooms;
@@ -68,6 +68,29 @@ impl Rooms {
         let params = [room.into(), pos.get().into()];
         let rows = reader.query(JOINED_AT, &params).await?;
         rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
+    /// The rooms that a user was in when the log stood at a position.
+    pub async fn joined_rooms_at(
+        &self,
+        reader: &Reader,
+        user: i64,
+        user_id: &UserId,
+        pos: Pos,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut rooms = Vec::new();
+        for membership in self.memberships(reader, user).await? {
+            let room = membership.room;
+            let then = match membership.pos <= pos.get() {
+                // Nothing has changed since.
+                true => membership.membership,
+                false => self.membership_at(reader, room, user_id, pos.get()).await?,
+            };
+            if then == MembershipState::Join {
+                rooms.push(room);
+            }
+        }
+        Ok(rooms)
     }
 
     /// What changes whenever the aliases of a room do: how many there are, and when the last one

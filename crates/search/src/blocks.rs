@@ -1,6 +1,9 @@
 //! Reading blocks of the index.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use store::{Reader, Row, StoreError, Value};
 
@@ -19,7 +22,7 @@ static AROUND: ManyRows = ManyRows::new(
     3,
 );
 
-const BACKWARD: &str = "SELECT room, token, first, postings FROM search_postings \
+const BACKWARD: &str = "SELECT first, postings FROM search_postings \
      WHERE room = $1 AND token = $2 AND first <= $3 ORDER BY first DESC LIMIT $4";
 
 /// A room, a token, and a place in the room's timeline.
@@ -51,20 +54,18 @@ pub(crate) async fn around(
     Ok(found)
 }
 
-/// Blocks from the one in which a place stands backwards, at most `limit`, and where each begins.
+/// Blocks from the one in which a place stands backwards, at most `limit`: where each begins, and
+/// what stands in it, sealed.
 pub(crate) async fn backward(
     reader: &Reader,
-    index: &RoomIndex,
     (room, token, ord): Wanted,
     limit: i64,
-) -> Result<Vec<(i64, Block)>, StoreError> {
+) -> Result<VecDeque<(i64, Vec<u8>)>, StoreError> {
     let params = [room.into(), token.into(), ord.into(), limit.into()];
     let rows = reader.query(BACKWARD, &params).await?;
-    let opened = rows.iter().map(|row| {
-        let key = key_in(row)?;
-        Ok((key.2, index.open_block(key, row.bytes(3)?)?))
-    });
-    opened.collect()
+    let rows = rows.iter();
+    rows.map(|row| Ok((row.int(0)?, row.bytes(1)?.to_vec())))
+        .collect()
 }
 
 fn key_in(row: &Row) -> Result<Key, StoreError> {

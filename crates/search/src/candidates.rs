@@ -20,9 +20,9 @@ use crate::{
 /// How many places are gathered, at most: they are counted and ranked.
 const MOST: usize = 2_000;
 
-/// How often the index is read for that, at most, beyond once for each room: each time it is up to
-/// 8,192 postings.
-const MOST_READINGS: usize = 256;
+/// How many blocks of the index are read for that, at most, beyond those that are read at once for
+/// each room: each has up to 512 postings.
+const MOST_BLOCKS: usize = 4_096;
 
 /// A room in which something was found, and what the user may see of it.
 #[derive(Clone)]
@@ -82,16 +82,16 @@ impl Gathering<'_> {
         let mut heap: BinaryHeap<Next> = begins.collect();
         // Each source that may have the newest match is read once at least, so that the next page
         // begins before this one.
-        let most_readings = MOST_READINGS + sources.len();
-        let mut readings = 0;
+        let most_blocks = MOST_BLOCKS + sources.len();
+        let mut blocks = 0;
         while let Some((ord, found, index)) = heap.pop() {
             let source = &mut sources[index];
             let Some(weight) = found else {
-                if readings >= most_readings {
+                if blocks >= most_blocks {
                     candidates.rest = Some(ord.saturating_add(1));
                     break;
                 }
-                match source.step(self.snapshot, ord, &mut readings).await? {
+                match source.step(self.snapshot, ord, &mut blocks).await? {
                     Step::Match(ord, weight) => heap.push((ord, Some(weight), index)),
                     Step::UpTo(ord) => heap.push((ord, None, index)),
                     Step::End => {}

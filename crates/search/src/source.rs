@@ -11,8 +11,10 @@ use crate::{
     room_index::RoomIndex,
 };
 
-/// How many blocks are read at once when one after the other is needed.
-const MOST_AT_ONCE: i64 = 16;
+/// How many blocks are read at once when one after the other is needed, and how many times as many
+/// as the last time: each reading is a way to the database and back.
+const MOST_AT_ONCE: i64 = 64;
+const TIMES_AS_MANY: i64 = 4;
 
 /// Where the words stand in one field of one room.
 pub(crate) struct Source {
@@ -67,11 +69,11 @@ impl Source {
         &mut self,
         reader: &Reader,
         mut target: i64,
-        readings: &mut usize,
+        blocks: &mut usize,
     ) -> Result<Step, StoreError> {
         let mut may_read = true;
         loop {
-            match self.meet(target) {
+            match self.meet(target)? {
                 Meeting::All(weight) => return Ok(Step::Match(target, weight)),
                 Meeting::Before(ord) => target = ord,
                 Meeting::Nowhere => return Ok(Step::End),
@@ -80,26 +82,27 @@ impl Source {
                         return Ok(Step::UpTo(target));
                     }
                     may_read = false;
-                    *readings += 1;
                     let wanted = (self.room, self.lists[list].token, ord);
-                    self.lists[list].read(reader, &self.index, wanted).await?;
+                    let list = &mut self.lists[list];
+                    *blocks += list.read(reader, wanted).await?;
                 }
             }
         }
     }
 
     /// Whether all words stand at a place, as far as was read.
-    fn meet(&mut self, target: i64) -> Meeting {
+    fn meet(&mut self, target: i64) -> Result<Meeting, StoreError> {
+        let (room, opener) = (self.room, &*self.index);
         let mut weight = 0;
         for (index, list) in self.lists.iter_mut().enumerate() {
-            match list.last_up_to(target) {
+            match list.last_up_to(target, (room, opener))? {
                 Place::At(posting) if posting.ord == target => weight += u32::from(posting.weight),
-                Place::At(posting) => return Meeting::Before(posting.ord),
-                Place::Unread(ord) => return Meeting::Unread(index, ord),
-                Place::Nowhere => return Meeting::Nowhere,
+                Place::At(posting) => return Ok(Meeting::Before(posting.ord)),
+                Place::Unread(ord) => return Ok(Meeting::Unread(index, ord)),
+                Place::Nowhere => return Ok(Meeting::Nowhere),
             }
         }
-        Meeting::All(weight)
+        Ok(Meeting::All(weight))
     }
 }
 
@@ -118,8 +121,9 @@ struct List {
     block: Block,
     /// How many postings of it the walk has not passed.
     count: usize,
-    /// The blocks before it that were read, the last one first.
-    ahead: VecDeque<(i64, Block)>,
+    /// The blocks before it that were read, the last one first: where each begins, and what stands
+    /// in it, sealed. Most are opened, and those that the walk leaps over are not.
+    ahead: VecDeque<(i64, Vec<u8>)>,
     at_once: i64,
     /// Whether there are none before those.
     is_read: bool,
@@ -134,17 +138,21 @@ enum Place {
 
 impl List {
     /// Looks for the last place up to a target, none of which is behind the one before.
-    fn last_up_to(&mut self, target: i64) -> Place {
+    fn last_up_to(
+        &mut self,
+        target: i64,
+        (room, opener): (i64, &RoomIndex),
+    ) -> Result<Place, StoreError> {
         let mut wanted = target;
         loop {
             if self.first <= wanted {
                 self.count = self.block.count_up_to(wanted, self.count);
                 if let Some(posting) = self.block.last_of(self.count) {
-                    return Place::At(posting);
+                    return Ok(Place::At(posting));
                 }
                 // Its first ones are gone.
                 let Some(before) = self.first.checked_sub(1) else {
-                    return Place::Nowhere;
+                    return Ok(Place::Nowhere);
                 };
                 wanted = before;
             }
@@ -158,27 +166,30 @@ impl List {
                 self.at_once = 1;
             }
             match self.ahead.pop_front() {
-                Some((first, block)) => {
-                    self.count = block.len();
-                    (self.first, self.block) = (first, block);
+                Some((first, sealed)) => {
+                    self.first = first;
+                    if first <= wanted {
+                        self.block = opener.open_block((room, self.token, first), &sealed)?;
+                        self.count = self.block.len();
+                    }
                 }
-                None if self.is_read => return Place::Nowhere,
-                None => return Place::Unread(wanted),
+                None if self.is_read => return Ok(Place::Nowhere),
+                None => return Ok(Place::Unread(wanted)),
             }
         }
     }
 
-    async fn read(
-        &mut self,
-        reader: &Reader,
-        index: &RoomIndex,
-        wanted: blocks::Wanted,
-    ) -> Result<(), StoreError> {
+    /// Reads what comes before; tells how many blocks that were, and counts one for the end.
+    async fn read(&mut self, reader: &Reader, wanted: blocks::Wanted) -> Result<usize, StoreError> {
         let limit = self.at_once;
-        let read = blocks::backward(reader, index, wanted, limit).await?;
-        self.is_read = (read.len() as i64) < limit;
-        self.ahead = read.into();
-        self.at_once = (limit * 2).min(MOST_AT_ONCE);
-        Ok(())
+        let read = blocks::backward(reader, wanted, limit).await?;
+        let count = read.len();
+        self.is_read = (count as i64) < limit;
+        self.ahead = read;
+        self.at_once = (limit * TIMES_AS_MANY).min(MOST_AT_ONCE);
+        Ok(count.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests;

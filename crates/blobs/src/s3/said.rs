@@ -9,21 +9,38 @@ const LONGEST: usize = 300;
 
 /// An answer that is no success, or why there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub struct Said {
     /// The status, if there was an answer.
-    pub(super) status: Option<u16>,
+    pub status: Option<u16>,
     /// S3's own name for what is wrong.
-    pub(super) code: Option<String>,
+    pub code: Option<String>,
     /// The whole in one sentence.
-    pub(super) sentence: String,
+    pub sentence: String,
 }
 
 impl Said {
+    /// Reads a status with its name and, behind a colon, the body.
+    pub fn read(answer: &str) -> Self {
+        let (status, body) = answer.split_once(": ").unwrap_or((answer, ""));
+        let code = element(body, "Code").map(short);
+        let shown = short(status);
+        let sentence = match (&code, element(body, "Message")) {
+            (Some(code), Some(message)) => format!("{shown}, {code}: {}", short(message)),
+            (Some(code), None) => format!("{shown}, {code}"),
+            (None, _) => shown,
+        };
+        Self {
+            status: status.get(..3).and_then(|digits| digits.parse().ok()),
+            code,
+            sentence,
+        }
+    }
+
     pub(super) fn of(sentence: &str) -> Self {
         Self {
             status: None,
             code: None,
-            sentence: sentence.to_owned(),
+            sentence: short(sentence),
         }
     }
 
@@ -37,12 +54,12 @@ impl Said {
     }
 
     /// Whether the object is not there; a bucket that is gone is another thing.
-    pub(super) fn is_missing(&self) -> bool {
+    pub fn is_missing(&self) -> bool {
         self.status == Some(404) && !self.has_code("NoSuchBucket")
     }
 
     /// Whether the server will not do this however often it is asked.
-    pub(super) fn is_refusal(&self) -> bool {
+    pub fn is_refusal(&self) -> bool {
         self.status
             .is_some_and(|status| (400..500).contains(&status))
             || self.is_unknown()
@@ -63,34 +80,18 @@ pub(super) fn said(error: &object_store::Error) -> Said {
     let is_answer = |text: &&String| text.contains("status code: ");
     if let Some(text) = texts.iter().find(is_answer) {
         let (_, answer) = text.split_once("status code: ").unwrap_or_default();
-        return read_answer(answer);
+        return Said::read(answer);
     }
     // The last cause is the one that says something.
     let cause = texts.last().map_or("nothing", String::as_str);
-    Said::of(&short(cause))
-}
-
-/// Reads a status with its name, and the body behind it.
-pub(super) fn read_answer(answer: &str) -> Said {
-    let (status, body) = answer.split_once(": ").unwrap_or((answer, ""));
-    let code = element(body, "Code");
-    let sentence = match (&code, element(body, "Message")) {
-        (Some(code), Some(message)) => format!("{status}, {code}: {}", short(&message)),
-        (Some(code), None) => format!("{status}, {code}"),
-        (None, _) => short(status),
-    };
-    Said {
-        status: status.get(..3).and_then(|digits| digits.parse().ok()),
-        code: code.map(|code| short(&code)),
-        sentence,
-    }
+    Said::of(cause)
 }
 
 /// The text of the first element of this name.
-fn element(xml: &str, name: &str) -> Option<String> {
+fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once("</")?;
-    Some(text.to_owned())
+    Some(text)
 }
 
 /// One line that can be shown, whatever somebody answers.
@@ -101,13 +102,13 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::read_answer;
+    use super::Said;
 
     #[test]
     fn an_answer_is_its_status_its_code_and_its_message() {
         let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>\
              <Message>No.\nReally</Message><HostId>x</HostId></Error>";
-        let said = read_answer(&format!("403 Forbidden: {body}"));
+        let said = Said::read(&format!("403 Forbidden: {body}"));
         assert_eq!(said.sentence, "403 Forbidden, AccessDenied: No.Really");
         assert_eq!(said.status, Some(403));
         assert!(said.has_code("AccessDenied") && !said.is_missing());
@@ -124,16 +125,17 @@ mod tests {
             ),
             ("", "", None),
             ("é: <Code></Code>", "é, ", None),
+            ("500 No\u{85}: <Code>a\r\nb</Code>", "500 No, ab", Some(500)),
         ] {
-            let said = read_answer(answer);
+            let said = Said::read(answer);
             assert_eq!((said.sentence.as_str(), said.status), (sentence, status));
         }
     }
 
     #[test]
     fn a_bucket_that_is_gone_is_no_missing_object() {
-        let gone = read_answer("404 Not Found: <Error><Code>NoSuchBucket</Code></Error>");
+        let gone = Said::read("404 Not Found: <Error><Code>NoSuchBucket</Code></Error>");
         assert!(!gone.is_missing());
-        assert!(read_answer("404 Not Found: <Error><Code>NoSuchKey</Code></Error>").is_missing());
+        assert!(Said::read("404 Not Found: <Error><Code>NoSuchKey</Code></Error>").is_missing());
     }
 }

@@ -1,22 +1,20 @@
 //! Looking over the bucket: uploads that were never finished, and which blobs are old enough to
 //! judge.
 
-use std::time::UNIX_EPOCH;
-
 use futures_util::TryStreamExt;
 use http::{Method, Request};
 use model::time::Timestamp;
 use object_store::{
     ObjectStore,
     aws::AwsAuthorizer,
-    client::{HttpRequestBody, HttpService},
+    client::{HttpRequestBody, HttpResponseBody, HttpService},
     multipart::MultipartStore,
 };
-use serde::Deserialize;
 
 use super::{
     S3,
-    said::{Said, read_answer, said},
+    said::{Said, said},
+    uploads::{LONGEST_LIST_BYTES, ListedUpload, UploadsPage},
 };
 use crate::{BlobError, BlobId};
 
@@ -25,7 +23,7 @@ const MOST_PAGES: usize = 100;
 
 impl S3 {
     pub(crate) async fn sweep_temporary(&self, before: Timestamp) -> Result<u64, BlobError> {
-        let (mut removed, mut page) = (0, Page::default());
+        let (mut removed, mut page) = (0, UploadsPage::default());
         for _ in 0..MOST_PAGES {
             page = match self.list_uploads(&page).await {
                 Ok(page) => page,
@@ -50,7 +48,7 @@ impl S3 {
     }
 
     /// Removes one upload, and tells whether it was there.
-    async fn abort(&self, upload: &Listed) -> Result<bool, BlobError> {
+    async fn abort(&self, upload: &ListedUpload) -> Result<bool, BlobError> {
         // Whatever else somebody uploads there is not ours.
         let Some(id) = self.id_at(&upload.key) else {
             return Ok(false);
@@ -73,7 +71,7 @@ impl S3 {
     }
 
     /// The library has no call for this.
-    async fn list_uploads(&self, after: &Page) -> Result<Page, Said> {
+    async fn list_uploads(&self, after: &UploadsPage) -> Result<UploadsPage, Said> {
         let unheard = |error: &dyn std::fmt::Display| Said::of(&error.to_string());
         let mut query = escaped_query(&[("prefix", &self.prefix_of_all())]);
         if let (Some(key), Some(upload)) = (&after.next_key_marker, &after.next_upload_id_marker) {
@@ -91,12 +89,12 @@ impl S3 {
             .map_err(|error| said(&error))?;
         let answer = self.inner.wire.call(request).await;
         let (head, body) = answer.map_err(|error| unheard(&error))?.into_parts();
-        let body = body.bytes().await.map_err(|error| unheard(&error))?;
-        let text = String::from_utf8_lossy(&body);
+        let body = gathered(body).await?;
         if !head.status.is_success() {
-            return Err(read_answer(&format!("{}: {text}", head.status)));
+            let body = String::from_utf8_lossy(&body);
+            return Err(Said::read(&format!("{}: {body}", head.status)));
         }
-        quick_xml::de::from_str(&text).map_err(|error| unheard(&error))
+        UploadsPage::read(&body).map_err(|wrong| Said::of(&wrong))
     }
 
     pub(crate) async fn written_before(
@@ -128,8 +126,7 @@ impl S3 {
 
     /// The blob that stands under a key, if the key is one of ours.
     fn id_at(&self, key: &str) -> Option<BlobId> {
-        let id: BlobId = key.rsplit('/').next()?.parse().ok()?;
-        (self.path(id).as_ref() == key).then_some(id)
+        blob_at(self.inner.prefix.as_ref(), key)
     }
 
     /// What all keys of ours begin with.
@@ -137,6 +134,32 @@ impl S3 {
         match self.inner.prefix.as_ref() {
             "" => String::new(),
             prefix => format!("{prefix}/"),
+        }
+    }
+}
+
+/// The blob that stands under a key, if the key is one below a prefix that a blob of ours has.
+pub fn blob_at(prefix: &str, key: &str) -> Option<BlobId> {
+    let below = match prefix {
+        "" => key,
+        prefix => key.strip_prefix(prefix)?.strip_prefix('/')?,
+    };
+    let id: BlobId = key.rsplit('/').next()?.parse().ok()?;
+    (id.path_in_folder() == below).then_some(id)
+}
+
+/// All of a list, if it is no longer than any.
+async fn gathered(body: HttpResponseBody) -> Result<Vec<u8>, Said> {
+    let mut pieces = body.bytes_stream();
+    let mut all = Vec::new();
+    loop {
+        match pieces.try_next().await {
+            Ok(Some(piece)) => all.extend_from_slice(&piece),
+            Ok(None) => return Ok(all),
+            Err(error) => return Err(Said::of(&error.to_string())),
+        }
+        if all.len() > LONGEST_LIST_BYTES {
+            return Err(Said::of("the list is longer than any"));
         }
     }
 }
@@ -159,66 +182,9 @@ fn escaped_query(pairs: &[(&str, &String)]) -> String {
     pairs.join("&")
 }
 
-/// A page of the uploads that are not finished.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Page {
-    #[serde(default)]
-    is_truncated: bool,
-    #[serde(default)]
-    next_key_marker: Option<String>,
-    #[serde(default)]
-    next_upload_id_marker: Option<String>,
-    #[serde(default, rename = "Upload")]
-    uploads: Vec<Listed>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Listed {
-    key: String,
-    upload_id: String,
-    initiated: String,
-}
-
-impl Listed {
-    /// Whether it was begun before a moment; what tells no time was not.
-    fn is_older(&self, moment: Timestamp) -> bool {
-        let Ok(begun) = humantime::parse_rfc3339(&self.initiated) else {
-            return false;
-        };
-        let since_epoch = begun.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(0).plus(since_epoch) < moment
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_of_uploads_is_read() {
-        let page: Page = quick_xml::de::from_str(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-             <ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
-             <Bucket>b</Bucket><KeyMarker/><NextKeyMarker>k</NextKeyMarker>\
-             <NextUploadIdMarker>u</NextUploadIdMarker><IsTruncated>true</IsTruncated>\
-             <Upload><Key>a/b</Key><UploadId>1</UploadId><Owner><ID>x</ID></Owner>\
-             <Initiated>1970-01-01T00:00:01.000Z</Initiated></Upload>\
-             <Upload><Key>c</Key><UploadId>2</UploadId><Initiated>never</Initiated></Upload>\
-             </ListMultipartUploadsResult>",
-        )
-        .unwrap();
-        assert!(page.is_truncated);
-        assert_eq!(page.next_key_marker.as_deref(), Some("k"));
-        let older = |moment| {
-            let moment = Timestamp::from_millis(moment);
-            let older = page.uploads.iter().map(|upload| upload.is_older(moment));
-            older.collect::<Vec<_>>()
-        };
-        assert_eq!(older(1_000), [false, false]);
-        assert_eq!(older(1_001), [true, false]);
-    }
 
     #[test]
     fn a_query_is_escaped_as_signatures_want_it() {

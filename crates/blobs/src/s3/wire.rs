@@ -41,6 +41,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// How long an answer may pause.
 const PAUSE_WITHIN: Duration = Duration::from_secs(30);
 
+/// How much is read of an answer that is no success: its first lines say what is wrong.
+const LONGEST_REFUSAL_BYTES: usize = 64 * 1024;
+
 /// How long a connection is kept that nobody uses.
 const KEPT_FOR: Duration = Duration::from_secs(20);
 
@@ -107,11 +110,13 @@ impl HttpService for Wire {
         });
         let answer = answered?;
         let clock = Arc::clone(&self.clock);
+        let left = (!answer.status().is_success()).then_some(LONGEST_REFUSAL_BYTES);
         Ok(answer.map(|body| {
             HttpResponseBody::new(Bounded {
                 body,
                 clock,
                 pause: None,
+                left,
             })
         }))
     }
@@ -151,12 +156,14 @@ fn finishes_upload(request: &HttpRequest) -> bool {
     request.method() == Method::POST && query.starts_with("uploadId=")
 }
 
-/// A body that fails when nothing comes for too long.
+/// A body that fails when nothing comes for too long, and that ends where enough was read of it.
 struct Bounded {
     body: Incoming,
     clock: Arc<dyn Clock>,
     /// Never locked: a body has to be shareable, and a sleep is not.
     pause: Option<Mutex<Sleep>>,
+    /// How much of it is still read, if it is not read as a whole.
+    left: Option<usize>,
 }
 
 impl Body for Bounded {
@@ -167,8 +174,17 @@ impl Body for Bounded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+        if self.left == Some(0) {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(mut frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.pause = None;
+            if let (Some(left), Some(Ok(frame))) = (&mut self.left, &mut frame)
+                && let Some(piece) = frame.data_mut()
+            {
+                piece.truncate(*left);
+                *left -= piece.len();
+            }
             let frame = frame
                 .map(|frame| frame.map_err(|error| HttpError::new(HttpErrorKind::Request, error)));
             return Poll::Ready(frame);
@@ -181,10 +197,13 @@ impl Body for Bounded {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.left == Some(0) || self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self.left {
+            Some(_) => SizeHint::default(),
+            None => self.body.size_hint(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Application services: who they are here, and what they are told.
 
+mod acquaintances;
 mod aliases;
 mod asking;
 mod devices;

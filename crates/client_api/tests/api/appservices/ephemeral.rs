@@ -49,6 +49,17 @@ async fn room_of(node: &Node) -> (User, String, User) {
 }
 
 impl Service {
+    /// In how many transactions somebody stands whose devices changed.
+    fn times_changed(&self, user_id: &str) -> usize {
+        let took = self.took();
+        let lists = took
+            .iter()
+            .filter_map(|(_, body)| body["org.matrix.msc3202.device_lists"]["changed"].as_array());
+        lists
+            .filter(|changed| changed.contains(&json!(user_id)))
+            .count()
+    }
+
     /// Lets time pass until there is an event of a type among what is ephemeral.
     async fn felt(&self, server: &Server, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let claim = format!("the bridge is told {kind}");
@@ -262,23 +273,21 @@ async fn a_service_that_wants_them_is_told_keys_and_changed_devices(mut server: 
             },
         })
     };
+    service
+        .until("the bridge is told of whom it has met", |service| {
+            (service.times_changed(&ben.user_id) == 1).then_some(())
+        })
+        .await;
     let path = acting("keys/upload?device_id=BRIDGE", &ghost.user_id);
     node.ok(AS_TOKEN, "POST", &path, key(&ghost.user_id, "BRIDGE"))
         .await;
     node.call(&ben, "POST", "keys/upload", key(&ben.user_id, "PHONE"))
         .await;
-    let name = "org.matrix.msc3202.device_lists";
-    for user_id in [&ghost.user_id, &ben.user_id] {
+    for (user_id, times) in [(&ghost.user_id, 1), (&ben.user_id, 2)] {
         let claim = format!("the bridge is told that {user_id} has changed devices");
         service
             .until(&claim, |service| {
-                let took = service.took();
-                let mut lists = took
-                    .iter()
-                    .filter_map(|(_, body)| body[name]["changed"].as_array());
-                lists
-                    .any(|changed| changed.contains(&json!(user_id)))
-                    .then_some(())
+                (service.times_changed(user_id) >= times).then_some(())
             })
             .await;
     }
