@@ -1,3 +1,5 @@
+//! Walks over blocks give what plain sets of places give.
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
