@@ -10,7 +10,7 @@ use tracing_subscriber::{
 };
 
 /// Our own crates: whatever they write, at whatever level, holds no secret.
-const OWN: [&str; 33] = [
+const OWN: [&str; 34] = [
     "accounts",
     "appservices",
     "audit",
@@ -44,6 +44,7 @@ const OWN: [&str; 33] = [
     "store",
     "sync",
     "testkit",
+    "trust",
 ];
 
 /// Begins to write log records, unless this process does so already.
