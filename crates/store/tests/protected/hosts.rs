@@ -12,6 +12,9 @@ async fn when_one_host_is_gone_the_next_is_asked_for_its_own_name() {
     let both = format!("{}{}", one.authority.pem(), other.authority.pem());
     let trusting = one.trusting_in(&both);
     let [first, second] = [one.server.port(), other.server.port()];
+    // It has what the first one has, as a standby does.
+    let alone = format!("localhost:{second}");
+    drop(open(&url_at(&alone, &trusting)).await.unwrap());
     let hosts = format!("127.0.0.1:{first},localhost:{second}");
     let database = open(&url_at(&hosts, &trusting)).await.unwrap();
     let row = database.query_opt(PORT, &[]).await.unwrap().unwrap();
