@@ -61,7 +61,8 @@ pub(crate) const NEWEST: &str =
     "SELECT last_pos, batch_id FROM log WHERE log_id = 1 ORDER BY last_pos DESC LIMIT 1";
 const AT_OR_BEFORE: &str = "SELECT last_pos, batch_id FROM log \
      WHERE log_id = 1 AND last_pos <= $1 ORDER BY last_pos DESC LIMIT 1";
-const FIND: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
+/// A batch, by its id.
+pub(crate) const FIND_BATCH: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
 
 impl History {
     pub(crate) fn new() -> Self {
@@ -119,7 +120,7 @@ impl History {
             return Ok(());
         };
         let found = session
-            .query(FIND, &[mark.batch.to_string().into()])
+            .query(FIND_BATCH, &[mark.batch.to_string().into()])
             .await?;
         if found.is_empty() {
             self.lose();
@@ -256,7 +257,7 @@ impl Database {
         while known < unknown {
             let middle = known + (unknown - known) / 2;
             let params = [marks[middle].batch.to_string().into()];
-            match self.query_opt(FIND, &params).await? {
+            match self.query_opt(FIND_BATCH, &params).await? {
                 Some(_) => known = middle + 1,
                 None => unknown = middle,
             }

@@ -6,6 +6,7 @@ use super::{Pos, TAIL};
 use crate::{
     Row, StoreError, Tx, Writes,
     engine::{ReaderKind, postgres::CommitFailure},
+    history::FIND_BATCH,
 };
 
 /// On PostgreSQL: whoever holds this row's lock commits.
@@ -78,7 +79,6 @@ pub(super) async fn rollback(tx: &Tx) -> Result<(), StoreError> {
 /// Looks a batch up by its id, with the lock held: a stranded backend that still commits it
 /// is waited for.
 pub(super) async fn find_batch(kind: ReaderKind, batch_id: Uuid) -> Result<bool, StoreError> {
-    const FIND: &str = "SELECT last_pos FROM log WHERE batch_id = $1";
     let params = [batch_id.to_string().into()];
     match kind {
         ReaderKind::SqliteHere(connection) => {
@@ -86,14 +86,14 @@ pub(super) async fn find_batch(kind: ReaderKind, batch_id: Uuid) -> Result<bool,
                 // COMMIT failed and left the transaction open: it does not stand.
                 connection.batch("ROLLBACK")?;
             }
-            Ok(!connection.query(FIND, &params)?.is_empty())
+            Ok(!connection.query(FIND_BATCH, &params)?.is_empty())
         }
         ReaderKind::Postgres(session) => {
             session.batch("BEGIN").await?;
             if session.query(LOCK, &[]).await?.is_empty() {
                 return Err(no_lock());
             }
-            let found = session.query(FIND, &params).await?;
+            let found = session.query(FIND_BATCH, &params).await?;
             session.batch("ROLLBACK").await?;
             Ok(!found.is_empty())
         }

@@ -53,7 +53,7 @@ const OF_THE_SYSTEM: &str = "system";
 impl Address {
     pub(super) fn read(url: &str) -> Result<Self, StoreError> {
         let (url, said) = take_said(url)?;
-        let mut all: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+        let all: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let why = std::error::Error::source(&error).map(ToString::to_string);
             refused(format!(
                 "is not a PostgreSQL URL: {}",
@@ -61,14 +61,6 @@ impl Address {
             ))
         })?;
         let (wanted, files) = said.understand(all.get_channel_binding())?;
-        all.application_name("conclave")
-            .connect_timeout(Duration::from_secs(5))
-            .tcp_user_timeout(Duration::from_secs(10))
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(5))
-            .keepalives_interval(Duration::from_secs(2))
-            .keepalives_retries(3)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
         let count = all.get_hosts().len().max(all.get_hostaddrs().len()).max(1);
         let hosts: Vec<_> = (0..count)
             .map(|index| at_host(&all, index, wanted))
@@ -215,21 +207,6 @@ fn at_host(all: &Config, index: usize, wanted: Wanted) -> Config {
     if let Some(options) = all.get_options() {
         one.options(options);
     }
-    if let Some(name) = all.get_application_name() {
-        one.application_name(name);
-    }
-    if let Some(timeout) = all.get_connect_timeout() {
-        one.connect_timeout(*timeout);
-    }
-    if let Some(timeout) = all.get_tcp_user_timeout() {
-        one.tcp_user_timeout(*timeout);
-    }
-    if let Some(interval) = all.get_keepalives_interval() {
-        one.keepalives_interval(interval);
-    }
-    if let Some(retries) = all.get_keepalives_retries() {
-        one.keepalives_retries(retries);
-    }
     let needs_tls = match (host, address) {
         // What the kernel carries between two processes nobody else reads, whatever is wanted:
         // PostgreSQL has no TLS there.
@@ -246,12 +223,17 @@ fn at_host(all: &Config, index: usize, wanted: Wanted) -> Config {
     } else {
         SslMode::Disable
     };
-    one.keepalives(all.get_keepalives())
-        .keepalives_idle(all.get_keepalives_idle())
-        .ssl_mode(mode)
+    one.ssl_mode(mode)
         .ssl_negotiation(all.get_ssl_negotiation())
         .channel_binding(all.get_channel_binding())
-        .target_session_attrs(all.get_target_session_attrs());
+        .application_name("conclave")
+        .connect_timeout(Duration::from_secs(5))
+        .tcp_user_timeout(Duration::from_secs(10))
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(5))
+        .keepalives_interval(Duration::from_secs(2))
+        .keepalives_retries(3)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite);
     one
 }
 
