@@ -1,6 +1,6 @@
 //! The audit record of a configuration that is another one than at this node's last start.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context;
 use appservices::{Appservice, Appservices};
@@ -108,10 +108,7 @@ fn hashes(loaded: &Loaded, appservices: &Appservices, keyring: &Keyring) -> Hash
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Hashes>> {
-    match fs::read_to_string(path) {
-        // A file that is not understood is as good as none: all is recorded anew.
-        Ok(text) => Ok(serde_json::from_str(&text).ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    }
+    let text = whole_file::read(path)?;
+    // A file that is not understood is as good as none: all is recorded anew.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }

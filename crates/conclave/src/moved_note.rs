@@ -1,10 +1,7 @@
 //! The note beside an embedded database that has moved elsewhere: from then on there would be two
 //! histories if it was served.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -33,13 +30,8 @@ impl MovedNote {
 
     /// Reads the note of a database, if there is one.
     pub(crate) fn read(database: &Path) -> anyhow::Result<Option<Self>> {
-        let path = Self::path_beside(database);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(error).with_context(|| format!("{} cannot be read", path.display()));
-            }
+        let Some(text) = whole_file::read(&Self::path_beside(database))? else {
+            return Ok(None);
         };
         // Whatever stands in it, it is there.
         Ok(Some(serde_json::from_str(&text).unwrap_or(Self {
@@ -96,7 +88,7 @@ mod tests {
         let refused = MovedNote::refuse(&location).unwrap_err().to_string();
         assert!(refused.contains("postgres://db/chat"), "{refused}");
         assert!(refused.contains("conclave.db.moved"), "{refused}");
-        fs::write(MovedNote::path_beside(&database), "").unwrap();
+        std::fs::write(MovedNote::path_beside(&database), "").unwrap();
         MovedNote::refuse(&location).unwrap_err();
         let elsewhere = Location::Postgres("postgres://db/chat".to_owned());
         MovedNote::refuse(&elsewhere).unwrap();
