@@ -1,6 +1,6 @@
 //! From the log to letters: which services something concerns.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use appservices::Appservice;
 use outbox::Lane;
@@ -43,19 +43,16 @@ impl<'a> Follower<'a> {
     /// Follows the log from the cursor, for as long as it is polled.
     pub(crate) async fn follow(&mut self, cursor: &LeasedCursor) -> Result<(), StoreError> {
         let database = self.inner.log.database();
+        let mut following = cursor.follow();
         loop {
-            let applied = cursor.more().await?;
+            let batches = following.next(BATCHES).await?;
+            let last = following.given();
             if self.watching.services.is_empty() {
-                cursor.pass(applied);
+                cursor.pass(last);
                 continue;
             }
             self.watching.stay_bounded();
             let snapshot = database.snapshot().await?;
-            let mut batches = snapshot.batches_after(cursor.pos()).await?;
-            batches.truncate(BATCHES);
-            let Some(last) = batches.last().map(|batch| batch.last_pos) else {
-                continue;
-            };
             let window = Window {
                 after: cursor.pos(),
                 upto: last,
@@ -85,7 +82,7 @@ impl<'a> Follower<'a> {
         &mut self,
         snapshot: &Snapshot,
         window: Window,
-        batches: &[Batch],
+        batches: &[Arc<Batch>],
     ) -> Result<Letters, StoreError> {
         let mut letters = Letters::new();
         let rooms = &self.inner.rooms;
@@ -129,7 +126,7 @@ impl<'a> Follower<'a> {
         &mut self,
         snapshot: &Snapshot,
         window: Window,
-        batches: &[Batch],
+        batches: &[Arc<Batch>],
         letters: &mut Letters,
     ) -> Result<(), StoreError> {
         let wanting = self.watching.those(Appservice::wants_ephemeral);
@@ -164,7 +161,7 @@ impl<'a> Follower<'a> {
         &mut self,
         snapshot: &Snapshot,
         window: Window,
-        batches: &[Batch],
+        batches: &[Arc<Batch>],
         letters: &mut Letters,
     ) -> Result<(), StoreError> {
         if self.watching.those(speaks_for_devices).is_empty() {

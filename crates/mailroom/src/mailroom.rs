@@ -100,15 +100,10 @@ impl Inner {
     /// Follows the log from the cursor, for as long as it is polled.
     async fn follow(&self, cursor: &LeasedCursor) -> Result<(), StoreError> {
         self.settle_invites().await?;
+        let mut following = cursor.follow();
         loop {
-            cursor.more().await?;
-            let snapshot = self.log.database().snapshot().await?;
-            let mut batches = snapshot.batches_after(cursor.pos()).await?;
-            drop(snapshot);
-            batches.truncate(BATCHES);
-            let Some(last) = batches.last().map(|batch| batch.last_pos) else {
-                continue;
-            };
+            let batches = following.next(BATCHES).await?;
+            let last = following.given();
             let told = batches
                 .iter()
                 .any(|batch| batch.touched.has_kind(EmailChanges::KIND));

@@ -1,6 +1,9 @@
 //! From the log to letters: whom an event notifies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::push_rules::{PushEvent, evaluate};
 use outbox::Lane;
@@ -72,18 +75,24 @@ impl<'a> FanOut<'a> {
         let snapshot = database.snapshot().await?;
         self.watched = Watched::load(self.inner, &snapshot).await?;
         drop(snapshot);
+        let mut following = cursor.follow();
         loop {
-            cursor.more().await?;
-            let snapshot = database.snapshot().await?;
-            let mut batches = snapshot.batches_after(cursor.pos()).await?;
-            batches.truncate(BATCHES);
-            let Some(last) = batches.last().map(|batch| batch.last_pos) else {
-                continue;
+            let batches = following.next(BATCHES).await?;
+            let letters = if batches.iter().any(|batch| self.looks_at(batch)) {
+                let snapshot = database.snapshot().await?;
+                self.letters(&snapshot, &batches).await?
+            } else {
+                Letters::default()
             };
-            let letters = self.letters(&snapshot, &batches).await?;
-            drop(snapshot);
-            self.put(cursor, letters, last).await?;
+            self.put(cursor, letters, following.given()).await?;
         }
+    }
+
+    /// Whether somebody may have to be told something because of a batch.
+    fn looks_at(&self, batch: &Batch) -> bool {
+        let touched = &batch.touched;
+        touched.has_kind(PusherChanges::KIND)
+            || (touched.has_kind(Rooms::KIND) && !self.watched.is_empty())
     }
 
     async fn put(
@@ -115,7 +124,7 @@ impl<'a> FanOut<'a> {
     async fn letters(
         &mut self,
         snapshot: &Snapshot,
-        batches: &[Batch],
+        batches: &[Arc<Batch>],
     ) -> Result<Letters, StoreError> {
         let mut letters = Letters::default();
         // Together, so that a room that is spoken in by many is looked at once.

@@ -1,47 +1,54 @@
-//! Statements about many events at once, in one text for each of a few sizes.
+//! Statements about many things at once, in one text for each of a few sizes.
 
-use std::{fmt::Write as _, sync::OnceLock};
+use std::sync::OnceLock;
 
 use ruma::OwnedEventId;
 use store::{Reader, Row, StoreError, Value};
 
-/// How many events a statement has places for. Those that are left over are NULL.
-const SIZES: [usize; 3] = [16, 128, 512];
+/// How many things a statement has places for. Those that are left over are NULL.
+const SIZES: [usize; 4] = [16, 48, 128, 512];
 
-/// A statement that may name the table `wanted (event_id)`, or `wanted (ord)`.
+/// A statement that may name the table `wanted (event_id)`, or `wanted (ord)`; or one that ends with
+/// a list of what is wanted.
 ///
-/// It begins there and says `CROSS JOIN`, which SQLite takes in this order: left to choose, it reads
-/// all of a room as soon as many events are wanted.
+/// It begins at the table and says `CROSS JOIN`, which SQLite takes in this order: left to choose,
+/// it reads all of a room as soon as many events are wanted.
 pub(crate) struct AboutMany {
     text: &'static str,
     /// How many parameters the text has of its own.
     own: usize,
-    column: &'static str,
-    kind: &'static str,
+    form: Form,
     by_size: [OnceLock<String>; SIZES.len()],
+}
+
+/// How a statement is told what is wanted.
+enum Form {
+    /// A table of this column and type.
+    Table(&'static str, &'static str),
+    /// `column IN (…)`, at its end.
+    List,
 }
 
 impl AboutMany {
     pub(crate) const fn new(text: &'static str, own: usize) -> Self {
-        Self::wanting(text, own, "event_id", "TEXT")
+        Self::told(text, own, Form::Table("event_id", "TEXT"))
     }
 
     /// About places in a timeline.
     pub(crate) const fn of_places(text: &'static str, own: usize) -> Self {
-        Self::wanting(text, own, "ord", "BIGINT")
+        Self::told(text, own, Form::Table("ord", "BIGINT"))
     }
 
-    const fn wanting(
-        text: &'static str,
-        own: usize,
-        column: &'static str,
-        kind: &'static str,
-    ) -> Self {
+    /// A text that ends with `IN`.
+    pub(crate) const fn ending_with_list(text: &'static str, own: usize) -> Self {
+        Self::told(text, own, Form::List)
+    }
+
+    const fn told(text: &'static str, own: usize, form: Form) -> Self {
         Self {
             text,
             own,
-            column,
-            kind,
+            form,
             by_size: [const { OnceLock::new() }; SIZES.len()],
         }
     }
@@ -68,7 +75,8 @@ impl AboutMany {
         self.query_values(reader, own, &wanted).await
     }
 
-    async fn query_values(
+    /// Asks about values of whichever type, whose rows come in no order.
+    pub(crate) async fn query_values(
         &'static self,
         reader: &Reader,
         own: &[Value],
@@ -89,14 +97,19 @@ impl AboutMany {
     fn sized(&'static self, size: usize) -> &'static str {
         debug_assert!(!self.text.contains("wanted w JOIN"), "{}", self.text);
         self.by_size[size].get_or_init(|| {
-            let (column, kind) = (self.column, self.kind);
-            let mut text = format!("WITH wanted ({column}) AS (VALUES ");
-            for place in 0..SIZES[size] {
-                let comma = if place == 0 { "" } else { ", " };
-                let number = self.own + place + 1;
-                write!(text, "{comma}(CAST(${number} AS {kind}))").expect("a string takes all");
+            let numbers = self.own + 1..=self.own + SIZES[size];
+            match self.form {
+                Form::Table(column, kind) => {
+                    let rows = numbers.map(|number| format!("(CAST(${number} AS {kind}))"));
+                    let rows = rows.collect::<Vec<_>>().join(", ");
+                    format!("WITH wanted ({column}) AS (VALUES {rows}) {}", self.text)
+                }
+                Form::List => {
+                    let numbers = numbers.map(|number| format!("${number}"));
+                    let numbers = numbers.collect::<Vec<_>>().join(", ");
+                    format!("{} ({numbers})", self.text)
+                }
             }
-            text + ") " + self.text
         })
     }
 }

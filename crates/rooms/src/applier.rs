@@ -6,6 +6,7 @@ mod delayed;
 mod events;
 mod guests;
 mod loading;
+mod moved;
 mod networks;
 mod notices;
 mod receipts;
@@ -22,6 +23,7 @@ use async_trait::async_trait;
 use model::time::Timestamp;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use seal::KeySet;
+use serde_json::Value;
 use store::{
     Applier, CheckContext, Journal, Layered, Pos, StoreError, Touched, Tx, Verdict, Writes,
 };
@@ -41,6 +43,8 @@ pub struct RoomsWork {
     user_ids: HashMap<OwnedUserId, i64>,
     room_ids: HashMap<OwnedRoomId, i64>,
     rooms: Layered<i64, Arc<Room>>,
+    /// The rooms as they stood before this batch.
+    read_rooms: HashMap<i64, Arc<Room>>,
     transactions: Layered<TransactionHash, OwnedEventId>,
     /// Events that are to be redacted, and those of this batch.
     known: Layered<OwnedEventId, StoredEvent>,
@@ -61,6 +65,8 @@ pub struct RoomsWork {
     notices: notices::NoticesWork,
     /// Whether a room was closed to guests who may be in it.
     closed_to_guests: Journal<()>,
+    /// The rooms of which an event of the state was redacted.
+    rewritten: Layered<i64, ()>,
     /// What becomes of the ends of timelines, by room.
     tails: Journal<(i64, TailStep)>,
     now: Timestamp,
@@ -195,6 +201,7 @@ impl Applier for Rooms {
         work.delayed.settle(keep);
         work.guests.settle(keep);
         work.closed_to_guests.settle(keep);
+        work.rewritten.settle(keep);
         work.tails.settle(keep);
         work.notices.settle(keep);
         work.rows.settle(keep);
@@ -212,13 +219,19 @@ impl Applier for Rooms {
         for (key, room) in work.rooms.into_kept() {
             // Also rooms that were only read: they are true at this position.
             self.cache().put(key, room, last_pos);
+            self.earlier().forget(key);
         }
+    }
+
+    fn tell(&self, work: &RoomsWork, touched: &Touched) -> Option<Value> {
+        moved::told(work, touched)
     }
 
     fn forget(&self, touched: &Touched, last_pos: Pos) {
         if touched.has_kind(Self::KIND) {
+            let moved = moved::read(touched, Self::KIND);
             for room in touched.rooms() {
-                self.cache().forget(&room, last_pos);
+                self.follow_room(room, moved::find(&moved, room), last_pos);
                 self.tails().forget(room);
             }
         }
@@ -226,8 +239,31 @@ impl Applier for Rooms {
 
     fn forget_all(&self, last_pos: Pos) {
         self.cache().forget_all(last_pos);
+        self.earlier().forget_all();
         self.tails().forget_all();
         self.histories().forget_all();
+    }
+}
+
+impl Rooms {
+    /// Takes what another node did to a room, as far as it was told.
+    fn follow_room(&self, room: i64, moved: Option<&Moved>, last_pos: Pos) {
+        let before = self.cache().get(&room);
+        match moved {
+            Some(moved) if !moved.moves_state() => {
+                let follow = |before| moved.apply(before);
+                self.cache().follow(&room, last_pos, follow);
+                self.earlier().grow(room, None, last_pos);
+            }
+            Some(_) => {
+                self.cache().forget(&room, last_pos);
+                self.earlier().grow(room, before, last_pos);
+            }
+            None => {
+                self.cache().forget(&room, last_pos);
+                self.earlier().forget(room);
+            }
+        }
     }
 }
 
@@ -284,4 +320,7 @@ impl RoomsWork {
     }
 }
 
-use self::receipts::{check_forget, check_receipt};
+use self::{
+    moved::Moved,
+    receipts::{check_forget, check_receipt},
+};

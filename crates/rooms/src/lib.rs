@@ -8,6 +8,7 @@ mod change;
 mod create;
 mod delayed;
 mod directory;
+mod earlier;
 mod encryption;
 mod following;
 mod guests;

@@ -8,9 +8,12 @@ use model::{
 };
 use ruma::{OwnedRoomId, RoomId, RoomVersionId, room_version_rules::RoomVersionRules};
 use seal::Keyring;
-use store::{Pos, Reader, StoreError};
+use store::{Pos, Reader, Row, StoreError};
 
-use crate::stored::{SealedPdu, open_pdus};
+use crate::{
+    earlier::EarlierRooms,
+    stored::{SealedPdu, open_pdus},
+};
 
 /// A room at the head of the log. Cloning shares what did not change.
 #[derive(Clone)]
@@ -35,6 +38,10 @@ pub struct Room {
 
 const READ_ROOM: &str = "SELECT version, head_event, depth, last_pos, state_pos, published, \
      bump_pos, notices_for FROM rooms WHERE room = $1";
+
+/// What was added to the state since.
+const READ_ADDED: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
+     JOIN events e ON e.event_id = s.event_id WHERE s.room = $1 AND s.pos > $2 ORDER BY s.ord";
 
 /// The newest entry of every place in the state, the create event first.
 const READ_STATE: &str = "SELECT e.event_id, e.sealed FROM state_changes s \
@@ -73,52 +80,40 @@ impl Room {
         })
     }
 
-    /// Reads a room as it stands; `None` when there is no such room.
+    /// Reads a room as it stands; `None` when there is no such room. Of one that is known from
+    /// earlier, it reads what was added since.
     pub(crate) async fn read(
         reader: &Reader,
         keyring: &Keyring,
-        room: i64,
-        room_id: &RoomId,
+        (room, room_id): (i64, &RoomId),
+        earlier: &EarlierRooms,
     ) -> Result<Option<Self>, StoreError> {
+        let earlier = earlier.get(room);
         let Some(row) = reader.query_opt(READ_ROOM, &[room.into()]).await? else {
             return Ok(None);
         };
         let rules = stored_rules(row.text(0)?)?;
-        let rows = reader.query(READ_STATE, &[room.into()]).await?;
-        let sealed = rows
-            .iter()
-            .map(SealedPdu::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut events = open_pdus(reader, keyring, &rules, sealed)
-            .await?
-            .into_iter()
-            .map(Arc::new);
-        let damaged = |what: String| StoreError::Damaged(format!("room {room_id}: {what}"));
-        let create = events
-            .next()
-            .ok_or_else(|| damaged("no state".to_owned()))?;
-        let mut state = RoomState::new(create).map_err(|error| damaged(error.to_string()))?;
-        for event in events {
-            state.apply(event);
-        }
-        let head = reader.query(READ_EVENT, &[row.text(1)?.into()]).await?;
-        let sealed = head
-            .iter()
-            .map(SealedPdu::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
-        let head = open_pdus(reader, keyring, &rules, sealed).await?.pop();
-        let head = head.ok_or_else(|| damaged("its last event is missing".to_owned()))?;
+        let (last_pos, state_pos) = (Pos::new(row.int(3)?), Pos::new(row.int(4)?));
+        let before = earlier.as_ref();
+        let before = before.and_then(|earlier| earlier.leads_to(last_pos, state_pos));
+        let state = match before {
+            Some(before) if before.state_pos == state_pos => Arc::clone(&before.state),
+            Some(before) => Arc::new(read_added(reader, keyring, before).await?),
+            None => Arc::new(read_state(reader, keyring, &rules, (room, room_id)).await?),
+        };
+        let head = read_reference(reader, keyring, &rules, row.text(1)?).await?;
+        let head = head.ok_or_else(|| damaged(room_id, "its last event is missing"))?;
         Ok(Some(Self {
             room,
             room_id: room_id.to_owned(),
-            state: Arc::new(state),
+            state,
             published: row.flag(5)?,
             notices_for: row.opt_int(7)?,
-            head: head.reference(),
+            head,
             depth: row.int(2)?,
-            last_pos: Pos::new(row.int(3)?),
+            last_pos,
             bump_pos: Pos::new(row.int(6)?),
-            state_pos: Pos::new(row.int(4)?),
+            state_pos,
         }))
     }
 
@@ -151,6 +146,78 @@ impl Room {
     pub fn last_pos(&self) -> Pos {
         self.last_pos
     }
+}
+
+fn damaged(room_id: &RoomId, what: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged(format!("room {room_id}: {what}"))
+}
+
+async fn read_state(
+    reader: &Reader,
+    keyring: &Keyring,
+    rules: &RoomVersionRules,
+    (room, room_id): (i64, &RoomId),
+) -> Result<RoomState, StoreError> {
+    let rows = reader.query(READ_STATE, &[room.into()]).await?;
+    let mut events = open_all(reader, keyring, rules, &rows).await?.into_iter();
+    let create = events.next().ok_or_else(|| damaged(room_id, "no state"))?;
+    let mut state = RoomState::new(create).map_err(|error| damaged(room_id, error))?;
+    events.for_each(|event| state.apply(event));
+    Ok(state)
+}
+
+async fn read_added(
+    reader: &Reader,
+    keyring: &Keyring,
+    before: &Room,
+) -> Result<RoomState, StoreError> {
+    let params = [before.room.into(), before.state_pos.get().into()];
+    let rows = reader.query(READ_ADDED, &params).await?;
+    let mut state = RoomState::clone(&before.state);
+    for event in open_all(reader, keyring, before.rules(), &rows).await? {
+        state.apply(event);
+    }
+    Ok(state)
+}
+
+async fn open_all(
+    reader: &Reader,
+    keyring: &Keyring,
+    rules: &RoomVersionRules,
+    rows: &[Row],
+) -> Result<Vec<Arc<Pdu>>, StoreError> {
+    let sealed = rows
+        .iter()
+        .map(SealedPdu::from_row)
+        .collect::<Result<_, _>>()?;
+    let events = open_pdus(reader, keyring, rules, sealed).await?;
+    Ok(events.into_iter().map(Arc::new).collect())
+}
+
+/// How the next event refers to the last one.
+async fn read_reference(
+    reader: &Reader,
+    keyring: &Keyring,
+    rules: &RoomVersionRules,
+    event_id: &str,
+) -> Result<Option<EventRef>, StoreError> {
+    if !rules.event_format.require_event_id {
+        let event_id = event_id
+            .try_into()
+            .map_err(|_| StoreError::Damaged("rooms.head_event".to_owned()))?;
+        let reference = EventRef {
+            event_id,
+            reference_hash: None,
+        };
+        return Ok(Some(reference));
+    }
+    let rows = reader.query(READ_EVENT, &[event_id.into()]).await?;
+    let sealed = rows
+        .iter()
+        .map(SealedPdu::from_row)
+        .collect::<Result<_, _>>()?;
+    let event = open_pdus(reader, keyring, rules, sealed).await?.pop();
+    Ok(event.map(|event| event.reference()))
 }
 
 pub(crate) fn stored_rules(version: &str) -> Result<RoomVersionRules, StoreError> {

@@ -24,6 +24,7 @@ use crate::{
     change::{AnnotationHash, TransactionHash},
     delayed::Schedules,
     directory::Listings,
+    earlier::EarlierRooms,
     open_rooms::OpenRooms,
     summary::Summaries,
     tails::Tails,
@@ -95,6 +96,11 @@ const CACHED_STATE: u64 = 128 * 1_024;
 /// What a room counts as at most, so that a large one is kept too.
 const LARGEST_ROOM: usize = 16 * 1_024;
 
+fn weight(room: &Room) -> u32 {
+    let events = room.state.len().min(LARGEST_ROOM);
+    u32::try_from(events).unwrap_or(u32::MAX)
+}
+
 /// What an organisation decides about rooms.
 #[derive(Clone, Debug)]
 pub struct RoomsOptions {
@@ -131,6 +137,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     cache: Coherent<i64, Arc<Room>>,
+    earlier: EarlierRooms,
     listings: Listings,
     summaries: Summaries,
     open: OpenRooms,
@@ -151,10 +158,7 @@ impl Rooms {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let cache = Coherent::weighing(CACHED_STATE, |room: &Arc<Room>| {
-            let events = room.state.len().min(LARGEST_ROOM);
-            u32::try_from(events).unwrap_or(u32::MAX)
-        });
+        let cache = Coherent::weighing(CACHED_STATE, |room: &Arc<Room>| weight(room));
         Self {
             inner: Arc::new(Inner {
                 options,
@@ -163,6 +167,7 @@ impl Rooms {
                 clock,
                 entropy,
                 cache,
+                earlier: EarlierRooms::new(weight),
                 listings: Listings::new(),
                 summaries: Summaries::new(),
                 open: OpenRooms::default(),
@@ -211,6 +216,10 @@ impl Rooms {
 
     pub(crate) fn cache(&self) -> &Coherent<i64, Arc<Room>> {
         &self.inner.cache
+    }
+
+    pub(crate) fn earlier(&self) -> &EarlierRooms {
+        &self.inner.earlier
     }
 
     pub(crate) fn listings(&self) -> &Listings {
@@ -319,7 +328,7 @@ impl Rooms {
     ) -> Result<Option<Arc<Room>>, StoreError> {
         let name = self.names().room_name(snapshot, room).await?;
         let room_id = stored_room_id(&name)?;
-        let read = Room::read(snapshot, self.keyring(), room, &room_id)
+        let read = Room::read(snapshot, self.keyring(), (room, &room_id), self.earlier())
             .await?
             .map(Arc::new);
         if let Some(read) = &read {

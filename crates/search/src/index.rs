@@ -15,8 +15,9 @@ use crate::{
 const EVENTS: i64 = 128;
 const POSTINGS: usize = 4_096;
 
-/// Over how many positions one step looks for them.
-const STRETCH: i64 = 8_192;
+/// Over how many positions one step looks for them: PostgreSQL reads all of them while a table has no
+/// statistics.
+const STRETCH: i64 = 1_024;
 
 /// How long what is new waits for company: a word that many say is then written once.
 const GATHER: Duration = Duration::from_millis(100);

@@ -75,6 +75,15 @@ where
         self.values.insert(key, value);
     }
 
+    /// Takes what the change at `pos` made of the value, if that is in memory.
+    pub fn follow(&self, key: &K, pos: Pos, change: impl FnOnce(V) -> V) {
+        let mut recent = self.recent.lock();
+        recent.note(pos, key.clone());
+        if let Some(value) = self.values.get(key) {
+            self.values.insert(key.clone(), change(value));
+        }
+    }
+
     /// Forgets a value that the change at `pos` made untrue.
     pub fn forget(&self, key: &K, pos: Pos) {
         let mut recent = self.recent.lock();
@@ -122,6 +131,19 @@ mod tests {
         cache.put("a", 7, Pos::new(9));
         cache.fill("a", 1, Pos::new(8));
         assert_eq!(cache.get(&"a"), Some(7));
+    }
+
+    #[test]
+    fn a_value_follows_a_change_if_it_is_there() {
+        let cache = Coherent::new(8);
+        cache.follow(&"a", Pos::new(5), |value| value + 1);
+        assert_eq!(cache.get(&"a"), None);
+        cache.fill("a", 1, Pos::new(4));
+        assert_eq!(cache.get(&"a"), None);
+        cache.fill("a", 2, Pos::new(5));
+        cache.follow(&"a", Pos::new(6), |value| value + 1);
+        cache.fill("a", 2, Pos::new(5));
+        assert_eq!(cache.get(&"a"), Some(3));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use futures_util::future::{Either, join_all, select};
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{LocalWrite, Log, Pos, Row, StoreError, Value};
+use crate::{Following, LocalWrite, Log, Pos, Row, StoreError, Value};
 
 /// How often a holder shows that it lives, and the others look.
 const BEAT: Duration = Duration::from_secs(1);
@@ -222,6 +222,11 @@ impl LeasedCursor {
                 return Err(super::log::stopped());
             }
         }
+    }
+
+    /// Follows the log from where the cursor stands.
+    pub fn follow(&self) -> Following {
+        self.0.log.follow(self.pos())
     }
 
     /// Moves the cursor over changes that ask for no work. The database learns of it with the next

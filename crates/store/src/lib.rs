@@ -36,7 +36,7 @@ pub use history::{Common, History, Mark};
 pub use leased::{Begin, LeasedCursor};
 pub use log::{
     Applier, Arrival, Arrivals, Batch, CheckContext, CommitError, Committed, EpochCause,
-    EpochRaise, Epochs, Intent, Lately, Log, LogBuilder, Pos, Ticket, Touched, Verdict,
+    EpochRaise, Epochs, Following, Intent, Lately, Log, LogBuilder, Pos, Ticket, Touched, Verdict,
 };
 pub use migrations::{Migration, Migrations};
 pub use names::Names;

@@ -221,6 +221,7 @@ fn stage_redaction(
     let scope = scope_of(work, room);
     let sealed = seal(work, scope, &redacted, target.origin.as_ref())?;
     if redacted.state_key().is_some() {
+        work.rewritten.stage(room.room, ());
         let were_let_in = room.state.guests_may_join();
         let changed = Arc::make_mut(room);
         if Arc::make_mut(&mut changed.state).replace_redacted(Arc::clone(&redacted)) {

@@ -8,7 +8,7 @@ use std::{
 use futures_util::future::try_join_all;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use seal::{Month, Scope};
-use store::{Journal, Layered, StoreError, Tx};
+use store::{Journal, Layered, StoreError, Tx, Value};
 
 use super::{
     RoomsWork, Rows,
@@ -23,14 +23,18 @@ use super::{
 };
 use crate::{
     DelayedStep, NewEvent, Room, Rooms, RoomsChange,
+    about_many::AboutMany,
     change::{AnnotationHash, TransactionHash},
     rooms::stored_room_id,
     stored::{StoredEvent, event_id_at, open_events},
     upgrade::UpgradeStep,
 };
 
-const FIND_TRANSACTION: &str = "SELECT e.event_id FROM transactions t \
-     JOIN events e ON e.pos = t.pos WHERE t.hash = $1";
+static FIND_TRANSACTIONS: AboutMany = AboutMany::ending_with_list(
+    "SELECT t.hash, (SELECT e.event_id FROM events e WHERE e.pos = t.pos) FROM transactions t \
+     WHERE t.hash IN",
+    0,
+);
 
 const FIND_PLACE: &str =
     "SELECT ord FROM events WHERE event_id = $1 AND room = $2 AND ord IS NOT NULL";
@@ -152,11 +156,16 @@ impl Rooms {
             keys,
             guests,
             closed_to_guests: Journal::default(),
+            rewritten: Layered::default(),
             tails: Journal::default(),
             notices,
             transactions: find_transactions(tx, &named).await?,
             user_ids,
             room_ids,
+            read_rooms: rooms
+                .iter()
+                .map(|(room, read)| (*room, Arc::clone(read)))
+                .collect(),
             rooms,
             known,
             places,
@@ -254,18 +263,18 @@ impl Rooms {
         tx: &Tx,
         room_ids: &HashMap<OwnedRoomId, i64>,
     ) -> Result<Layered<i64, Arc<Room>>, StoreError> {
-        let mut rooms = Layered::default();
-        for (room_id, room) in room_ids {
+        let reading = room_ids.iter().map(|(room_id, room)| async move {
             // The log was applied up to the head before: what is cached is true.
-            let found = match self.cache().get(room) {
-                Some(cached) => Some(cached),
-                None => Room::read(tx, self.keyring(), *room, room_id)
-                    .await?
-                    .map(Arc::new),
-            };
-            if let Some(found) = found {
-                rooms.load(*room, found);
+            match self.cache().get(room) {
+                Some(cached) => Ok(Some(cached)),
+                None => Room::read(tx, self.keyring(), (*room, room_id), self.earlier())
+                    .await
+                    .map(|read| read.map(Arc::new)),
             }
+        });
+        let mut rooms = Layered::default();
+        for found in try_join_all(reading).await?.into_iter().flatten() {
+            rooms.load(found.room, found);
         }
         Ok(rooms)
     }
@@ -345,14 +354,15 @@ async fn find_transactions(
     tx: &Tx,
     named: &Named,
 ) -> Result<Layered<TransactionHash, OwnedEventId>, StoreError> {
-    let finding = named.transactions.iter().map(|hash| async move {
-        let row = tx.query_opt(FIND_TRANSACTION, &[hash[..].into()]).await?;
-        row.map(|row| Ok::<_, StoreError>((*hash, event_id_at(&row, 0)?)))
-            .transpose()
-    });
+    let hashes = named.transactions.iter().map(|hash| hash[..].into());
+    let hashes: Vec<Value> = hashes.collect();
     let mut found = Layered::default();
-    for (hash, event_id) in try_join_all(finding).await?.into_iter().flatten() {
-        found.load(hash, event_id);
+    for row in FIND_TRANSACTIONS.query_values(tx, &[], &hashes).await? {
+        let hash = row.bytes(0)?.try_into();
+        let hash = hash.map_err(|_| StoreError::Damaged("transactions.hash".to_owned()))?;
+        if row.opt_text(1)?.is_some() {
+            found.load(hash, event_id_at(&row, 1)?);
+        }
     }
     Ok(found)
 }

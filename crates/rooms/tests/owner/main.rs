@@ -5,6 +5,7 @@ mod aliases;
 mod creating;
 mod delayed;
 mod encryption;
+mod going_along;
 mod guests;
 mod harness;
 mod memberships;

@@ -4,6 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use async_trait::async_trait;
 use model::time::Timestamp;
+use serde_json::Value;
 
 use super::{Pos, Touched};
 use crate::{StoreError, Tx, Writes};
@@ -65,8 +66,15 @@ pub trait Applier: Send + Sync + 'static {
         drop((work, last_pos));
     }
 
+    /// What other nodes may take from the log's row instead of forgetting it: small, and in clear.
+    /// Asked before `write`, and only where there may be other nodes.
+    fn tell(&self, work: &Self::Work, touched: &Touched) -> Option<Value> {
+        let _ = (work, touched);
+        None
+    }
+
     /// Another node's batch (or a batch of this node that a later one has overtaken) changed
-    /// things: the caches forget them.
+    /// things: the caches forget them, or follow as far as they were [told](Touched::told).
     fn forget(&self, touched: &Touched, last_pos: Pos) {
         let _ = (touched, last_pos);
     }
@@ -154,6 +162,7 @@ pub(crate) trait ErasedApplier: Send + Sync {
     fn settle(&self, work: &mut AnyWork, keep: bool);
     fn write(&self, work: &mut AnyWork, writes: &mut Writes) -> Result<(), StoreError>;
     fn committed(&self, work: AnyWork, last_pos: Pos);
+    fn tell(&self, work: &AnyWork, touched: &Touched) -> Option<Value>;
     fn forget(&self, touched: &Touched, last_pos: Pos);
     fn forget_all(&self, last_pos: Pos);
 }
@@ -206,6 +215,10 @@ impl<A: Applier> ErasedApplier for Registered<A> {
 
     fn committed(&self, work: AnyWork, last_pos: Pos) {
         self.0.committed(*work.downcast().expect(OWN), last_pos);
+    }
+
+    fn tell(&self, work: &AnyWork, touched: &Touched) -> Option<Value> {
+        self.0.tell(work.downcast_ref().expect(OWN), touched)
     }
 
     fn forget(&self, touched: &Touched, last_pos: Pos) {

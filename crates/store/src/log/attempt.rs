@@ -102,17 +102,28 @@ static INSERT_BATCH: Insert = Insert {
     ],
     on_conflict: "",
 };
-/// Runs a batch in one transaction.
+
+/// A transaction that holds the log's lock.
+pub(crate) struct Locked {
+    tx: Tx,
+    head: Pos,
+}
+
+/// Locks the log, and applies what other nodes committed.
+pub(crate) async fn lock(shared: &Shared, kind: ReaderKind) -> Result<Locked, Failure> {
+    let tx = Tx::new(kind, shared.database.names().clone());
+    match begin(shared, &tx).await {
+        Ok(head) => Ok(Locked { tx, head }),
+        Err(error) => Err(rolled_back(&tx, Failure::before_lock(error)).await),
+    }
+}
+
+/// Runs a batch in the transaction that holds the lock, and ends it.
 pub(crate) async fn run(
     shared: &Shared,
-    kind: ReaderKind,
+    Locked { tx, head }: Locked,
     batch: &[Queued],
 ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
-    let tx = Tx::new(kind, shared.database.names().clone());
-    let head = match begin(shared, &tx).await {
-        Ok(head) => head,
-        Err(error) => return Err(rolled_back(&tx, Failure::before_lock(error)).await),
-    };
     // A panic of an applier is one intent's fault, like a statement that fails.
     let built = AssertUnwindSafe(build(shared, &tx, batch, head)).catch_unwind();
     let built = built.await.unwrap_or_else(|_| {
@@ -199,10 +210,11 @@ async fn build(shared: &Shared, tx: &Tx, batch: &[Queued], head: Pos) -> Result<
         let sentence = "a statement of this change failed".to_owned();
         return Err(StoreError::Refused(sentence));
     }
-    let (answers, batch) = check(shared, &mut works, batch, head);
+    let (answers, mut batch) = check(shared, &mut works, batch, head);
     let batch_id = Uuid::new_v4();
     let mut writes = Writes::default();
-    if let Some(batch) = &batch {
+    if let Some(batch) = &mut batch {
+        tell(shared, &works, &mut batch.touched);
         writes.insert(&INSERT_BATCH, vec![log_row(batch, batch_id)]);
         for (applier, work) in shared.appliers.iter().zip(&mut works) {
             if let Some(work) = work {
@@ -217,6 +229,19 @@ async fn build(shared: &Shared, tx: &Tx, batch: &[Queued], head: Pos) -> Result<
         answers,
         batch,
     })
+}
+
+/// Tells other nodes, where there may be some, what they need not read.
+fn tell(shared: &Shared, works: &[Option<AnyWork>], touched: &mut Touched) {
+    if shared.database.history().is_none() {
+        return;
+    }
+    for (applier, work) in shared.appliers.iter().zip(works) {
+        let told = work.as_ref().and_then(|work| applier.tell(work, touched));
+        if let Some(told) = told {
+            touched.tell(applier.kind(), told);
+        }
+    }
 }
 
 fn log_row(batch: &Batch, batch_id: Uuid) -> Vec<Value> {

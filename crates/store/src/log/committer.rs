@@ -106,8 +106,8 @@ impl Committer {
         let mut queue = Queue { jobs, held: None };
         let mut stops = Vec::new();
         while let Some(round) = queue.next_round().await {
-            if !round.batch.is_empty() {
-                self.commit(round.batch).await;
+            if !round.batch.intents.is_empty() {
+                self.commit(round.batch, &mut queue).await;
             }
             if !round.locals.is_empty() {
                 self.write_locals(round.locals);
@@ -137,11 +137,15 @@ impl Committer {
 
     /// Commits a batch; a statement that fails sends its halves back, until the culprit
     /// stands alone.
-    async fn commit(&mut self, batch: Vec<Queued>) {
+    async fn commit(&mut self, batch: Filling, queue: &mut Queue) {
+        let mut queue = Some(queue);
         let mut waiting = vec![batch];
         while let Some(mut batch) = waiting.pop() {
             let started = self.shared.clock.uptime();
-            match self.persist(&batch).await {
+            // What comes while halves are tried is not mixed with them.
+            let answers = self.persist(&mut batch, queue.take()).await;
+            let mut batch = batch.intents;
+            match answers {
                 Ok(answers) => {
                     let took = self.shared.clock.uptime().saturating_sub(started);
                     metrics::batch_committed(batch.len(), took);
@@ -157,8 +161,8 @@ impl Committer {
                     );
                     metrics::batch_bisected();
                     let second = batch.split_off(batch.len() / 2);
-                    waiting.push(second);
-                    waiting.push(batch);
+                    waiting.push(Filling::of(second));
+                    waiting.push(Filling::of(batch));
                 }
                 Err(failure) => {
                     let error = failure.into_error();
@@ -171,9 +175,13 @@ impl Committer {
     }
 
     /// Tries a batch until it is committed, refused, or the database is given up on.
+    ///
+    /// What is queued by the time at which the log is locked goes along: who waits for other nodes
+    /// waits for this batch, not for the one behind it.
     async fn persist(
         &mut self,
-        batch: &[Queued],
+        batch: &mut Filling,
+        mut queue: Option<&mut Queue>,
     ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
         if self.gave_up {
             return Err(Failure::Lost(stopped()));
@@ -181,7 +189,7 @@ impl Committer {
         let mut attempts = 0;
         loop {
             let failure = match self.connected().await {
-                Ok(kind) => match attempt::run(&self.shared, kind, batch).await {
+                Ok(kind) => match self.attempt(kind, batch, queue.as_deref_mut()).await {
                     Ok(answers) => return Ok(answers),
                     Err(failure) => failure,
                 },
@@ -223,6 +231,19 @@ impl Committer {
             }
             self.pause(attempts).await;
         }
+    }
+
+    async fn attempt(
+        &self,
+        kind: ReaderKind,
+        batch: &mut Filling,
+        queue: Option<&mut Queue>,
+    ) -> Result<Vec<Result<Committed, CommitError>>, Failure> {
+        let locked = attempt::lock(&self.shared, kind).await?;
+        if let Some(queue) = queue {
+            queue.fill(batch);
+        }
+        attempt::run(&self.shared, locked, &batch.intents).await
     }
 
     /// Finds out whether a batch whose COMMIT was not answered stands. Asks until it knows:
@@ -321,54 +342,90 @@ impl Committer {
 /// What callers ask for, in their order.
 struct Queue {
     jobs: mpsc::Receiver<Job>,
-    /// The first that did not fit into the last batch.
-    held: Option<Queued>,
+    /// The first that did not belong to the last round.
+    held: Option<Job>,
 }
 
 /// What is done together.
 #[derive(Default)]
 struct Round {
-    batch: Vec<Queued>,
-    size_bytes: usize,
+    batch: Filling,
     locals: Vec<(LocalWrite, LocalAnswer)>,
     stops: Vec<oneshot::Sender<()>>,
+}
+
+/// A batch that takes intents until it is full.
+#[derive(Default)]
+struct Filling {
+    intents: Vec<Queued>,
+    size_bytes: usize,
 }
 
 impl Queue {
     /// Waits for one job, and takes what is queued behind it as far as one batch may go.
     async fn next_round(&mut self) -> Option<Round> {
         let mut round = Round::default();
-        match self.held.take() {
-            Some(queued) => self.held = round.add(Job::Commit(queued)),
-            None => self.held = round.add(self.jobs.recv().await?),
-        }
+        let first = match self.held.take() {
+            Some(job) => job,
+            None => self.jobs.recv().await?,
+        };
+        self.held = round.add(first);
         while !round.is_full() && self.held.is_none() {
             let Ok(job) = self.jobs.try_recv() else { break };
             self.held = round.add(job);
         }
         Some(round)
     }
+
+    /// Adds the intents that have come since to a batch, up to the first job of another kind.
+    fn fill(&mut self, batch: &mut Filling) {
+        while !batch.is_full() && self.held.is_none() {
+            self.held = match self.jobs.try_recv() {
+                Ok(Job::Commit(next)) => batch.add(next).map(Job::Commit),
+                Ok(other) => Some(other),
+                Err(_) => return,
+            };
+        }
+    }
 }
 
 impl Round {
     fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH_INTENTS || self.locals.len() >= BATCH_INTENTS
+        self.batch.is_full() || self.locals.len() >= BATCH_INTENTS
     }
 
     /// Gives an intent back that is too large for what is left of the batch.
-    fn add(&mut self, job: Job) -> Option<Queued> {
+    fn add(&mut self, job: Job) -> Option<Job> {
         match job {
-            Job::Commit(next) => {
-                let size_bytes = self.size_bytes + next.intent.size_bytes;
-                if size_bytes > BATCH_BYTES && !self.batch.is_empty() {
-                    return Some(next);
-                }
-                self.size_bytes = size_bytes;
-                self.batch.push(next);
-            }
+            Job::Commit(next) => return self.batch.add(next).map(Job::Commit),
             Job::Local(write, answer) => self.locals.push((write, answer)),
             Job::Stop(stopped) => self.stops.push(stopped),
         }
+        None
+    }
+}
+
+impl Filling {
+    fn of(intents: Vec<Queued>) -> Self {
+        let size_bytes = intents.iter().map(|queued| queued.intent.size_bytes).sum();
+        Self {
+            intents,
+            size_bytes,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.intents.len() >= BATCH_INTENTS
+    }
+
+    /// Gives an intent back that is too large for what is left.
+    fn add(&mut self, next: Queued) -> Option<Queued> {
+        let size_bytes = self.size_bytes + next.intent.size_bytes;
+        if size_bytes > BATCH_BYTES && !self.intents.is_empty() {
+            return Some(next);
+        }
+        self.size_bytes = size_bytes;
+        self.intents.push(next);
         None
     }
 }

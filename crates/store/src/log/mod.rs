@@ -5,6 +5,7 @@ mod arrival;
 mod attempt;
 mod committer;
 mod epoch;
+mod following;
 mod intent;
 mod lately;
 mod standing;
@@ -26,6 +27,7 @@ pub use self::{
     applier::{Applier, CheckContext, Verdict},
     arrival::{Arrival, Arrivals},
     epoch::{EpochCause, EpochRaise, Epochs},
+    following::Following,
     intent::{CommitError, Committed, Intent, Ticket},
     lately::Lately,
     touched::Touched,

@@ -53,6 +53,8 @@ impl Tail {
                 Ok(None) => return,
                 Err(_) => None,
             };
+            // Whoever is about to ask does so first: on a busy node one reading is for many.
+            tokio::task::yield_now().await;
             // Everybody who is here now came before the reading that follows.
             let mut group: Vec<Waiting> = first.into_iter().collect();
             while let Ok(next) = waiting.try_recv() {

@@ -1,12 +1,14 @@
 //! What a batch touched: enough for every cache and every waiting sync to know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::StoreError;
 
-/// The kinds of change in a batch, and the rooms, users and devices they changed.
+/// The kinds of change in a batch, the rooms, users and devices they changed, and what other nodes
+/// are told of it beyond that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touched {
     #[serde(rename = "k", default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -17,6 +19,8 @@ pub struct Touched {
     users: BTreeSet<i64>,
     #[serde(rename = "d", default, skip_serializing_if = "BTreeSet::is_empty")]
     devices: BTreeSet<(i64, String)>,
+    #[serde(rename = "t", default, skip_serializing_if = "BTreeMap::is_empty")]
+    told: BTreeMap<String, Value>,
 }
 
 impl Touched {
@@ -47,6 +51,15 @@ impl Touched {
             .map(|(user, device)| (*user, device.as_str()))
     }
 
+    /// What the applier of a kind told those of other nodes.
+    pub fn told(&self, kind: &str) -> Option<&Value> {
+        self.told.get(kind)
+    }
+
+    pub(crate) fn tell(&mut self, kind: &str, told: Value) {
+        self.told.insert(kind.to_owned(), told);
+    }
+
     pub(crate) fn add_kind(&mut self, kind: &str) {
         if !self.kinds.contains(kind) {
             self.kinds.insert(kind.to_owned());
@@ -70,6 +83,7 @@ impl Touched {
         self.rooms.extend(other.rooms);
         self.users.extend(other.users);
         self.devices.extend(other.devices);
+        self.told.extend(other.told);
     }
 
     pub(crate) fn encode(&self) -> String {

@@ -33,6 +33,7 @@ macro_rules! conformance {
 mod batches;
 mod examination;
 mod failures;
+mod following;
 mod leases;
 mod local;
 mod names;

@@ -2,16 +2,22 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::Duration,
 };
 
+use futures_util::{future::join_all, poll};
+
 use store::{Batch, Pos};
 use testkit::eventually;
-use tokio::{sync::broadcast::Receiver, task::JoinSet};
+use tokio::{
+    sync::broadcast::Receiver,
+    task::{JoinSet, unconstrained},
+};
 
 use crate::support::{
     Db, Node,
-    cells::{Act, Thaw},
+    cells::{Act, Gate, Thaw},
 };
 
 async fn two() -> (Db, [Arc<Node>; 2]) {
@@ -91,6 +97,39 @@ async fn a_node_announces_its_last_batch_whoever_sees_it_first() {
         let committed = *nodes[0].log.committed().borrow();
         assert_eq!(committed, Pos::new(round));
     }
+}
+
+/// Who waits for the log does not wait for a batch that was closed before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_comes_while_another_node_holds_the_log_goes_into_one_batch() {
+    let (_db, nodes) = two().await;
+    let gate = Arc::new(Gate::default());
+    let holding = {
+        let (node, gate) = (Arc::clone(&nodes[0]), Arc::clone(&gate));
+        tokio::spawn(async move { node.act(1, Act::Hold(gate)).await })
+    };
+    gate.entered.acquire().await.unwrap().forget();
+    let first = {
+        let node = Arc::clone(&nodes[1]);
+        tokio::spawn(async move { node.act(2, Act::Add(1)).await })
+    };
+    eventually("the other node waits for the log", || async {
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+             AND datname = current_database()";
+        let waiting = nodes[1].database().query(waits, &[]).await.unwrap();
+        (!waiting.is_empty()).then_some(())
+    })
+    .await;
+    let mut more = Box::pin(unconstrained(join_all(
+        (3..=7).map(|cell| nodes[1].act(cell, Act::Add(1))),
+    )));
+    assert!(matches!(poll!(&mut more), Poll::Pending));
+    gate.open.add_permits(9);
+    holding.await.unwrap().unwrap();
+    first.await.unwrap().unwrap();
+    assert!(more.await.iter().all(Result::is_ok));
+    assert_eq!(nodes[0].batches().await, [(1, 1), (2, 7)]);
+    nodes[0].assert_total_order().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

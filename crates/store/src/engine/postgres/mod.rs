@@ -7,6 +7,7 @@ mod cursor;
 mod noting;
 mod pool;
 mod tls;
+mod together;
 mod values;
 
 use std::{
@@ -107,16 +108,53 @@ pub(crate) struct Session {
     host: Option<(usize, watch::Receiver<usize>)>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// How many statements for several tables are prepared: which tables a batch writes is mostly one
+/// of a few sets.
+const MOST_TOGETHER: usize = 64;
+
+#[derive(PartialEq, Eq, Hash)]
 enum Key {
     Text(&'static str),
     Insert(usize),
+    Together(Box<[usize]>),
 }
 
 impl Key {
-    fn of(insert: &'static Insert) -> Self {
-        Self::Insert(std::ptr::from_ref(insert).addr())
+    /// Of several inserts.
+    fn together(part: &[Step]) -> Option<Self> {
+        let addresses = inserts(part).map(|(insert, _)| address(insert));
+        (part.len() > 1).then(|| Self::Together(addresses.collect()))
     }
+
+    fn of(insert: &'static Insert) -> Self {
+        Self::Insert(address(insert))
+    }
+}
+
+/// The inserts among steps, with their rows.
+fn inserts(steps: &[Step]) -> impl Iterator<Item = (&'static Insert, &[Vec<Value>])> {
+    steps.iter().filter_map(|step| match step {
+        Step::Insert(insert, rows) => Some((*insert, rows.as_slice())),
+        Step::Execute(..) => None,
+    })
+}
+
+/// The columns of an insert's rows.
+fn columns<'a>(
+    (insert, rows): (&'static Insert, &'a [Vec<Value>]),
+) -> impl Iterator<Item = Column<'a>> {
+    (0..insert.columns.len()).map(move |index| Column { rows, index })
+}
+
+fn as_params<'a>(columns: &'a [Column<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    let columns = columns.iter();
+    columns
+        .map(|column| column as &(dyn ToSql + Sync))
+        .collect()
+}
+
+fn address(insert: &'static Insert) -> usize {
+    std::ptr::from_ref(insert).addr()
 }
 
 impl Session {
@@ -191,13 +229,8 @@ impl Session {
         let inserting = async {
             let statement = self.statement(Key::of(insert), || text_of(insert)).await?;
             check_rows(insert, rows)?;
-            let columns: Vec<_> = (0..insert.columns.len())
-                .map(|index| Column { rows, index })
-                .collect();
-            let params: Vec<_> = columns
-                .iter()
-                .map(|column| column as &(dyn ToSql + Sync))
-                .collect();
+            let columns: Vec<_> = columns((insert, rows)).collect();
+            let params = as_params(&columns);
             Ok(self.client.execute(&statement, &params).await?)
         };
         self.in_time(inserting).await
@@ -211,10 +244,7 @@ impl Session {
             let statement = self.client.prepare(&text_of_table(table)).await?;
             let columns = (0..table.columns.len()).map(|index| Column { rows: &rows, index });
             let columns: Vec<_> = columns.collect();
-            let params: Vec<_> = columns
-                .iter()
-                .map(|column| column as &(dyn ToSql + Sync))
-                .collect();
+            let params = as_params(&columns);
             self.client.execute(&statement, &params).await?;
             Ok(())
         };
@@ -232,15 +262,16 @@ impl Session {
     /// When a statement is refused, those behind it and COMMIT only find that the transaction
     /// is over, and PostgreSQL rolls back.
     pub(crate) async fn write_and_commit(&self, writes: &Writes) -> Result<(), CommitFailure> {
-        let preparing = try_join_all(writes.steps.iter().map(|step| self.prepare_step(step)));
+        let parts = self.parts(&writes.steps);
+        let preparing = try_join_all(parts.iter().map(|part| self.prepare_part(part)));
         if let Err(error) = preparing.await {
             return Err(self.rolled_back(error).await);
         }
         self.warned.store(false, Ordering::Release);
-        let mut sent = Vec::with_capacity(writes.steps.len());
-        for step in &writes.steps {
+        let mut sent = Vec::with_capacity(parts.len());
+        for part in &parts {
             // A statement that is prepared is sent when its future is polled first.
-            let mut sending = Box::pin(self.run_step(step));
+            let mut sending = Box::pin(self.run_part(part));
             match poll!(sending.as_mut()) {
                 Poll::Pending => sent.push(sending),
                 Poll::Ready(Ok(_)) => {}
@@ -279,6 +310,66 @@ impl Session {
             Ok(()) => error,
             Err(lost) => lost,
         })
+    }
+
+    /// What goes together, as far as there is room for more statements.
+    fn parts<'s>(&self, steps: &'s [Step]) -> Vec<&'s [Step]> {
+        let parts = together::parts(steps).into_iter();
+        let parts = parts.flat_map(|part| match self.has_room_for(part) {
+            true => vec![part],
+            false => part.chunks(1).collect(),
+        });
+        parts.collect()
+    }
+
+    fn has_room_for(&self, part: &[Step]) -> bool {
+        let Some(key) = Key::together(part) else {
+            return true;
+        };
+        let statements = self.statements.lock();
+        let together = statements
+            .keys()
+            .filter(|key| matches!(key, Key::Together(_)));
+        statements.contains_key(&key) || together.count() < MOST_TOGETHER
+    }
+
+    async fn prepare_part(&self, part: &[Step]) -> Result<(), StoreError> {
+        match part {
+            [step] => self.prepare_step(step).await,
+            several => {
+                for (insert, rows) in inserts(several) {
+                    check_rows(insert, rows)?;
+                }
+                self.in_time(self.statement_together(several))
+                    .await
+                    .map(drop)
+            }
+        }
+    }
+
+    async fn run_part(&self, part: &[Step]) -> Result<u64, StoreError> {
+        match part {
+            [step] => self.run_step(step).await,
+            several => {
+                let inserting = async {
+                    let statement = self.statement_together(several).await?;
+                    let columns: Vec<_> = inserts(several).flat_map(columns).collect();
+                    let params = as_params(&columns);
+                    Ok(self.client.execute(&statement, &params).await?)
+                };
+                self.in_time(inserting).await
+            }
+        }
+    }
+
+    async fn statement_together(&self, part: &[Step]) -> Result<Statement, StoreError> {
+        let key = Key::together(part);
+        let key = key.ok_or_else(|| StoreError::Refused("a part without inserts".to_owned()))?;
+        let text = || {
+            let inserts: Vec<_> = inserts(part).map(|(insert, _)| insert).collect();
+            together::text_of(&inserts)
+        };
+        self.statement(key, text).await
     }
 
     async fn prepare_step(&self, step: &Step) -> Result<(), StoreError> {

@@ -14,12 +14,17 @@ use crate::{
 };
 
 pub(super) fn text_of(insert: &Insert) -> String {
+    numbered_text_of(insert, 1)
+}
+
+/// The same, with parameters that are numbered from `first` on.
+pub(super) fn numbered_text_of(insert: &Insert, first: usize) -> String {
     let names: Vec<_> = insert.columns.iter().map(|(name, _)| *name).collect();
     let arrays: Vec<_> = insert
         .columns
         .iter()
         .enumerate()
-        .map(|(index, (_, kind))| format!("${}::{}[]", index + 1, type_name(*kind)))
+        .map(|(index, (_, kind))| format!("${}::{}[]", index + first, type_name(*kind)))
         .collect();
     let Insert {
         table, on_conflict, ..
