@@ -6,7 +6,7 @@ mod delayed;
 mod events;
 mod guests;
 mod loading;
-mod moved;
+pub(crate) mod moved;
 mod networks;
 mod notices;
 mod receipts;
@@ -67,6 +67,8 @@ pub struct RoomsWork {
     closed_to_guests: Journal<()>,
     /// The rooms of which an event of the state was redacted.
     rewritten: Layered<i64, ()>,
+    /// The rooms in which somebody has read something, or an event was redacted.
+    noisy: Layered<i64, ()>,
     /// What becomes of the ends of timelines, by room.
     tails: Journal<(i64, TailStep)>,
     now: Timestamp,
@@ -202,6 +204,7 @@ impl Applier for Rooms {
         work.guests.settle(keep);
         work.closed_to_guests.settle(keep);
         work.rewritten.settle(keep);
+        work.noisy.settle(keep);
         work.tails.settle(keep);
         work.notices.settle(keep);
         work.rows.settle(keep);
@@ -215,12 +218,14 @@ impl Applier for Rooms {
         if !work.closed_to_guests.take().is_empty() {
             self.closed_to_guests().notify_one();
         }
-        self.tails().take(work.tails.take());
+        let steps = work.tails.take();
         for (key, room) in work.rooms.into_kept() {
             // Also rooms that were only read: they are true at this position.
             self.cache().put(key, room, last_pos);
             self.earlier().forget(key);
         }
+        // Behind the rooms: whoever fills a timeline looks there for what has happened since.
+        self.tails().take(steps);
     }
 
     fn tell(&self, work: &RoomsWork, touched: &Touched) -> Option<Value> {
@@ -229,10 +234,15 @@ impl Applier for Rooms {
 
     fn forget(&self, touched: &Touched, last_pos: Pos) {
         if touched.has_kind(Self::KIND) {
-            let moved = moved::read(touched, Self::KIND);
+            let moved = moved::read(touched);
             for room in touched.rooms() {
-                self.follow_room(room, moved::find(&moved, room), last_pos);
-                self.tails().forget(room);
+                let moved = moved::find(&moved, room);
+                self.follow_room(room, moved, last_pos);
+                if moved.is_some_and(Moved::only_grows) {
+                    self.tails().miss(room);
+                } else {
+                    self.tails().forget(room);
+                }
             }
         }
     }

@@ -5,9 +5,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 use moka::sync::Cache;
 use parking_lot::Mutex;
-use store::Pos;
+use store::{Batch, Pos, StoreError};
 
-use crate::{Room, Rooms, StoredEvent};
+use crate::{
+    Room, Rooms, StoredEvent,
+    applier::moved::{self, Moved},
+};
 
 /// How many events of one room are kept.
 const EVENTS: usize = 64;
@@ -31,6 +34,8 @@ struct Tail {
     quiet_after: Pos,
     events: VecDeque<StoredEvent>,
     bytes: usize,
+    /// Whether another node added events, which were not read yet.
+    is_behind: bool,
 }
 
 /// What a batch did to the end of a timeline.
@@ -61,6 +66,14 @@ impl Tails {
     /// Takes what a batch did, room by room, in order.
     pub(crate) fn take(&self, steps: Vec<(i64, TailStep)>) {
         for (room, step) in steps {
+            // What is behind does not become whole by this, and begins anew.
+            if self
+                .tails
+                .get(&room)
+                .is_some_and(|tail| tail.lock().is_behind)
+            {
+                self.tails.invalidate(&room);
+            }
             match (step, self.tails.get(&room)) {
                 (TailStep::Event(event), Some(tail)) => tail.lock().push(event),
                 (TailStep::Event(event), None) => {
@@ -74,6 +87,43 @@ impl Tails {
         }
     }
 
+    /// Another node added events to a room.
+    pub(crate) fn miss(&self, room: i64) {
+        if let Some(tail) = self.tails.get(&room) {
+            tail.lock().is_behind = true;
+        }
+    }
+
+    /// Behind which position events are missing, where a batch has just added some that begin at
+    /// `first`; `None` if none are.
+    fn missing_after(&self, room: i64, first: Pos) -> Option<Pos> {
+        match self.tails.get(&room) {
+            Some(tail) => {
+                let tail = tail.lock();
+                tail.is_behind.then(|| tail.end())
+            }
+            None => Some(before(first)),
+        }
+    }
+
+    /// Adds the events that were missing behind `after`, the newest of them if there are many.
+    fn fill(&self, room: i64, after: Pos, (events, more): (Vec<StoredEvent>, bool)) {
+        let Some(first) = events.first() else {
+            return;
+        };
+        let begins = if more { before(first.pos) } else { after };
+        let known = self.tails.get(&room);
+        let known = known.filter(|tail| tail.lock().end() == begins);
+        let tail = known.unwrap_or_else(|| {
+            let tail = Arc::new(Mutex::new(Tail::empty_after(begins)));
+            self.tails.insert(room, Arc::clone(&tail));
+            tail
+        });
+        let mut tail = tail.lock();
+        tail.is_behind = false;
+        events.into_iter().for_each(|event| tail.push(event));
+    }
+
     pub(crate) fn forget(&self, room: i64) {
         self.tails.invalidate(&room);
     }
@@ -85,15 +135,25 @@ impl Tails {
 
 impl Tail {
     fn beginning_with(event: StoredEvent) -> Self {
-        let before = Pos::new(event.pos.get() - 1);
-        let mut tail = Self {
-            after: before,
-            quiet_after: before,
-            events: VecDeque::new(),
-            bytes: 0,
-        };
+        let mut tail = Self::empty_after(before(event.pos));
         tail.push(event);
         tail
+    }
+
+    fn empty_after(after: Pos) -> Self {
+        Self {
+            after,
+            quiet_after: after,
+            events: VecDeque::new(),
+            bytes: 0,
+            is_behind: false,
+        }
+    }
+
+    /// Up to where it is known.
+    fn end(&self) -> Pos {
+        let last = self.events.back().map_or(self.after, |event| event.pos);
+        last.max(self.after)
     }
 
     fn push(&mut self, event: StoredEvent) {
@@ -115,7 +175,37 @@ impl Tail {
     }
 }
 
+fn before(pos: Pos) -> Pos {
+    Pos::new(pos.get() - 1)
+}
+
 impl Rooms {
+    /// Reads what another node added to the ends of timelines, once for everybody who is told of it.
+    /// Of this node's own batches nothing is missing.
+    pub async fn read_added(&self, batch: &Batch, rooms: Vec<i64>) -> Result<(), StoreError> {
+        let moved = moved::read(&batch.touched);
+        let missing = rooms.into_iter().filter_map(|room| {
+            let only_grows = moved::find(&moved, room).is_some_and(Moved::only_grows);
+            let room = self.room_in_memory(room).filter(|_| only_grows)?;
+            let after = self.tails().missing_after(room.room, batch.first_pos)?;
+            Some((room, after))
+        });
+        let missing: Vec<_> = missing.collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot().await?;
+        let until = batch.last_pos;
+        for (room, after) in missing {
+            let (from, to) = (after.get(), until.get());
+            let events = self.newest(&snapshot, &room, from, to, EVENTS as i64);
+            let events = events.await?;
+            let fill = || self.tails().fill(room.room, after, events);
+            self.cache().if_unchanged_since(&room.room, until, fill);
+        }
+        Ok(())
+    }
+
     /// The events of a room behind `after`, up to and including `up_to`, oldest first, if they are
     /// in memory and nothing else happened there meanwhile that a member is told of: no receipt and
     /// no redaction.
@@ -124,7 +214,7 @@ impl Rooms {
     pub fn events_lately(&self, room: &Room, after: Pos, up_to: Pos) -> Option<Vec<StoredEvent>> {
         let tail = self.tails().tails.get(&room.room)?;
         let tail = tail.lock();
-        if tail.after.max(tail.quiet_after) > after {
+        if tail.is_behind || tail.after.max(tail.quiet_after) > after {
             return None;
         }
         let within = |event: &&StoredEvent| event.pos > after && event.pos <= up_to;
@@ -135,7 +225,7 @@ impl Rooms {
     /// is in memory.
     pub(crate) fn newest_lately(&self, room: &Room, last: Pos) -> Option<Newest> {
         let tail = self.tails().tails.get(&room.room)?;
-        let tail = tail.lock();
+        let tail = Some(tail.lock()).filter(|tail| !tail.is_behind)?;
         let until = tail.events.iter().rposition(|event| event.pos == last)?;
         Some(Newest {
             events: tail.events.range(..=until).cloned().collect(),

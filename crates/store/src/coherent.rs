@@ -58,12 +58,7 @@ where
     /// Takes a value that was read in a snapshot at `head`, unless it changed since.
     pub fn fill(&self, key: K, value: V, head: Pos) {
         let recent = self.recent.lock();
-        let changed = recent
-            .changes
-            .iter()
-            .rev()
-            .any(|(pos, other)| *pos > head && *other == key);
-        if head >= recent.floor && !changed {
+        if recent.is_unchanged_since(&key, head) {
             self.values.insert(key, value);
         }
     }
@@ -84,6 +79,14 @@ where
         }
     }
 
+    /// Does something if no change of a key was seen after `pos`; until it is done, none will be.
+    pub fn if_unchanged_since(&self, key: &K, pos: Pos, then: impl FnOnce()) {
+        let recent = self.recent.lock();
+        if recent.is_unchanged_since(key, pos) {
+            then();
+        }
+    }
+
     /// Forgets a value that the change at `pos` made untrue.
     pub fn forget(&self, key: &K, pos: Pos) {
         let mut recent = self.recent.lock();
@@ -100,7 +103,13 @@ where
     }
 }
 
-impl<K> Recent<K> {
+impl<K: Eq> Recent<K> {
+    fn is_unchanged_since(&self, key: &K, since: Pos) -> bool {
+        let changes = self.changes.iter().rev();
+        let mut since_then = changes.take_while(|(pos, _)| *pos > since);
+        since >= self.floor && !since_then.any(|(_, other)| other == key)
+    }
+
     fn note(&mut self, pos: Pos, key: K) {
         if self.changes.len() >= REMEMBERED
             && let Some((oldest, _)) = self.changes.pop_front()

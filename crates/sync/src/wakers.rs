@@ -50,6 +50,13 @@ impl Wakers {
         }
     }
 
+    /// Those of the rooms for which somebody waits.
+    pub(crate) fn waited_for(&self, rooms: impl Iterator<Item = i64>) -> Vec<i64> {
+        let waiting = self.waiting.lock();
+        let is_waited_for = |room: &i64| waiting.rooms.contains_key(room);
+        rooms.filter(is_waited_for).collect()
+    }
+
     /// A batch that ends at `last_pos` was committed.
     pub(crate) fn wake(
         &self,

@@ -1,6 +1,6 @@
 //! From a committed batch to those who wait for what it touched.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bus::{Bus, Signal};
 use keys::Keys;
@@ -9,6 +9,9 @@ use store::{Batch, Log, StoreError};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::wakers::Wakers;
+
+/// How long waiting syncs are kept from reading by themselves what is read for all of them.
+const READ_WITHIN: Duration = Duration::from_millis(500);
 
 /// Rings for every batch; whoever falls behind rings for everybody.
 pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
@@ -21,6 +24,7 @@ pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
                     let touched = &batch.touched;
                     let devices = touched.devices().map(|(user, _)| user);
                     let users = touched.users().chain(devices);
+                    read_added(&wakers, &rooms, &batch).await;
                     wakers.wake(batch.last_pos, users, touched.rooms());
                     if batch.touched.has_kind(Keys::IDENTITY_KIND) {
                         wake_acquaintances(&wakers, &rooms, &batch).await;
@@ -31,6 +35,25 @@ pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
             }
         }
     });
+}
+
+/// Reads what another node said where somebody waits, before all of them ask for it.
+async fn read_added(wakers: &Wakers, rooms: &Rooms, batch: &Batch) {
+    let waited_for = wakers.waited_for(batch.touched.rooms());
+    if waited_for.is_empty() {
+        return;
+    }
+    let reading = rooms.read_added(batch, waited_for);
+    match tokio::time::timeout(READ_WITHIN, reading).await {
+        Ok(Ok(())) | Err(_) => {}
+        Ok(Err(error)) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(
+                error,
+                "what was added to rooms could not be read for all at once"
+            );
+        }
+    }
 }
 
 /// Lets other nodes look at the log now instead of within half a second, whenever this node has

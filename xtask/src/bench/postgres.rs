@@ -20,6 +20,9 @@ use crate::servers;
 /// How many nodes a cluster has.
 const NODES: usize = 3;
 
+/// How many clients send at once.
+const CONNECTIONS: usize = 64;
+
 /// How many messages are delivered in a turn: the 99th percentile is not the slowest of them.
 const DELIVERIES: u32 = 300;
 
@@ -53,7 +56,7 @@ impl Bench<'_> {
             servers.push(self.start_on(postgres, kind, kind.name())?);
         }
         let title = "send on PostgreSQL: 20 rooms, 64 connections";
-        self.send(title, &sides(&servers), postgres)
+        self.send(title, CONNECTIONS, &sides(&servers), postgres)
     }
 
     /// Three nodes, and one whose database was empty when theirs was.
@@ -63,8 +66,13 @@ impl Bench<'_> {
         let one = [self.start_on(postgres, &self.ours, "alone")?];
         let mut clean = true;
         if self.wants(Part::ClusterSend) {
-            let title = "send to three nodes on PostgreSQL, against one";
-            clean &= self.send(title, &[Side::of(&nodes), Side::of(&one)], postgres)?;
+            let sides = [Side::of(&nodes), Side::of(&one)];
+            for connections in [CONNECTIONS, NODES * CONNECTIONS] {
+                let title = format!(
+                    "send to three nodes on PostgreSQL, against one: {connections} connections"
+                );
+                clean &= self.send(&title, connections, &sides, postgres)?;
+            }
         }
         if self.wants(Part::ClusterDelivery) {
             clean &= self.deliver(&nodes, &one)?;
@@ -72,10 +80,18 @@ impl Bench<'_> {
         Ok(clean)
     }
 
-    fn send(&self, title: &str, sides: &[Side], postgres: &Postgres) -> anyhow::Result<bool> {
+    fn send(
+        &self,
+        title: &str,
+        connections: usize,
+        sides: &[Side],
+        postgres: &Postgres,
+    ) -> anyhow::Result<bool> {
+        let connections = connections.to_string();
         let seconds = self.options.seconds.to_string();
         let database = pid(postgres)?.to_string();
-        let load = ["send", "--seconds", &seconds, "--database-pid", &database];
+        let load = ["send", "--connections", &connections, "--seconds", &seconds];
+        let load = [&load[..], &["--database-pid", &database]].concat();
         self.load_sides(title, sides, &load)
     }
 

@@ -229,6 +229,7 @@ fn stage_redaction(
         }
         note_closed(work, were_let_in, room);
     }
+    work.noisy.stage(room.room, ());
     work.forget_annotation(target.pos);
     work.rows.redactions.push(writing::RedactionRow {
         target: target_id.to_owned(),

@@ -157,6 +157,7 @@ impl Rooms {
             guests,
             closed_to_guests: Journal::default(),
             rewritten: Layered::default(),
+            noisy: Layered::default(),
             tails: Journal::default(),
             notices,
             transactions: find_transactions(tx, &named).await?,

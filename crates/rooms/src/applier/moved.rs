@@ -7,14 +7,14 @@ use model::event::EventRef;
 use ruma::OwnedEventId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{Pos, Touched};
+use store::{Applier, Pos, Touched};
 
 use super::RoomsWork;
-use crate::Room;
+use crate::{Room, Rooms};
 
 /// Where the timeline of a room ends after a batch that added events to it, and did nothing else.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Moved {
+pub(crate) struct Moved {
     #[serde(rename = "r")]
     room: i64,
     #[serde(rename = "d")]
@@ -28,11 +28,15 @@ pub(super) struct Moved {
     /// Whether events of the state are among them.
     #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
     state: bool,
+    /// Whether somebody has read something, or an event was redacted.
+    #[serde(rename = "n", default, skip_serializing_if = "std::ops::Not::not")]
+    noisy: bool,
 }
 
 impl Moved {
-    fn between(before: &Room, room: &Room) -> Self {
+    fn between(before: &Room, room: &Room, noisy: bool) -> Self {
         Self {
+            noisy,
             state: before.state_pos != room.state_pos,
             room: room.room,
             depth: room.depth,
@@ -40,6 +44,11 @@ impl Moved {
             bump_pos: room.bump_pos,
             head: room.head.event_id.clone(),
         }
+    }
+
+    /// Whether events were added to the timeline, and nothing else has happened.
+    pub(crate) fn only_grows(&self) -> bool {
+        !self.state && !self.noisy
     }
 
     /// Whether the state has changed, so that it has to be read.
@@ -70,20 +79,21 @@ pub(super) fn told(work: &RoomsWork, touched: &Touched) -> Option<Value> {
     let moved = touched.rooms().filter_map(|room| {
         let (before, now) = (work.read_rooms.get(&room)?, work.rooms.get(&room)?);
         let moved = work.rewritten.get(&room).is_none() && moved_only(before, now);
-        moved.then(|| Moved::between(before, now))
+        let noisy = work.noisy.get(&room).is_some();
+        moved.then(|| Moved::between(before, now, noisy))
     });
     let moved: Vec<Moved> = moved.collect();
     (!moved.is_empty()).then(|| serde_json::json!(moved))
 }
 
 /// What a batch of another node told of a room.
-pub(super) fn find(moved: &[Moved], room: i64) -> Option<&Moved> {
+pub(crate) fn find(moved: &[Moved], room: i64) -> Option<&Moved> {
     moved.iter().find(|moved| moved.room == room)
 }
 
 /// What a batch of another node told; nothing of what this program does not understand.
-pub(super) fn read(touched: &Touched, kind: &str) -> Vec<Moved> {
-    let told = touched.told(kind).map(Vec::<Moved>::deserialize);
+pub(crate) fn read(touched: &Touched) -> Vec<Moved> {
+    let told = touched.told(Rooms::KIND).map(Vec::<Moved>::deserialize);
     told.and_then(Result::ok).unwrap_or_default()
 }
 

@@ -86,6 +86,7 @@ pub(super) fn check_receipt(
     if receipt.kind == "m.read" {
         let step = TailStep::Receipt(context.pos());
         work.tails.push((room.room, step));
+        work.noisy.stage(room.room, ());
         context.touch_room(room.room);
     }
     Ok(Verdict::Apply(RoomsOutcome::Done))

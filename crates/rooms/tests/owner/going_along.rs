@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use model::entropy::Entropy as _;
-use rooms::{EncryptionPolicy::Off, NewReceipt};
+use rooms::{EncryptionPolicy::Off, NewReceipt, StoredEvent};
 use ruma::{OwnedEventId, RoomId, owned_room_alias_id};
 use serde_json::json;
-use store::{LocalWrite, Pos};
+use store::{Following, LocalWrite, Pos};
 use testkit::entropy::SeededEntropy;
 
 use crate::harness::{Bench, Node, alice, bob, carol};
@@ -150,6 +150,86 @@ async fn a_redaction_that_a_node_has_not_heard_of_is_not_missed_by_reading_what_
     }
 }
 
+/// The end of a timeline at a node that did not write it, and where the log stands.
+async fn lately(node: &Node, room: &RoomId, after: Pos) -> (Option<Vec<StoredEvent>>, Pos) {
+    let head = node.log.barrier().await.unwrap();
+    let room = node.rooms.room(room).await.unwrap();
+    (node.rooms.events_lately(&room, after, head), head)
+}
+
+/// Reads what the batches behind a position added, as it is done for those who wait.
+async fn read_added(node: &Node, following: &mut Following, until: Pos) {
+    while following.given() < until {
+        for batch in following.next(1).await.unwrap() {
+            let rooms = batch.touched.rooms().collect();
+            node.rooms.read_added(&batch, rooms).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_another_node_said_is_read_once_and_remembered() {
+    let bench = Bench::postgres().await;
+    let (one, two) = (bench.node_with(Off, 1).await, bench.node_with(Off, 2).await);
+    let room = one.public().await;
+    seen(&two, &room).await;
+    let begun = two.log.applied();
+    let mut following = two.log.follow(begun);
+    let mut said = vec![one.say(&room, alice(), "one").await.unwrap()];
+    // Nobody has read it yet.
+    let (known, head) = lately(&two, &room, begun).await;
+    assert!(known.is_none());
+    read_added(&two, &mut following, head).await;
+    damage(&one, "m.room.message").await;
+    // What this node says itself stands behind it.
+    said.push(two.say(&room, alice(), "two").await.unwrap());
+    let (known, _) = lately(&two, &room, begun).await;
+    let known: Vec<_> = known.unwrap().iter().map(id).collect();
+    assert_eq!(known, said);
+    // Of three more only the last is looked at: those before are read with it.
+    for text in ["three", "four", "five"] {
+        said.push(one.say(&room, alice(), text).await.unwrap());
+    }
+    let (known, head) = lately(&two, &room, begun).await;
+    assert!(known.is_none());
+    let mut behind = two.log.follow(Pos::new(head.get() - 1));
+    read_added(&two, &mut behind, head).await;
+    let (known, _) = lately(&two, &room, begun).await;
+    assert_eq!(known.unwrap().iter().map(id).collect::<Vec<_>>(), said);
+}
+
+/// What was said elsewhere and was not read stands before what was said here: memory begins anew.
+#[tokio::test]
+async fn what_was_never_read_is_not_left_out_of_what_is_remembered() {
+    let bench = Bench::postgres().await;
+    let (one, two) = (bench.node_with(Off, 1).await, bench.node_with(Off, 2).await);
+    let room = one.public().await;
+    two.log.barrier().await.unwrap();
+    two.say(&room, alice(), "here").await.unwrap();
+    let begun = two.log.applied();
+    for _ in 0..3 {
+        one.say(&room, alice(), "not read").await.unwrap();
+        two.log.barrier().await.unwrap();
+        let before = two.log.applied();
+        let here = two.say(&room, alice(), "here").await.unwrap();
+        let last = one.say(&room, alice(), "read").await.unwrap();
+        let (_, head) = lately(&two, &room, before).await;
+        let mut following = two.log.follow(Pos::new(head.get() - 1));
+        read_added(&two, &mut following, head).await;
+        let (known, _) = lately(&two, &room, begun).await;
+        assert!(known.is_none());
+        let (known, _) = lately(&two, &room, before).await;
+        assert_eq!(
+            known.unwrap().iter().map(id).collect::<Vec<_>>(),
+            [here, last]
+        );
+    }
+}
+
+fn id(event: &StoredEvent) -> OwnedEventId {
+    event.pdu.event_id().to_owned()
+}
+
 async fn redact(node: &Node, room: &RoomId, target: &OwnedEventId) {
     let redacting = node
         .rooms
@@ -162,9 +242,27 @@ struct Walk {
     random: SeededEntropy,
     said: Vec<OwnedEventId>,
     set: Vec<OwnedEventId>,
+    /// How often the end of the timeline was remembered.
+    remembered: usize,
 }
 
 impl Walk {
+    /// What is remembered of the end of the timeline is what is there.
+    async fn compare(&mut self, node: &Node, room: &RoomId, after: Pos) {
+        let (known, head) = lately(node, room, after).await;
+        let Some(known) = known else {
+            return;
+        };
+        self.remembered += 1;
+        let room = node.rooms.room(room).await.unwrap();
+        let snapshot = node.rooms.snapshot().await.unwrap();
+        let (from, to) = (after.get(), head.get());
+        let there = node.rooms.newest(&snapshot, &room, from, to, 1_000).await;
+        let whole = |event: &StoredEvent| (event.pos, event.pdu.json().to_string());
+        let there: Vec<_> = there.unwrap().0.iter().map(whole).collect();
+        assert_eq!(known.iter().map(whole).collect::<Vec<_>>(), there);
+    }
+
     fn below(&self, bound: u8) -> u8 {
         let mut byte = [0];
         self.random.fill(&mut byte);
@@ -239,12 +337,25 @@ async fn whatever_happens_to_a_room_at_two_nodes_both_end_where_a_reading_does()
             random: SeededEntropy::new(seed),
             said: Vec::new(),
             set: Vec::new(),
+            remembered: 0,
         };
+        let mut following = nodes
+            .each_ref()
+            .map(|node| node.log.follow(node.log.applied()));
         for round in 0..6 {
             for number in 0..12 {
                 let acting = usize::from(walk.below(2));
                 nodes[acting].log.barrier().await.unwrap();
                 walk.step(&nodes[acting], &room, number).await;
+                // Somebody waits at both nodes, of whom one is sometimes late.
+                for (node, following) in nodes.iter().zip(&mut following) {
+                    let head = node.log.barrier().await.unwrap();
+                    if walk.below(4) > 0 {
+                        read_added(node, following, head).await;
+                    }
+                    let after = Pos::new((head.get() - i64::from(walk.below(6))).max(0));
+                    walk.compare(node, &room, after).await;
+                }
                 // Sometimes several changes are followed before somebody asks.
                 if walk.below(3) == 0 {
                     let [one, two] = [seen(&nodes[0], &room).await, seen(&nodes[1], &room).await];
@@ -257,5 +368,6 @@ async fn whatever_happens_to_a_room_at_two_nodes_both_end_where_a_reading_does()
             }
         }
         is_line(&nodes[0], &room).await;
+        assert!(walk.remembered > 20, "seed {seed}: {}", walk.remembered);
     }
 }

@@ -17,6 +17,8 @@ use crate::{
 /// What happens: who does what in which room, and whether everybody looks afterwards.
 #[derive(Clone, Debug)]
 struct Act {
+    /// Whether it is done at the other node, where there is one.
+    elsewhere: bool,
     who: usize,
     room: usize,
     what: What,
@@ -56,7 +58,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(What::Note),
         1 => Just(What::Ignore),
     ];
-    (0..3_usize, 0..2_usize, what, any::<bool>()).prop_map(|(who, room, what, looks)| Act {
+    let where_and_when = (any::<bool>(), any::<bool>());
+    let acts = (0..3_usize, 0..2_usize, what, where_and_when);
+    acts.prop_map(|(who, room, what, (elsewhere, looks))| Act {
+        elsewhere,
         who,
         room,
         what,
@@ -64,9 +69,10 @@ fn act() -> impl Strategy<Value = Act> {
     })
 }
 
-/// Three people in two rooms, each with another filter, and the last event of each room.
+/// Three people in two rooms, each with another filter, and the last event of each room. A fourth
+/// is there who waits all the time.
 struct Play<'a> {
-    node: &'a Node,
+    nodes: [&'a Node; 2],
     people: &'a [User],
     rooms: Vec<String>,
     last: Vec<String>,
@@ -74,7 +80,8 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    async fn begin(node: &'a Node, people: &'a [User]) -> Self {
+    async fn begin(nodes: [&'a Node; 2], people: &'a [User]) -> Self {
+        let [node, _] = nodes;
         let (mut rooms, mut last) = (Vec::new(), Vec::new());
         for _ in 0..2 {
             let room = node.public(&people[0]).await;
@@ -94,7 +101,7 @@ impl<'a> Play<'a> {
             clients.push(node.client(person).filtered(filter).ready().await);
         }
         Self {
-            node,
+            nodes,
             people,
             rooms,
             last,
@@ -103,7 +110,8 @@ impl<'a> Play<'a> {
     }
 
     async fn act(&mut self, act: &Act) {
-        let (node, who, room) = (self.node, &self.people[act.who], &self.rooms[act.room]);
+        let node = self.nodes[usize::from(act.elsewhere)];
+        let (who, room) = (&self.people[act.who], &self.rooms[act.room]);
         let last = self.last[act.room].clone();
         let event = match act.what {
             What::Say => Some(node.say(who, room, "soup").await),
@@ -234,8 +242,15 @@ fn comparable(mut answer: Value) -> Value {
     answer
 }
 
-async fn compare(server: Server, cases: u32) {
-    let node = server.node().await;
+/// Waits for news, all the time.
+async fn wait(node: &Node, person: &User) {
+    let mut client = node.client(person).ready().await;
+    loop {
+        client.sync(Duration::from_secs(60)).await;
+    }
+}
+
+async fn compare(nodes: [&Node; 2], cases: u32) {
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(1),
@@ -247,17 +262,23 @@ async fn compare(server: Server, cases: u32) {
         TestRunner::new(config).run(&plays, |acts| {
             Handle::current().block_on(async {
                 let mut people = Vec::new();
-                for name in ["ada", "ben", "cy"] {
-                    people.push(node.someone(name).await);
+                for name in ["ada", "ben", "cy", "dee"] {
+                    people.push(nodes[0].someone(name).await);
                 }
-                let mut play = Play::begin(&node, &people).await;
-                for act in &acts {
-                    play.act(act).await;
-                    if act.looks {
-                        play.look().await;
+                let playing = async {
+                    let mut play = Play::begin(nodes, &people).await;
+                    for act in &acts {
+                        play.act(act).await;
+                        if act.looks {
+                            play.look().await;
+                        }
                     }
+                    play.look().await;
+                };
+                tokio::select! {
+                    () = playing => {}
+                    () = wait(nodes[0], &people[3]) => {}
                 }
-                play.look().await;
             });
             Ok(())
         })
@@ -267,12 +288,24 @@ async fn compare(server: Server, cases: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_remembered_is_what_would_be_read_sqlite() {
-    compare(Server::sqlite(), 24).await;
+    let server = Server::sqlite();
+    let node = server.node().await;
+    compare([&node, &node], 24).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_remembered_is_what_would_be_read_postgres() {
-    compare(Server::shared_postgres().await, 4).await;
+    let server = Server::shared_postgres().await;
+    let node = server.node().await;
+    compare([&node, &node], 4).await;
+}
+
+/// What another node did is read once for all who wait, and remembered like what this one did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_remembered_of_another_node_is_what_would_be_read() {
+    let server = Server::shared_postgres().await;
+    let (here, elsewhere) = (server.node().await, server.node().await);
+    compare([&here, &elsewhere], 6).await;
 }
 
 /// All readers are taken: whatever asked the database would wait for ever.
