@@ -1,9 +1,9 @@
 //! How many changes a second one log takes, and how long they wait, by a model of its lock:
 //! `cargo run --release -p store --example log_model [-- KEY=VALUE …]`.
 //!
-//! Nodes have queues; each has one committer, which takes what is queued (at most 256), waits for
-//! the lock in the order of asking, and holds it for three ways to the database and the work of the
-//! batch. Changes come at random (Poisson). Keys and defaults, in milliseconds: `flush=0.3` one
+//! Nodes have queues; each has one committer, which waits for the lock in the order of asking, takes
+//! what is queued by then (at most 256), and holds the lock for three ways to the database and the
+//! work of the batch. Changes come at random (Poisson). Keys and defaults, in milliseconds: `flush=0.3` one
 //! flush of PostgreSQL's log, `row=0.03` PostgreSQL's work for a change, `node=0.03` the node's work
 //! for a change under the lock, `follow=0.005` its work for a change of another's that it applies
 //! under the lock, `batch=1` what a batch costs whatever is in it. Who waits applies what is
@@ -131,7 +131,9 @@ impl Model {
             if asked > LASTS {
                 break;
             }
-            let taken = self.take(node, asked);
+            let granted = lock_free.max(asked + self.round_trip / 2.0);
+            // A batch is what is queued when its node learns that it has the lock.
+            let taken = self.take(node, granted + self.round_trip / 2.0);
             let Costs {
                 flush,
                 row,
@@ -140,10 +142,8 @@ impl Model {
                 batch,
             } = self.costs;
             let behind = if before.0 == node { 0.0 } else { before.1 };
-            // Half a round trip to the database, which answers when the lock is free. Under the
-            // lock: the answer and the way back to the statements that checks depend on, their
-            // answer, and the way of what is written.
-            let granted = lock_free.max(asked + self.round_trip / 2.0);
+            // Under the lock: the answer and the way back to the statements that checks depend on,
+            // their answer, and the way of what is written.
             let count = taken.len() as f64;
             let released = granted
                 + 2.0 * self.round_trip

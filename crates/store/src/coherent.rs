@@ -105,9 +105,9 @@ where
 
 impl<K: Eq> Recent<K> {
     fn is_unchanged_since(&self, key: &K, since: Pos) -> bool {
-        let changes = self.changes.iter().rev();
-        let mut since_then = changes.take_while(|(pos, _)| *pos > since);
-        since >= self.floor && !since_then.any(|(_, other)| other == key)
+        // Not in order: a batch of this node is told late when a later one was seen first.
+        let mut changes = self.changes.iter().rev();
+        since >= self.floor && !changes.any(|(pos, other)| *pos > since && other == key)
     }
 
     fn note(&mut self, pos: Pos, key: K) {
@@ -140,6 +140,20 @@ mod tests {
         cache.put("a", 7, Pos::new(9));
         cache.fill("a", 1, Pos::new(8));
         assert_eq!(cache.get(&"a"), Some(7));
+    }
+
+    #[test]
+    fn a_change_that_is_told_late_hides_no_later_one() {
+        let cache = Coherent::new(8);
+        cache.forget(&"a", Pos::new(9));
+        cache.forget(&"b", Pos::new(5));
+        cache.fill("a", 1, Pos::new(7));
+        assert_eq!(cache.get(&"a"), None);
+        let mut is_done = false;
+        cache.if_unchanged_since(&"a", Pos::new(7), || is_done = true);
+        assert!(!is_done);
+        cache.if_unchanged_since(&"a", Pos::new(9), || is_done = true);
+        assert!(is_done);
     }
 
     #[test]

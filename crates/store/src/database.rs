@@ -38,6 +38,17 @@ impl std::fmt::Debug for Location {
     }
 }
 
+impl Location {
+    /// Finds out, without asking the database, whether it could be spoken to: what its URL says, and
+    /// the files of certificates that it names.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(url) => Connector::new(url).map(drop),
+        }
+    }
+}
+
 /// What opening needs to know.
 #[derive(Debug)]
 pub struct DatabaseOptions {

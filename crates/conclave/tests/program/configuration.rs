@@ -137,6 +137,27 @@ async fn an_unreachable_database_is_named_without_its_password() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"));
 }
 
+/// What no server could start with is found before one is started.
+#[tokio::test]
+async fn a_database_that_could_not_be_spoken_to_safely_is_refused() {
+    let url = |options: &str| {
+        format!("[database]\nurl = \"postgres://me:s3cret@db.example/chat?{options}\"\n")
+    };
+    let told = async |options: &str| {
+        let output = check(&url(options), &[]).await;
+        assert_eq!(output.status.code(), Some(1), "{options}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!told.contains("s3cret"), "{told}");
+        told
+    };
+    let weak = told("sslmode=require").await;
+    assert!(weak.contains("database.url says sslmode=require"), "{weak}");
+    let absent = told("sslmode=verify-full&sslrootcert=/nowhere/ca.pem").await;
+    assert!(absent.contains("/nowhere/ca.pem"), "{absent}");
+    let shown = printed(&check(&url("sslmode=disable"), &[]).await);
+    assert!(shown.contains("database.url"), "{shown}");
+}
+
 /// On a full disk a file takes no more, and the failure must not become another one.
 #[tokio::test]
 async fn a_failure_that_cannot_be_told_is_still_a_failure() {
