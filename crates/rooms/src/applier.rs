@@ -258,7 +258,6 @@ impl Applier for Rooms {
 impl Rooms {
     /// Takes what another node did to a room, as far as it was told.
     fn follow_room(&self, room: i64, moved: Option<&Moved>, last_pos: Pos) {
-        let before = self.cache().get(&room);
         match moved {
             Some(moved) if !moved.moves_state() => {
                 let follow = |before| moved.apply(before);
@@ -266,6 +265,7 @@ impl Rooms {
                 self.earlier().grow(room, None, last_pos);
             }
             Some(_) => {
+                let before = self.cache().get(&room);
                 self.cache().forget(&room, last_pos);
                 self.earlier().grow(room, before, last_pos);
             }

@@ -6,13 +6,15 @@ use model::{
     event::{EventRef, Pdu},
     room_state::{BadCreateEvent, RoomState},
 };
-use ruma::{OwnedRoomId, RoomId, RoomVersionId, room_version_rules::RoomVersionRules};
+use ruma::{
+    OwnedEventId, OwnedRoomId, RoomId, RoomVersionId, room_version_rules::RoomVersionRules,
+};
 use seal::Keyring;
 use store::{Pos, Reader, Row, StoreError};
 
 use crate::{
     earlier::EarlierRooms,
-    stored::{SealedPdu, open_pdus},
+    stored::{SealedPdu, event_id_at, open_pdus},
 };
 
 /// A room at the head of the log. Cloning shares what did not change.
@@ -101,7 +103,7 @@ impl Room {
             Some(before) => Arc::new(read_added(reader, keyring, before).await?),
             None => Arc::new(read_state(reader, keyring, &rules, (room, room_id)).await?),
         };
-        let head = read_reference(reader, keyring, &rules, row.text(1)?).await?;
+        let head = read_reference(reader, keyring, &rules, event_id_at(&row, 1)?).await?;
         let head = head.ok_or_else(|| damaged(room_id, "its last event is missing"))?;
         Ok(Some(Self {
             room,
@@ -199,24 +201,19 @@ async fn read_reference(
     reader: &Reader,
     keyring: &Keyring,
     rules: &RoomVersionRules,
-    event_id: &str,
+    event_id: OwnedEventId,
 ) -> Result<Option<EventRef>, StoreError> {
     if !rules.event_format.require_event_id {
-        let event_id = event_id
-            .try_into()
-            .map_err(|_| StoreError::Damaged("rooms.head_event".to_owned()))?;
         let reference = EventRef {
             event_id,
             reference_hash: None,
         };
         return Ok(Some(reference));
     }
-    let rows = reader.query(READ_EVENT, &[event_id.into()]).await?;
-    let sealed = rows
-        .iter()
-        .map(SealedPdu::from_row)
-        .collect::<Result<_, _>>()?;
-    let event = open_pdus(reader, keyring, rules, sealed).await?.pop();
+    let rows = reader
+        .query(READ_EVENT, &[event_id.as_str().into()])
+        .await?;
+    let event = open_all(reader, keyring, rules, &rows).await?.pop();
     Ok(event.map(|event| event.reference()))
 }
 

@@ -7,10 +7,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use store::{Batch, Pos, StoreError};
 
-use crate::{
-    Room, Rooms, StoredEvent,
-    applier::moved::{self, Moved},
-};
+use crate::{Room, Rooms, StoredEvent, applier::moved};
 
 /// How many events of one room are kept.
 const EVENTS: usize = 64;
@@ -182,11 +179,15 @@ fn before(pos: Pos) -> Pos {
 impl Rooms {
     /// Reads what another node added to the ends of timelines, once for everybody who is told of it.
     /// Of this node's own batches nothing is missing.
-    pub async fn read_added(&self, batch: &Batch, rooms: Vec<i64>) -> Result<(), StoreError> {
-        let moved = moved::read(&batch.touched);
-        let missing = rooms.into_iter().filter_map(|room| {
-            let only_grows = moved::find(&moved, room).is_some_and(Moved::only_grows);
-            let room = self.room_in_memory(room).filter(|_| only_grows)?;
+    pub async fn read_added(
+        &self,
+        batch: &Batch,
+        is_waited_for: impl Fn(i64) -> bool,
+    ) -> Result<(), StoreError> {
+        let moved = moved::read(&batch.touched).into_iter();
+        let growing = moved.filter(|moved| moved.only_grows() && is_waited_for(moved.room()));
+        let missing = growing.filter_map(|moved| {
+            let room = self.room_in_memory(moved.room())?;
             let after = self.tails().missing_after(room.room, batch.first_pos)?;
             Some((room, after))
         });

@@ -50,11 +50,9 @@ impl Wakers {
         }
     }
 
-    /// Those of the rooms for which somebody waits.
-    pub(crate) fn waited_for(&self, rooms: impl Iterator<Item = i64>) -> Vec<i64> {
-        let waiting = self.waiting.lock();
-        let is_waited_for = |room: &i64| waiting.rooms.contains_key(room);
-        rooms.filter(is_waited_for).collect()
+    /// Whether somebody waits for a room.
+    pub(crate) fn is_waited_for(&self, room: i64) -> bool {
+        self.waiting.lock().rooms.contains_key(&room)
     }
 
     /// A batch that ends at `last_pos` was committed.

@@ -39,11 +39,7 @@ pub(crate) fn follow(log: &Log, wakers: &Arc<Wakers>, rooms: &Rooms) {
 
 /// Reads what another node said where somebody waits, before all of them ask for it.
 async fn read_added(wakers: &Wakers, rooms: &Rooms, batch: &Batch) {
-    let waited_for = wakers.waited_for(batch.touched.rooms());
-    if waited_for.is_empty() {
-        return;
-    }
-    let reading = rooms.read_added(batch, waited_for);
+    let reading = rooms.read_added(batch, |room| wakers.is_waited_for(room));
     match tokio::time::timeout(READ_WITHIN, reading).await {
         Ok(Ok(())) | Err(_) => {}
         Ok(Err(error)) => {

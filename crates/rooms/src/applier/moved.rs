@@ -46,6 +46,11 @@ impl Moved {
         }
     }
 
+    /// The room's integer.
+    pub(crate) fn room(&self) -> i64 {
+        self.room
+    }
+
     /// Whether events were added to the timeline, and nothing else has happened.
     pub(crate) fn only_grows(&self) -> bool {
         !self.state && !self.noisy
@@ -87,7 +92,7 @@ pub(super) fn told(work: &RoomsWork, touched: &Touched) -> Option<Value> {
 }
 
 /// What a batch of another node told of a room.
-pub(crate) fn find(moved: &[Moved], room: i64) -> Option<&Moved> {
+pub(super) fn find(moved: &[Moved], room: i64) -> Option<&Moved> {
     moved.iter().find(|moved| moved.room == room)
 }
 

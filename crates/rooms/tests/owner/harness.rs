@@ -198,6 +198,16 @@ pub(crate) async fn assert_joined_before_leaving(
     assert!(came < left, "came at {came:?}, left at {left:?}");
 }
 
+/// Depths are consecutive from the first event on, and each event follows the one before it.
+pub(crate) fn assert_is_line(line: &[StoredEvent]) {
+    for (index, event) in line.iter().enumerate() {
+        assert_eq!(event.pdu.depth(), i64::try_from(index).unwrap() + 1);
+        let before = index.checked_sub(1).map(|index| line[index].pdu.event_id());
+        let named: Vec<_> = event.pdu.prev_events().iter().map(|id| &**id).collect();
+        assert_eq!(named, before.into_iter().collect::<Vec<_>>());
+    }
+}
+
 pub(crate) fn content(value: Value) -> CanonicalJsonObject {
     serde_json::from_value(value).unwrap()
 }

@@ -5,7 +5,9 @@ use ruma::owned_room_alias_id;
 use serde_json::json;
 use testkit::eventually;
 
-use crate::harness::{Bench, alice, assert_joined_before_leaving, bob, restricted, txn};
+use crate::harness::{
+    Bench, alice, assert_is_line, assert_joined_before_leaving, bob, restricted, txn,
+};
 
 #[tokio::test]
 async fn two_nodes_that_send_into_one_room_make_one_line() {
@@ -24,12 +26,7 @@ async fn two_nodes_that_send_into_one_room_make_one_line() {
     tokio::join!(send("one"), send("two"), send("one"), send("two"));
     let line = one.timeline(&room).await;
     assert!(line.len() > 160);
-    for (index, event) in line.iter().enumerate() {
-        assert_eq!(event.pdu.depth(), i64::try_from(index).unwrap() + 1);
-        let before = index.checked_sub(1).map(|index| line[index].pdu.event_id());
-        let named: Vec<_> = event.pdu.prev_events().iter().map(|id| &**id).collect();
-        assert_eq!(named, before.into_iter().collect::<Vec<_>>());
-    }
+    assert_is_line(&line);
 }
 
 #[tokio::test]
