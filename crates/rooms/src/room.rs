@@ -10,11 +10,11 @@ use ruma::{
     OwnedEventId, OwnedRoomId, RoomId, RoomVersionId, room_version_rules::RoomVersionRules,
 };
 use seal::Keyring;
-use store::{Pos, Reader, Row, StoreError};
+use store::{Pos, Reader, StoreError};
 
 use crate::{
     earlier::EarlierRooms,
-    stored::{SealedPdu, event_id_at, open_pdus},
+    stored::{event_id_at, open_rows},
 };
 
 /// A room at the head of the log. Cloning shares what did not change.
@@ -161,7 +161,7 @@ async fn read_state(
     (room, room_id): (i64, &RoomId),
 ) -> Result<RoomState, StoreError> {
     let rows = reader.query(READ_STATE, &[room.into()]).await?;
-    let mut events = open_all(reader, keyring, rules, &rows).await?.into_iter();
+    let mut events = open_rows(reader, keyring, rules, &rows).await?.into_iter();
     let create = events.next().ok_or_else(|| damaged(room_id, "no state"))?;
     let mut state = RoomState::new(create).map_err(|error| damaged(room_id, error))?;
     events.for_each(|event| state.apply(event));
@@ -176,24 +176,10 @@ async fn read_added(
     let params = [before.room.into(), before.state_pos.get().into()];
     let rows = reader.query(READ_ADDED, &params).await?;
     let mut state = RoomState::clone(&before.state);
-    for event in open_all(reader, keyring, before.rules(), &rows).await? {
+    for event in open_rows(reader, keyring, before.rules(), &rows).await? {
         state.apply(event);
     }
     Ok(state)
-}
-
-async fn open_all(
-    reader: &Reader,
-    keyring: &Keyring,
-    rules: &RoomVersionRules,
-    rows: &[Row],
-) -> Result<Vec<Arc<Pdu>>, StoreError> {
-    let sealed = rows
-        .iter()
-        .map(SealedPdu::from_row)
-        .collect::<Result<_, _>>()?;
-    let events = open_pdus(reader, keyring, rules, sealed).await?;
-    Ok(events.into_iter().map(Arc::new).collect())
 }
 
 /// How the next event refers to the last one.
@@ -213,7 +199,7 @@ async fn read_reference(
     let rows = reader
         .query(READ_EVENT, &[event_id.as_str().into()])
         .await?;
-    let event = open_all(reader, keyring, rules, &rows).await?.pop();
+    let event = open_rows(reader, keyring, rules, &rows).await?.pop();
     Ok(event.map(|event| event.reference()))
 }
 

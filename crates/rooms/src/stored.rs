@@ -115,6 +115,19 @@ pub(crate) async fn open_pdus(
     parsed.collect()
 }
 
+/// Opens and parses the PDUs of rows that begin with `event_id, sealed`, in the order given.
+pub(crate) async fn open_rows(
+    reader: &Reader,
+    keyring: &Keyring,
+    rules: &RoomVersionRules,
+    rows: &[Row],
+) -> Result<Vec<Arc<Pdu>>, StoreError> {
+    let sealed = rows.iter().map(SealedPdu::from_row);
+    let sealed = sealed.collect::<Result<_, _>>()?;
+    let pdus = open_pdus(reader, keyring, rules, sealed).await?;
+    Ok(pdus.into_iter().map(Arc::new).collect())
+}
+
 /// Opens rows that begin with `event_id, sealed, pos, ord, redacted_by`.
 pub(crate) async fn open_events(
     reader: &Reader,

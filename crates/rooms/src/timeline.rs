@@ -9,7 +9,7 @@ use store::{Pos, Reader, Snapshot, StoreError};
 use crate::{
     History, Room, Rooms, RoomsError, RoomsRefusal, StoredEvent,
     rooms::stored_room_id,
-    stored::{SealedPdu, open_events, open_pdus},
+    stored::{open_events, open_rows},
 };
 
 /// Which way a page is read.
@@ -340,12 +340,7 @@ impl Rooms {
         room: &Room,
         rows: &[store::Row],
     ) -> Result<Vec<Arc<Pdu>>, StoreError> {
-        let sealed = rows
-            .iter()
-            .map(SealedPdu::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
-        let pdus = open_pdus(reader, self.keyring(), room.rules(), sealed).await?;
-        Ok(pdus.into_iter().map(Arc::new).collect())
+        open_rows(reader, self.keyring(), room.rules(), rows).await
     }
 
     /// The state of a room that a user may read: the current one, or that of their leaving.

@@ -22,10 +22,7 @@ use store::{Reader, Snapshot, StoreError};
 
 use MembershipState::{Ban, Invite, Join, Leave};
 
-use crate::{
-    Membership, Room, Rooms, StoredEvent,
-    stored::{SealedPdu, open_pdus},
-};
+use crate::{Membership, Room, Rooms, StoredEvent, stored::open_rows};
 
 const MEMBERSHIPS: &str = "SELECT ord, membership FROM state_changes \
      WHERE room = $1 AND type = 'm.room.member' AND state_key = $2 ORDER BY ord";
@@ -211,11 +208,7 @@ impl Rooms {
 
     async fn visibilities(&self, reader: &Reader, room: &Room) -> Result<Visibilities, StoreError> {
         let rows = reader.query(VISIBILITIES, &[room.room.into()]).await?;
-        let sealed = rows
-            .iter()
-            .map(SealedPdu::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
-        let pdus = open_pdus(reader, self.keyring(), room.rules(), sealed).await?;
+        let pdus = open_rows(reader, self.keyring(), room.rules(), &rows).await?;
         let mut visibilities = Vec::with_capacity(rows.len());
         for (row, pdu) in rows.iter().zip(pdus) {
             visibilities.push((row.int(2)?, visibility_set_by(Some(&pdu))));
